@@ -1,0 +1,49 @@
+"""`avm`: the composition roots.
+
+One module per command or command group, each with a typer `app`; it builds, in order, what its process is made of.
+"""
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+# group or command -> module; imported only when asked for, so that `avm --help` and short commands stay quick
+_COMMANDS = {
+    "up": "Start the whole system on this machine and keep it running.",
+    "demo": "Start everything, send requests over every way in, and show what came back.",
+    "doctor": "Say what this machine lacks and how to mend it.",
+    "worker": "Run one stage on one lane.",
+    "consumer": "Run one consumer (ledger).",
+    "gateway": "Run the HTTP gateway.",
+    "desk": "Run the manual-valuation desk.",
+    "batch": "Submit files of requests and fetch their results.",
+    "reference": "Load communities, deals and coverage.",
+    "market": "Generate a synthetic market.",
+    "model": "Train, release, list and evaluate models.",
+    "topics": "Plan, apply and export the Kafka topics.",
+    "policy": "Check and show routing policies.",
+    "report": "Preview the valuation report.",
+    "trace": "Show one valuation from request to report.",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `avm COMMAND …`. Logs go to standard error; `--json` alone prints to standard output."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in {"-h", "--help", "help"}:
+        _print_commands()
+        return
+    name = given[0]
+    if name not in _COMMANDS:
+        sys.stderr.write(f"avm: there is no command {name!r}; `avm --help` lists them\n")
+        raise SystemExit(2)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    app = importlib.import_module(f"infra.cli.{name}").app
+    app(args=given[1:], prog_name=f"avm {name}")
+
+
+def _print_commands() -> None:
+    width = max(map(len, _COMMANDS))
+    lines = [f"  {name:<{width}}  {says}" for name, says in _COMMANDS.items()]
+    sys.stdout.write("House valuation on Apache Kafka.\n\nUsage: avm COMMAND [--help]\n\n" + "\n".join(lines) + "\n")

@@ -1,0 +1,1 @@
+"""Schema registry of production: any with Confluent's HTTP interface (Apicurio, Confluent)."""

@@ -1,0 +1,109 @@
+"""The environment, read once. Prefix `AVM_`, sections behind a double underscore: `AVM_KAFKA__BOOTSTRAP`.
+
+Only composition roots (`infra/cli`) import this; they hand on values, never the object.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_POLICIES = Path(__file__).parents[1] / "streams" / "routing" / "policies"
+
+
+class KafkaSettings(BaseModel):
+    """How to reach the broker. Empty `bootstrap` means: the local stack that `avm up` runs."""
+
+    bootstrap: str = Field(default="", description="host:port[,host:port…]")
+    user: str = Field(default="", description="SASL/SCRAM user; empty: no authentication")
+    password: SecretStr = Field(default=SecretStr(""), description="SASL/SCRAM password")
+    ca_file: str = Field(default="", description="PEM of the broker's authority; empty: no TLS")
+    partitions: int = Field(default=12, description="partitions of a topic on the way when topics are created")
+    replication: int = Field(default=3, description="replication factor when topics are created")
+    instance_id: str = Field(default="", description="static group membership, e.g. the pod's stable name")
+
+
+class RegistrySettings(BaseModel):
+    """Schema registry. Empty `url` means: ids by the catalogue of this release, in process."""
+
+    url: str = Field(default="", description="Confluent-compatible registry, e.g. http://registry:8080/apis/ccompat/v7")
+
+
+class PostgresSettings(BaseModel):
+    """PostgreSQL of ledger and desk. Empty `dsn` means: the local stack that `avm up` runs."""
+
+    dsn: SecretStr = Field(
+        default=SecretStr(""), description="libpq connection string of the ledger's and desk's database"
+    )
+
+
+class StorageSettings(BaseModel):
+    """Report and model stores: any fsspec URL, or a folder."""
+
+    reports: str = Field(default="", description="e.g. s3://bucket/reports; empty: <state>/reports")
+    models: str = Field(default="", description="e.g. s3://bucket/models; empty: <state>/models")
+
+
+class TelemetrySettings(BaseModel):
+    """Where traces and metrics go."""
+
+    otlp_endpoint: str = Field(
+        default="", description="OTLP/HTTP endpoint; empty: trace ids continue, nothing is exported"
+    )
+
+
+class GatewaySettings(BaseModel):
+    """The HTTP gateway."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=0, description="0: a free one")
+    public_url: str = Field(default="", description="base of links in reports, as the outside sees the gateway")
+    api_keys: dict[str, str] = Field(default={}, description="sha256 of an API key (hex) -> channel code, as JSON")
+    ledger_url: str = Field(default="", description="base URL of the ledger's HTTP interface")
+
+
+class LedgerSettings(BaseModel):
+    """The ledger's HTTP interface, for the gateway and `avm trace`."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=0, description="0: a free one")
+
+
+class DeskSettings(BaseModel):
+    """The manual-valuation desk."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=0, description="0: a free one")
+    accounts: dict[str, tuple[str, str]] = Field(default={}, description="user -> [argon2 hash, grade], as JSON")
+    session_secret: SecretStr = Field(
+        default=SecretStr(""), description="signs session cookies; at least 32 characters"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything the processes need to know of the outside."""
+
+    model_config = SettingsConfigDict(env_prefix="AVM_", env_nested_delimiter="__", extra="ignore")
+
+    state: Path = Field(default=Path(".avm"), description="folder of the local stack and of generated state")
+    kafka: KafkaSettings = KafkaSettings()
+    registry: RegistrySettings = RegistrySettings()
+    postgres: PostgresSettings = PostgresSettings()
+    storage: StorageSettings = StorageSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    gateway: GatewaySettings = GatewaySettings()
+    ledger: LedgerSettings = LedgerSettings()
+    desk: DeskSettings = DeskSettings()
+    policy: Path = Field(default=_POLICIES / "2026-11.toml", description="routing policy in force")
+    contract_ref: str = Field(default="CZBK20170118", description="contract reference printed on reports")
+    health_port: int | None = Field(default=None, description="port of a worker's health page; empty: none")
+
+    @property
+    def reports_url(self) -> str:
+        """Where reports are kept."""
+        return self.storage.reports or str(self.state / "reports")
+
+    @property
+    def models_url(self) -> str:
+        """Where model artefacts are kept."""
+        return self.storage.models or str(self.state / "models")

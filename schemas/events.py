@@ -1,0 +1,587 @@
+"""Every event of the house and the records in it, one frozen dataclass per `.avsc` in `schemas/avro/`.
+
+The `.avsc` is the contract; a contract test holds the two together (names, types, defaults, round trip).
+Money is whole yuan (`value`; `unit_price` per m²), instants are UTC, ratios and percentages are plain numbers
+(0.05 = 5 %). An enum travels as an Avro enum whose default symbol is its first member, except the open code lists
+`Reason` and `LimitingFactor`, which travel as strings.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from schemas.codes import (
+    Action,
+    AppraisalKind,
+    AttributeOrigin,
+    Automation,
+    CoverageStatus,
+    Lane,
+    MatchLevel,
+    ModelRole,
+    PropertyType,
+    ReviewOutcome,
+    ServiceType,
+    Status,
+    Tradability,
+)
+
+# (precision, scale). What a channel sends may be wrong in any way; what was accepted has two places at most.
+StatedArea = Annotated[Decimal, (18, 6)]
+Area = Annotated[Decimal, (9, 2)]
+
+
+# ---- asked --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """A channel asks. Nothing in it is checked yet; only `address` and `area` are needed from a person.
+
+    `valuation_id` is `schemas.ids.valuation_id(channel, client_request_id)`. `value_date` may lie in the past (then
+    only what was known that day is used); `None` means the day of receipt. The stated attributes are optional.
+    `chosen_community_id` answers an earlier NEEDS_CLARIFICATION (with `action` CLARIFY and the other fields repeated).
+    """
+
+    valuation_id: str
+    channel: str
+    client_request_id: str
+    requested_at: datetime
+    address: str
+    area: StatedArea
+    area_unit: str = "㎡"
+    action: Action = Action.VALUE
+    service_type: ServiceType = ServiceType.VALUATE
+    product: str | None = None
+    loan_stage: str | None = None
+    business_ref: str | None = None
+    branch_code: str | None = None
+    subject_token: str | None = None
+    embed_target: str | None = None
+    force_manual: bool = False
+    value_date: date | None = None
+    property_type: str | None = None
+    floor: int | None = None
+    total_floors: int | None = None
+    built_year: int | None = None
+    rooms: int | None = None
+    chosen_community_id: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An accepted request, cleaned; travels with the valuation to its end.
+
+    `address` is as entered, trimmed, with ID-card and telephone numbers masked. `revision` is 1 for the first asking
+    and grows by one with each clarification reply.
+    """
+
+    channel: str
+    client_request_id: str
+    lane: Lane
+    service_type: ServiceType
+    address: str
+    area_m2: Area
+    value_date: date
+    received_at: datetime
+    deadline_at: datetime
+    revision: int = 1
+    product: str | None = None
+    loan_stage: str | None = None
+    business_ref: str | None = None
+    branch_code: str | None = None
+    embed_target: str | None = None
+    force_manual: bool = False
+    property_type: str | None = None
+    floor: int | None = None
+    total_floors: int | None = None
+    built_year: int | None = None
+    rooms: int | None = None
+    chosen_community_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The request holds to the contract. `digest` (hex sha256) tells a repeat from a conflict."""
+
+    valuation_id: str
+    request: Request
+    digest: str
+    accepted_at: datetime
+
+
+# ---- resolved -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPart:
+    """One piece of an address: `level` (province, city, district, town, road, number, community, …), and who cut it."""
+
+    level: str
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A community the address may mean. `probability` is calibrated; `matched_by` names the rule that found it."""
+
+    community_id: str
+    name: str
+    city: str
+    district: str
+    probability: float
+    matched_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedAddress:
+    """标准地址. `probability` is the chance that `community_id` is right; no id there means nothing was good enough."""
+
+    entered: str
+    normalised: str
+    match_level: MatchLevel
+    probability: float
+    province: str | None = None
+    city: str | None = None
+    district: str | None = None
+    town: str | None = None
+    road: str | None = None
+    community_id: str | None = None
+    community_name: str | None = None
+    building: str | None = None
+    unit: str | None = None
+    room: str | None = None
+    floor: int | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+    parts: tuple[AddressPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """What is known of the subject property. `origins` says for each field that is set where it came from."""
+
+    property_type: PropertyType = PropertyType.UNKNOWN
+    tradability: Tradability = Tradability.UNKNOWN
+    floor: int | None = None
+    total_floors: int | None = None
+    floor_band: str | None = None
+    built_year: int | None = None
+    rooms: int | None = None
+    halls: int | None = None
+    building_type: str | None = None
+    structure: str | None = None
+    renovation: str | None = None
+    has_lift: bool | None = None
+    near_metro: bool | None = None
+    origins: dict[str, AttributeOrigin] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageDecision:
+    """The coverage row in force at receipt which let the request in."""
+
+    county_code: str
+    row_version: str
+    automation: Automation
+    branch_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enriched:
+    """The address is resolved and lies in coverage. `concerns` are reason codes for a person to look."""
+
+    valuation_id: str
+    request: Request
+    address: ResolvedAddress
+    attributes: Attributes
+    coverage: CoverageDecision
+    enriched_at: datetime
+    concerns: tuple[str, ...] = ()
+    reference_version: str = ""
+
+
+# ---- valued -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """修正: one factor by which a comparable was moved towards the subject (`share` 0.03 = 3 % up)."""
+
+    factor: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparable:
+    """可比实例: a past deal, adjusted to the subject and the value date. `weight` shares add up to 1."""
+
+    deal_id: str
+    community_id: str
+    community_name: str
+    deal_date: date
+    area_m2: float
+    unit_price: int
+    adjusted_unit_price: int
+    weight: float
+    total_adjustment: float
+    adjustments: tuple[Adjustment, ...] = ()
+    distance_m: int | None = None
+    floor_band: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCheck:
+    """A rule of market comparison (GB/T 50291): whether it is met, and the figure."""
+
+    rule: str
+    met: bool
+    figure: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonPart:
+    """What moved the unit price from the typical level: yuan per m², share of the level, and a Chinese text."""
+
+    factor: str
+    text: str
+    unit_price_change: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReference:
+    """Which artefact gave the value. `fallback_level` 0 (same plan) … 6 (city), valuation by deeper back-off."""
+
+    name: str
+    version: str
+    artefact_sha256: str
+    feature_set_version: str
+    segment: str
+    fallback_level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valuation:
+    """A value and its certainty: `base_unit_price` + Σ `reasons` = `unit_price`, `value` = `unit_price` × area.
+
+    `lower` < `value` < `upper` (yuan, promised `interval_coverage`); `fsd` is the forecast standard deviation of the
+    log error; `p10` the calibrated chance to be within ±10 % of `p10_reference` (`deal` or `manual`); `confidence`
+    0–100 and `confidence_level` 0–7 come from them by a published table.
+    """
+
+    value: int
+    unit_price: int
+    lower: int
+    upper: int
+    interval_coverage: float
+    interval_method: str
+    calibration_id: str
+    fsd: float
+    p10: float
+    p10_reference: str
+    confidence: int
+    confidence_level: int
+    base_unit_price: int
+    reasons: tuple[ReasonPart, ...]
+    comparables: tuple[Comparable, ...]
+    rule_checks: tuple[RuleCheck, ...]
+    limiting_factors: tuple[str, ...]
+    model: ModelReference
+    data_as_of: date
+    index_version: str
+    comparison_value: int | None = None
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """The model has spoken. `valuation` is `None` where it could not; `concerns` then say why."""
+
+    valuation_id: str
+    request: Request
+    address: ResolvedAddress
+    attributes: Attributes
+    coverage: CoverageDecision
+    valuation: Valuation | None
+    scored_at: datetime
+    concerns: tuple[str, ...] = ()
+    reference_version: str = ""
+
+
+# ---- decided ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyReference:
+    """分流策略: the version and digest of the rules that decided, and the rule that fired (`AUTO` when none did)."""
+
+    version: str
+    sha256: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRequested:
+    """A person has to value the subject. `reasons` is never empty; a higher `priority` goes first."""
+
+    valuation_id: str
+    scored: Scored
+    reasons: tuple[str, ...]
+    priority: int
+    due_at: datetime
+    policy: PolicyReference
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What a reviewer decided. Carries the task back whole, so that settling it needs no memory. No internal note."""
+
+    valuation_id: str
+    review: ReviewRequested
+    outcome: ReviewOutcome
+    reasons: tuple[str, ...]
+    reviewer: str
+    reviewer_grade: str
+    claimed_at: datetime
+    decided_at: datetime
+    guideline_version: str
+    unit_price: int | None = None
+    lower: int | None = None
+    upper: int | None = None
+    comparable_ids: tuple[str, ...] = ()
+    approver: str | None = None
+
+
+# ---- answered -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with a field of a request and how to mend it, in Chinese."""
+
+    field: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanDecision:
+    """The human part of a result, without names. `model_value` is what the model had said, if anything."""
+
+    outcome: ReviewOutcome
+    reviewer_grade: str
+    four_eyes: bool
+    claimed_at: datetime
+    decided_at: datetime
+    value: int | None = None
+    unit_price: int | None = None
+    lower: int | None = None
+    upper: int | None = None
+    model_value: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resulted:
+    """An interim or final answer to the channel.
+
+    The value that counts is `value`/`unit_price`/`lower`/`upper` here (a reviewer's, when `human` is set, else the
+    model's); `valuation` holds the model's evidence. `reason_text` is Chinese. `problems` are set for REJECTED_INVALID,
+    `due_at` for PENDING_MANUAL, `valid_until` for a value.
+    """
+
+    valuation_id: str
+    status: Status
+    revision: int
+    channel: str
+    client_request_id: str
+    lane: Lane
+    service_type: ServiceType
+    address_entered: str
+    received_at: datetime
+    resulted_at: datetime
+    reasons: tuple[str, ...] = ()
+    reason_text: str = ""
+    area_m2: Area | None = None
+    value_date: date | None = None
+    deadline_at: datetime | None = None
+    due_at: datetime | None = None
+    valid_until: date | None = None
+    product: str | None = None
+    loan_stage: str | None = None
+    business_ref: str | None = None
+    branch_code: str | None = None
+    embed_target: str | None = None
+    value: int | None = None
+    unit_price: int | None = None
+    lower: int | None = None
+    upper: int | None = None
+    address: ResolvedAddress | None = None
+    attributes: Attributes | None = None
+    valuation: Valuation | None = None
+    human: HumanDecision | None = None
+    policy: PolicyReference | None = None
+    problems: tuple[Problem, ...] = ()
+    human_touched: bool = False
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """The 估价报告单 lies in the report store. A reader verifies `sha256` after fetching `uri`."""
+
+    valuation_id: str
+    revision: int
+    channel: str
+    client_request_id: str
+    report_no: str
+    verification_code: str
+    uri: str
+    sha256: str
+    size_bytes: int
+    pages: int
+    media_type: str
+    template_version: str
+    contract_ref: str
+    issued_at: datetime
+    business_ref: str | None = None
+    embed_target: str | None = None
+    supersedes_report_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disputed:
+    """复估: a channel does not accept a value and asks for another opinion."""
+
+    valuation_id: str
+    channel: str
+    client_request_id: str
+    reason_code: str
+    raised_at: datetime
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appraised:
+    """A figure from outside for a house we valued: 线下人工估值 or a later deal."""
+
+    valuation_id: str
+    kind: AppraisalKind
+    unit_price: int
+    value: int
+    on_date: date
+    reported_at: datetime
+    source: str
+
+
+# ---- reference data -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Community:
+    """小区: one row of the community dictionary. Coordinates in `datum` (WGS-84, GCJ-02 or BD-09)."""
+
+    community_id: str
+    name: str
+    province: str
+    city: str
+    district: str
+    aliases: tuple[str, ...] = ()
+    business_circle: str | None = None
+    road: str | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    datum: str | None = None
+    built_year: int | None = None
+    building_type: str | None = None
+    total_floors: int | None = None
+    buildings: int | None = None
+    households: int | None = None
+    min_area_m2: float | None = None
+    max_area_m2: float | None = None
+    property_types: tuple[str, ...] = ()
+    tradability: Tradability = Tradability.UNKNOWN
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """成交: a closed deal. `known_on` is the day it became public (`None`: its own day). `unit_price` in yuan/m²."""
+
+    deal_id: str
+    community_id: str
+    city: str
+    deal_date: date
+    area_m2: float
+    unit_price: float
+    property_type: PropertyType = PropertyType.APARTMENT
+    known_on: date | None = None
+    community_name: str | None = None
+    district: str | None = None
+    business_circle: str | None = None
+    building: str | None = None
+    floor: int | None = None
+    floor_band: str | None = None
+    total_floors: int | None = None
+    built_year: int | None = None
+    rooms: int | None = None
+    halls: int | None = None
+    building_type: str | None = None
+    structure: str | None = None
+    renovation: str | None = None
+    has_lift: bool | None = None
+    near_metro: bool | None = None
+    five_years: bool | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageRow:
+    """One county-level division of the coverage table, valid in [`effective_from`, `effective_to`]."""
+
+    county_code: str
+    province: str
+    city: str
+    county: str
+    status: CoverageStatus
+    automation: Automation
+    property_types: tuple[str, ...]
+    effective_from: date
+    version: str
+    source: str
+    effective_to: date | None = None
+    branch_code: str | None = None
+    approved_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPoint:
+    """One point of a price index, as published in `vintage`: log level relative to the segment's first point."""
+
+    segment: str
+    on_date: date
+    log_level: float
+    vintage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReleased:
+    """An artefact of the model store serves `segment` from now on. A scorer refuses it if the sha256 differs."""
+
+    name: str
+    version: str
+    segment: str
+    role: ModelRole
+    uri: str
+    sha256: str
+    feature_set_version: str
+    released_at: datetime
+    released_by: str
