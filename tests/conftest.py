@@ -57,9 +57,12 @@ class TopicMaker:
     def _create(self, names: Sequence[str], partitions: int, config: dict[str, str]) -> None:
         from confluent_kafka.admin import NewTopic
 
+        from infra.kafka.admin import wait_visible
+
         wanted = [NewTopic(name, partitions, 1, config=config) for name in names]
         for outcome in self._admin.create_topics(wanted).values():
             outcome.result(30)
+        wait_visible(self._admin, names)
 
 
 @pytest.fixture

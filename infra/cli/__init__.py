@@ -28,6 +28,10 @@ _COMMANDS = {
 }
 
 
+class CommandError(Exception):
+    """Something the person at the terminal can mend: said in one line, exit code 1."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `avm COMMAND …`. Logs go to standard error; `--json` alone prints to standard output."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -40,7 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(2)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = importlib.import_module(f"infra.cli.{name}").app
-    app(args=given[1:], prog_name=f"avm {name}")
+    try:
+        app(args=given[1:], prog_name=f"avm {name}")
+    except CommandError as error:
+        sys.stderr.write(f"avm {name}: {error}\n")
+        raise SystemExit(1) from None
 
 
 def _print_commands() -> None:

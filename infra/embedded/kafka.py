@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import platformdirs
 from confluent_kafka import KafkaException
@@ -26,8 +26,9 @@ from infra.embedded.lock import locked
 from infra.embedded.ports import LOOPBACK, held_ports
 from infra.embedded.tether import tethered
 
+KAFKA_VERSION = "4.3.1"
 # SLF4J 1.7 is the one Kafka's API jar was built for; with 2.x it logs nothing at all.
-COORDINATES = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:1.7.36@kafka.Kafka"
+COORDINATES = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}+org.slf4j:slf4j-simple:1.7.36@kafka.Kafka"
 
 _READY_WITHIN_S = 90.0  # recovery after a kill took up to 13 s on two loaded cores
 _STOP_WITHIN_S = 30.0
@@ -117,6 +118,14 @@ def kafka_jars(cache: Path) -> tuple[Path, ...]:
     if not jars:
         raise JarsUnavailableError(f"{environment.path} holds no jars; remove {cache} and start again")
     return jars
+
+
+def orphaned_broker(folder: Path) -> int | None:
+    """Return the pid of a broker of `folder` whose owner is gone, None when there is none."""
+    kept = _State.read(folder / "broker.json")
+    if kept.broker is None or not kept.broker.alive() or (kept.owner is not None and kept.owner.alive()):
+        return None
+    return kept.broker.pid
 
 
 class EmbeddedKafka:
@@ -310,7 +319,7 @@ class EmbeddedKafka:
             if not self.alive():
                 raise BrokerStartError(f"the broker died while starting:\n{_tail(self.log_path)}")
             try:
-                metadata = admin.list_topics(timeout=0.5)
+                metadata: Any = admin.list_topics(timeout=0.5)
             except KafkaException:
                 continue
             if metadata.cluster_id == cluster_id and metadata.brokers and self.alive():
@@ -324,5 +333,3 @@ def _tail(path: Path, start: int | None = None) -> str:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 4096, start or 0))
         return file.read().decode(errors="replace")
-
-

@@ -1,9 +1,9 @@
 """Start a program that cannot outlive its parent.
 
-A supervisor that is killed with SIGKILL runs no clean-up, so the kernel has to do it: `PR_SET_PDEATHSIG` makes it signal
-the child. Setting that between fork and exec (`preexec_fn`) may deadlock in a process with threads, and every process of
-ours has some; so the child runs this file first, which sets it and becomes the program by `exec`: same pid, no process in
-between.
+A supervisor that is killed with SIGKILL runs no clean-up, so the kernel has to do it: `PR_SET_PDEATHSIG` makes it
+signal the child. Setting that between fork and exec (`preexec_fn`) may deadlock in a process with threads, and every
+process of ours has some; so the child runs this file first, which sets it and becomes the program by `exec`: same pid,
+no process in between.
 
 The kernel means the *thread* that started the child. Start children from a thread that lives as long as they should, in
 practice the main thread.

@@ -91,11 +91,11 @@ def test_a_broker_of_a_living_process_is_not_taken_over(own_kafka):
         "import sys; from pathlib import Path; from infra.embedded.kafka import EmbeddedKafka\n"
         "EmbeddedKafka(Path(sys.argv[1])).start()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, own_kafka.folder], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script, own_kafka.folder], capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert f"{BrokerStartError.__name__}: {own_kafka.folder} is served by a broker of process {os.getpid()}" in done.stderr
+    assert (
+        f"{BrokerStartError.__name__}: {own_kafka.folder} is served by a broker of process {os.getpid()}" in done.stderr
+    )
     assert own_kafka.alive()
 
 

@@ -1,0 +1,84 @@
+"""What every composition root builds first: how to reach the broker, the codec, the clock."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from infra.cli import CommandError
+from infra.embedded.stack import Connections, running_connections
+from infra.kafka.security import ClientConf, client_conf
+from infra.registry.confluent import ConfluentRegistry
+from infra.settings import Settings
+from schemas.codec import Codec
+from schemas.domain.worktime import SHANGHAI
+from schemas.registry import CatalogueRegistry
+
+LOCAL_PARTITIONS = 4  # enough to show several workers, cheap on one machine
+LOCAL_REPLICATION = 1
+
+
+class NothingRunsError(CommandError):
+    """No broker is named and no local stack runs."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(
+            f"no broker: AVM_KAFKA__BOOTSTRAP is empty and no local stack runs in {state}. Start one with `avm up`, "
+            "or name the broker"
+        )
+
+
+def utc_now() -> datetime:
+    """The clock handed to stages, consumers and producers."""
+    return datetime.now(UTC)
+
+
+def shanghai_today() -> date:
+    """The calendar day of the bank."""
+    return datetime.now(SHANGHAI).date()
+
+
+def settings_in_force() -> Settings:
+    """The environment's settings; broker and database of the local stack where they name none and one is running.
+
+    Raises:
+        NothingRunsError: Neither is there.
+    """
+    settings = Settings()
+    if settings.kafka.bootstrap:
+        return settings
+    found = running_connections(settings.state)
+    if found is None:
+        raise NothingRunsError(settings.state)
+    return reaching(settings, found)
+
+
+def reaching(settings: Settings, connections: Connections) -> Settings:
+    """The same settings with broker, database and pages of a local stack filled in."""
+    local = {"bootstrap": connections.bootstrap, "partitions": LOCAL_PARTITIONS, "replication": LOCAL_REPLICATION}
+    pages = connections.pages
+    gateway = {"public_url": pages.get("gateway", ""), "ledger_url": pages.get("ledger", "")}
+    return settings.model_copy(
+        update={
+            "state": settings.state.resolve(),
+            "kafka": settings.kafka.model_copy(update=local),
+            "postgres": settings.postgres.model_copy(update={"dsn": SecretStr(connections.dsn)}),
+            "gateway": settings.gateway.model_copy(update={k: v for k, v in gateway.items() if v}),
+        }
+    )
+
+
+def kafka_conf(settings: Settings) -> ClientConf:
+    """Librdkafka's settings for the broker of these settings."""
+    kafka = settings.kafka
+    return client_conf(
+        kafka.bootstrap,
+        sasl_username=kafka.user,
+        sasl_password=kafka.password.get_secret_value(),
+        ca_path=Path(kafka.ca_file) if kafka.ca_file else None,
+    )
+
+
+def codec(settings: Settings) -> Codec:
+    """The codec over the registry in force."""
+    return Codec(ConfluentRegistry(settings.registry.url) if settings.registry.url else CatalogueRegistry())

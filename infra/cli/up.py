@@ -1,0 +1,255 @@
+"""`avm up`: the whole system on this machine, from the broker to the desk's pages."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from infra.cli.connections import kafka_conf, reaching
+from infra.embedded.lock import FolderInUseError
+from infra.embedded.ports import LOOPBACK, held_ports
+from infra.embedded.processes import Phase, ProcessSpec, ProcessState, Supervisor
+from infra.embedded.stack import Connections, LocalStack, running_connections
+from infra.kafka.admin import WantedTopic, apply, plan, wanted_topics
+from infra.settings import Settings
+from schemas.catalogue import TOPICS
+from schemas.codes import Lane
+from schemas.domain.channels import CHANNELS
+
+STAGES = ("intake", "enrichment", "scoring", "routing", "reporting")
+_WORKER_GRACE_S = 35.0  # a worker may need 30 s to finish its batch and commit
+_PAGES = ("gateway", "ledger", "desk")
+_SECRETS = "secrets.json"
+_REFRESH_S = 0.5
+
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A running local system. `settings` are complete: every address is filled in."""
+
+    settings: Settings
+    supervisor: Supervisor
+    pages: Mapping[str, str]
+    api_keys: Mapping[str, str]  # channel code -> key in clear, of this state folder alone
+
+
+def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
+    """Return every process of the house but broker and database, in the order of their start.
+
+    They read what they need from the environment, see `environment`; so none is given here but the command.
+    """
+    workers = [(f"{stage}.{lane}", ("worker", stage, "--lane", lane.value)) for stage in STAGES for lane in Lane]
+    workers.append(("settle", ("worker", "settle")))
+    others = [("ledger", ("consumer", "ledger")), ("gateway", ("gateway",)), ("desk", ("desk",))]
+    env = environment(settings)
+    return tuple(
+        ProcessSpec(name=name, argv=(sys.executable, "-m", "infra.cli", *command), env=env)
+        for name, command in (*others[:1], *workers, *others[1:])
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables by which a child process gets the same settings."""
+    given = {
+        "STATE": str(settings.state.resolve()),
+        "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+        "KAFKA__PARTITIONS": str(settings.kafka.partitions),
+        "KAFKA__REPLICATION": str(settings.kafka.replication),
+        "POSTGRES__DSN": settings.postgres.dsn.get_secret_value(),
+        "GATEWAY__PORT": str(settings.gateway.port),
+        "GATEWAY__PUBLIC_URL": settings.gateway.public_url,
+        "GATEWAY__LEDGER_URL": settings.gateway.ledger_url,
+        "GATEWAY__API_KEYS": json.dumps(settings.gateway.api_keys),
+        "LEDGER__PORT": str(settings.ledger.port),
+        "DESK__PORT": str(settings.desk.port),
+        "DESK__SESSION_SECRET": settings.desk.session_secret.get_secret_value(),
+    }
+    return {f"AVM_{name}": value for name, value in given.items()}
+
+
+@contextmanager
+def running_stack(settings: Settings) -> Iterator[tuple[LocalStack, Settings]]:
+    """Run broker and database in `settings.state`, with every topic of the catalogue, and complete the settings.
+
+    Raises:
+        FolderInUseError: Another stack works there.
+    """
+    with LocalStack(settings.state) as stack:
+        connections = running_connections(settings.state)
+        if connections is None:
+            raise RuntimeError(f"the stack in {settings.state} vanished while starting")
+        reaching = reaching(settings, connections)
+        apply_topics(reaching)
+        yield stack, reaching
+
+
+def apply_topics(settings: Settings) -> None:
+    """Create the topics of the catalogue and correct their settings; raises TopicsError on a wrong partition count."""
+    admin = AdminClient(kafka_conf(settings))
+    apply(admin, plan(admin, catalogue_topics(settings)))
+
+
+def catalogue_topics(settings: Settings) -> tuple[WantedTopic, ...]:
+    """Return the topics of the catalogue as these settings want them."""
+    return wanted_topics(
+        TOPICS, replication_factor=settings.kafka.replication, max_partitions=settings.kafka.partitions
+    )
+
+
+@asynccontextmanager
+async def running_system(
+    settings: Settings, specs: Callable[[Settings], Sequence[ProcessSpec]] = processes
+) -> AsyncIterator[System]:
+    """Run everything on this machine until the block is left; processes may not be ready yet when it is entered.
+
+    `specs` chooses the processes; default: all of them. Blocks the loop while broker and database start: nothing else
+    runs yet, and they must be children of this thread.
+    """
+    with running_stack(settings) as (stack, reaching):
+        complete, api_keys = _with_secrets(_with_pages(reaching, _former_ports(settings.state)))
+        pages = {
+            "gateway": complete.gateway.public_url,
+            "ledger": complete.gateway.ledger_url,
+            "desk": f"http://{LOOPBACK}:{complete.desk.port}",
+        }
+        connections = Connections(
+            bootstrap=complete.kafka.bootstrap, dsn=complete.postgres.dsn.get_secret_value(), pages=pages
+        )
+        stack.announce(connections)
+        supervisor = Supervisor(
+            specs(complete), logs=stack.folder / "logs", env=dict(os.environ), grace_s=_WORKER_GRACE_S
+        )
+        async with supervisor:
+            yield System(settings=complete, supervisor=supervisor, pages=pages, api_keys=api_keys)
+
+
+@app.command()
+def up(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object once everything is ready.")] = False,
+) -> None:
+    """Start the whole system on this machine and keep it running until Ctrl-C. A second start resumes."""
+    settings = Settings()
+    if settings.kafka.bootstrap:
+        raise typer.BadParameter("AVM_KAFKA__BOOTSTRAP names a broker; `avm up` runs its own: unset it")
+    try:
+        asyncio.run(_keep_up(settings, as_json=as_json))
+    except FolderInUseError as error:
+        typer.echo(f"avm up: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _keep_up(settings: Settings, *, as_json: bool) -> None:
+    console = Console(stderr=True)
+    console.print(f"Starting Kafka and PostgreSQL in {settings.state.resolve()} …")
+    async with running_system(settings) as system:
+        ended = _asked_to_end()
+        with Live(_table(system), console=console, auto_refresh=False) as live:
+            await _show_until(ended, system, live, as_json=as_json)
+        console.print("Stopping …")
+    console.print("Everything is stopped; `avm up` resumes with all data.")
+
+
+def _asked_to_end() -> asyncio.Event:
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, asked.set)
+    return asked
+
+
+async def _show_until(ended: asyncio.Event, system: System, live: Live, *, as_json: bool) -> None:
+    told = False
+    shown: tuple[ProcessState, ...] = ()
+    while not ended.is_set():
+        states = system.supervisor.states()
+        if states != shown:
+            live.update(_table(system), refresh=True)
+            shown = states
+        if not told and all(state.phase is Phase.READY for state in states):
+            told = True
+            if as_json:
+                print(
+                    json.dumps({"bootstrap": system.settings.kafka.bootstrap, "pages": dict(system.pages)}), flush=True
+                )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), _REFRESH_S)
+
+
+def _table(system: System) -> Table:
+    table = Table(title="House valuation, local", title_justify="left")
+    for column in ("process", "state", "restarts", "address"):
+        table.add_column(column)
+    table.add_row("kafka", Phase.READY, "", system.settings.kafka.bootstrap)
+    for state in system.supervisor.states():
+        table.add_row(state.name, state.phase, str(state.restarts or ""), system.pages.get(state.name, ""))
+    table.caption = f"logs: {system.settings.state / 'logs'} · API keys: {system.settings.state / _SECRETS}"
+    return table
+
+
+def _former_ports(state: Path) -> dict[str, int]:
+    """Return the ports the pages had at the last start, so that bookmarks go on working."""
+    try:
+        pages = json.loads((state / "pages.json").read_text())
+        return {name: urlsplit(url).port or 0 for name, url in pages.items()}
+    except (OSError, ValueError):
+        return {}
+
+
+def _with_pages(settings: Settings, former: Mapping[str, int]) -> Settings:
+    """Give every page a port: the one in the settings, else its former one while free, else any."""
+    configured = {name: getattr(settings, name).port for name in _PAGES}
+    with held_ports([configured[name] or former.get(name, 0) for name in _PAGES]) as held:
+        ports = {name: configured[name] or port for name, port in zip(_PAGES, held, strict=True)}
+    urls = {name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
+    (settings.state / "pages.json").write_text(json.dumps(urls))
+    gateway = {
+        "port": ports["gateway"],
+        "public_url": settings.gateway.public_url or urls["gateway"],
+        "ledger_url": urls["ledger"],
+    }
+    return settings.model_copy(
+        update={
+            "gateway": settings.gateway.model_copy(update=gateway),
+            "ledger": settings.ledger.model_copy(update={"port": ports["ledger"]}),
+            "desk": settings.desk.model_copy(update={"port": ports["desk"]}),
+        }
+    )
+
+
+def _with_secrets(settings: Settings) -> tuple[Settings, dict[str, str]]:
+    """Add one API key per channel and a session secret, made once for this state folder."""
+    path = settings.state / _SECRETS
+    if not path.exists():
+        path.touch(mode=0o600)
+        keys = {channel: secrets.token_urlsafe(24) for channel in CHANNELS}
+        path.write_text(json.dumps({"session_secret": secrets.token_urlsafe(32), "api_keys": keys}, indent=2))
+    kept = json.loads(path.read_text())
+    hashed = {hashlib.sha256(key.encode()).hexdigest(): channel for channel, key in kept["api_keys"].items()}
+    session_secret = settings.desk.session_secret
+    if not session_secret.get_secret_value():
+        session_secret = SecretStr(kept["session_secret"])
+    updated = settings.model_copy(
+        update={
+            "gateway": settings.gateway.model_copy(update={"api_keys": {**hashed, **settings.gateway.api_keys}}),
+            "desk": settings.desk.model_copy(update={"session_secret": session_secret}),
+        }
+    )
+    return updated, kept["api_keys"]

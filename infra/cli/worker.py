@@ -1,0 +1,172 @@
+"""`avm worker STAGE --lane LANE`: one process of one stage."""
+
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli.connections import codec, kafka_conf, settings_in_force, shanghai_today, utc_now
+from infra.settings import Settings
+from schemas.catalogue import (
+    ACCEPTED,
+    COMMUNITIES,
+    COVERAGE,
+    DEALS,
+    DECISIONS,
+    ENRICHED,
+    MODELS_RELEASED,
+    REPORTS,
+    REQUESTS,
+    RESULTS,
+    REVIEWS,
+    SCORED,
+    Topic,
+)
+from schemas.codes import Lane
+from streams.runtime.reference import ReferenceSource
+from streams.runtime.stage import Stage
+from streams.runtime.worker import Input, WorkerConfig, run_worker
+
+app = typer.Typer(add_completion=False)
+
+
+class StageName(StrEnum):
+    """The stages there are."""
+
+    INTAKE = "intake"
+    ENRICHMENT = "enrichment"
+    SCORING = "scoring"
+    ROUTING = "routing"
+    SETTLE = "settle"
+    REPORTING = "reporting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A stage with all it stands between."""
+
+    stage: Stage[Any]
+    source: Topic
+    outputs: tuple[Topic, ...]
+    references: tuple[ReferenceSource, ...] = ()
+
+
+def _intake(_: Settings, lane: Lane) -> Room:
+    from streams.intake.policy import IntakePolicy
+    from streams.intake.repeats import RecentRequests
+    from streams.intake.stage import IntakeStage
+
+    policy = IntakePolicy()
+    recent = RecentRequests(clock=utc_now, keep=policy.remembered)
+    followed = ReferenceSource(name="recent", view=recent, topics=(ACCEPTED,), since=utc_now() - policy.remembered)
+    return Room(
+        stage=IntakeStage(recent, policy=policy, lane=lane, clock=utc_now),
+        source=REQUESTS,
+        outputs=(ACCEPTED, RESULTS),
+        references=(followed,),
+    )
+
+
+def _enrichment(_: Settings, lane: Lane) -> Room:
+    from streams.enrichment.reference import EnrichmentView
+    from streams.enrichment.stage import EnrichmentStage
+
+    view = EnrichmentView()
+    return Room(
+        stage=EnrichmentStage(view, clock=utc_now),
+        source=ACCEPTED,
+        outputs=(ENRICHED, RESULTS),
+        references=(ReferenceSource(name="places", view=view, topics=(COMMUNITIES, COVERAGE)),),
+    )
+
+
+def _scoring(settings: Settings, lane: Lane) -> Room:
+    from streams.scoring.reference import ScoringView
+    from streams.scoring.stage import ScoringStage
+
+    from infra.storage.models import ModelStore
+
+    view = ScoringView(ModelStore(settings.models_url))
+    return Room(
+        stage=ScoringStage(view, clock=utc_now),
+        source=ENRICHED,
+        outputs=(SCORED,),
+        references=(ReferenceSource(name="market", view=view, topics=(COMMUNITIES, DEALS, MODELS_RELEASED)),),
+    )
+
+
+def _routing(settings: Settings, lane: Lane) -> Room:
+    from streams.routing.policy_file import PolicyFile
+    from streams.routing.stage import RoutingStage
+
+    policy = PolicyFile(settings.policy, shanghai_today)
+    return Room(stage=RoutingStage(policy, utc_now, lane), source=SCORED, outputs=(RESULTS, REVIEWS))
+
+
+def _settle(settings: Settings, _: Lane) -> Room:
+    from streams.routing.policy_file import PolicyFile
+    from streams.routing.settle import SettleStage
+
+    policy = PolicyFile(settings.policy, shanghai_today)
+    return Room(stage=SettleStage(policy, utc_now), source=DECISIONS, outputs=(RESULTS,))
+
+
+def _reporting(settings: Settings, lane: Lane) -> Room:
+    from infra.storage.reports import FolderReportStore
+    from streams.reporting.render import TypstRenderer
+    from streams.reporting.stage import ReportingStage
+
+    stage = ReportingStage(
+        TypstRenderer(),
+        FolderReportStore(settings.reports_url),
+        clock=utc_now,
+        lane=lane,
+        contract_ref=settings.contract_ref,
+        verify_url=settings.gateway.public_url,
+    )
+    return Room(stage=stage, source=RESULTS, outputs=(REPORTS,))
+
+
+_ROOMS: dict[StageName, Callable[[Settings, Lane], Room]] = {
+    StageName.INTAKE: _intake,
+    StageName.ENRICHMENT: _enrichment,
+    StageName.SCORING: _scoring,
+    StageName.ROUTING: _routing,
+    StageName.SETTLE: _settle,
+    StageName.REPORTING: _reporting,
+}
+
+
+@app.command()
+def worker(
+    stage: Annotated[StageName, typer.Argument(help="The stage to run.")],
+    lane: Annotated[Lane, typer.Option(help="Its lane; `settle` has none.")] = Lane.ONLINE,
+) -> None:
+    """Run one stage until it is told to stop. Exit code 70 asks to be started again: nothing was committed."""
+    settings = settings_in_force()
+    room = _ROOMS[stage](settings, lane)
+    source_lane = lane if room.source.lanes else None
+    suffix = f"{stage}-{lane}" if source_lane else stage.value
+    config = WorkerConfig(
+        connection=kafka_conf(settings),
+        group=f"valuation-{suffix}",
+        lane=source_lane or "",
+        instance_id=settings.kafka.instance_id or None,
+        release=importlib.metadata.version("house-valuation"),
+        health_port=settings.health_port,
+        otlp_endpoint=settings.telemetry.otlp_endpoint or None,
+        max_partitions=settings.kafka.partitions,
+    )
+    code = run_worker(
+        room.stage,
+        inputs=(Input(topic=room.source, lane=source_lane),),
+        outputs=room.outputs,
+        codec=codec(settings),
+        config=config,
+        clock=utc_now,
+        references=room.references,
+    )
+    raise typer.Exit(code)

@@ -1,0 +1,135 @@
+"""Following topics on a thread of its own, without a consumer group: from now on, or from where a run before stood."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+log = logging.getLogger(__name__)
+
+Partition = tuple[str, int]
+Positions = Mapping[Partition, int]
+
+_SETTINGS: Mapping[str, str | int | bool] = {
+    "group.id": "group-less",  # librdkafka insists on a name; nothing is ever committed under it
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "earliest",  # a position that retention has passed: what is left is better than only the new
+    "fetch.wait.max.ms": 100,
+    "log_level": 3,
+}
+_ASK_S = 10.0
+_POLL_S = 0.2
+_BATCH = 1_000
+_PAUSE_S = 1.0  # between attempts to reach a broker that is away
+
+
+class TopicFollower:
+    """Hands every message of some topics to `on_message`, in order per partition, each at least once.
+
+    After any trouble it goes on from the last position seen, not from the end: a waiting caller's answer may have been
+    written meanwhile. `on_message` runs on the follower's thread and must not raise.
+    """
+
+    def __init__(
+        self,
+        conf: Mapping[str, Any],
+        topics: Sequence[str],
+        on_message: Callable[[Message], None],
+        *,
+        start_at: Positions | None = None,
+    ) -> None:
+        """Prepare; nothing happens before `start`.
+
+        Args:
+            conf: From `client_conf`.
+            topics: Kafka topics, all partitions of each.
+            on_message: Called for each message.
+            start_at: Offsets to begin with; partitions not named begin at their end.
+        """
+        self._conf = {**_SETTINGS, **conf}
+        self._topics = tuple(topics)
+        self._on_message = on_message
+        self._positions: dict[Partition, int] = dict(start_at or {})
+        self._positioned = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="topic-follower", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._thread.start()
+
+    def wait_until_positioned(self, within_s: float) -> bool:
+        """Wait until everything written from now on will be seen; `False` when that took longer."""
+        return self._positioned.wait(within_s)
+
+    @property
+    def positioned(self) -> bool:
+        """Whether everything written from now on will be seen."""
+        return self._positioned.is_set() and self._thread.is_alive()
+
+    def positions(self) -> dict[Partition, int]:
+        """The next offset of each partition; good as `start_at` of a later follower."""
+        return dict(self._positions)
+
+    def close(self) -> None:
+        """Stop and let go of the broker. Harmless when called twice or before `start`."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            consumer = Consumer(self._conf)
+            try:
+                self._follow(consumer)
+            except (KafkaException, LookupError) as error:
+                log.warning("following was interrupted and will resume", extra={"cause": str(error)})
+                self._closing.wait(_PAUSE_S)
+            finally:
+                consumer.close()
+
+    def _follow(self, consumer: Consumer) -> None:
+        for topic in self._topics:
+            for partition in self._partitions(consumer, topic):
+                if partition not in self._positions:
+                    self._positions[partition] = self._end(consumer, partition)
+        consumer.assign([TopicPartition(*partition, offset) for partition, offset in self._positions.items()])
+        self._positioned.set()
+        while not self._closing.is_set():
+            # consume(n) would wait out its timeout for the n-th message; the rest is taken as it lies there
+            found = consumer.consume(1, _POLL_S)
+            for message in found + (consumer.consume(_BATCH, 0) if found else []):
+                self._take(message)
+
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        if error is not None:
+            raise KafkaException(error)
+        self._on_message(message)
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if topic is not None and partition is not None and offset is not None:  # always; the stubs allow errors too
+            self._positions[topic, partition] = offset + 1
+
+    @staticmethod
+    def _partitions(consumer: Consumer, topic: str) -> list[Partition]:
+        metadata = consumer.list_topics(topic, timeout=_ASK_S).topics[topic]
+        if metadata.error is not None:
+            raise LookupError(f"topic {topic} cannot be read: {metadata.error.str()}; see `avm topics plan`")
+        return [(topic, number) for number in sorted(metadata.partitions)]
+
+    @staticmethod
+    def _end(consumer: Consumer, partition: Partition) -> int:
+        bounds = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_ASK_S)
+        if bounds is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's own code
+        return int(bounds[1])
