@@ -97,9 +97,9 @@ def running_stack(settings: Settings) -> Iterator[tuple[LocalStack, Settings]]:
         connections = running_connections(settings.state)
         if connections is None:
             raise RuntimeError(f"the stack in {settings.state} vanished while starting")
-        reaching = reaching(settings, connections)
-        apply_topics(reaching)
-        yield stack, reaching
+        complete = reaching(settings, connections)
+        apply_topics(complete)
+        yield stack, complete
 
 
 def apply_topics(settings: Settings) -> None:

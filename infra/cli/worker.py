@@ -60,7 +60,7 @@ def _intake(_: Settings, lane: Lane) -> Room:
     from streams.intake.stage import IntakeStage
 
     policy = IntakePolicy()
-    recent = RecentRequests(clock=utc_now, keep=policy.remembered)
+    recent = RecentRequests(clock=utc_now, keep=policy.remembered, lane=lane)
     followed = ReferenceSource(name="recent", view=recent, topics=(ACCEPTED,), since=utc_now() - policy.remembered)
     return Room(
         stage=IntakeStage(recent, policy=policy, lane=lane, clock=utc_now),
@@ -70,7 +70,7 @@ def _intake(_: Settings, lane: Lane) -> Room:
     )
 
 
-def _enrichment(_: Settings, lane: Lane) -> Room:
+def _enrichment(_: Settings, __: Lane) -> Room:
     from streams.enrichment.reference import EnrichmentView
     from streams.enrichment.stage import EnrichmentStage
 
@@ -83,7 +83,7 @@ def _enrichment(_: Settings, lane: Lane) -> Room:
     )
 
 
-def _scoring(settings: Settings, lane: Lane) -> Room:
+def _scoring(settings: Settings, _: Lane) -> Room:
     from streams.scoring.reference import ScoringView
     from streams.scoring.stage import ScoringStage
 

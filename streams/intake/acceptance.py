@@ -1,0 +1,140 @@
+"""From what a channel sent to what the house works with: the accepted request, and the answers to the channel."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from schemas.codes import Lane, Reason, Status
+from schemas.domain.channels import channel
+from schemas.domain.masking import masked_personal_data
+from schemas.domain.request_rules import MAX_ADDRESS, accepted_area, cleaned_address, property_type_code
+from schemas.domain.texts import REASON_TEXTS
+from schemas.domain.worktime import SHANGHAI
+from schemas.events import Accepted, Problem, Request, Requested, Resulted
+
+REFUSAL_REVISION = (
+    0  # a refusal is about one message; it never replaces what is known of the valuation, which starts at 1
+)
+FIRST_REVISION = 1
+REPLY_REVISION = 2  # one clarification only
+
+
+def request_of(
+    requested: Requested, *, lane: Lane, received_at: datetime, deadline_at: datetime, revision: int
+) -> Request:
+    """The cleaned request. `requested` must be without problems; its note and subject token go no further."""
+    stated_type = property_type_code(requested.property_type) if requested.property_type is not None else None
+    return Request(
+        channel=channel(requested.channel).code,
+        client_request_id=requested.client_request_id,
+        lane=lane,
+        service_type=requested.service_type,
+        address=masked_personal_data(requested.address.strip()),
+        area_m2=accepted_area(requested.area),
+        value_date=requested.value_date or received_at.astimezone(SHANGHAI).date(),
+        received_at=received_at,
+        deadline_at=deadline_at,
+        revision=revision,
+        product=requested.product,
+        loan_stage=requested.loan_stage,
+        business_ref=requested.business_ref,
+        branch_code=requested.branch_code,
+        embed_target=requested.embed_target,
+        force_manual=requested.force_manual,
+        property_type=stated_type,
+        floor=requested.floor,
+        total_floors=requested.total_floors,
+        built_year=requested.built_year,
+        rooms=requested.rooms,
+        chosen_community_id=requested.chosen_community_id,
+    )
+
+
+def digest(requested: Requested) -> str:
+    """Hex sha256 over what makes two requests the same: everything that is asked, in its normal form.
+
+    In: channel, service, address (NFKC, blanks collapsed, masked), area, value date as stated, product, stage, the
+    bank's references, force_manual and the stated attributes. Out: when it was sent, how the unit was spelt, the note,
+    and the answer to a clarification, which repeats the request it belongs to.
+    """
+    stated_type = property_type_code(requested.property_type) if requested.property_type is not None else None
+    asked = (
+        channel(requested.channel).code,
+        requested.service_type,
+        masked_personal_data(cleaned_address(requested.address)),
+        str(accepted_area(requested.area)),
+        requested.value_date.isoformat() if requested.value_date is not None else None,
+        requested.product,
+        requested.loan_stage,
+        requested.business_ref,
+        requested.branch_code,
+        requested.subject_token,
+        requested.embed_target,
+        requested.force_manual,
+        stated_type,
+        requested.floor,
+        requested.total_floors,
+        requested.built_year,
+        requested.rooms,
+    )
+    return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()
+
+
+def acknowledged(accepted: Accepted, *, resulted_at: datetime) -> Resulted:
+    """受理回执: the request is accepted, and by when it will be answered."""
+    request = accepted.request
+    return Resulted(
+        valuation_id=accepted.valuation_id,
+        status=Status.RECEIVED,
+        revision=request.revision,
+        channel=request.channel,
+        client_request_id=request.client_request_id,
+        lane=request.lane,
+        service_type=request.service_type,
+        address_entered=request.address,
+        area_m2=request.area_m2,
+        value_date=request.value_date,
+        received_at=request.received_at,
+        resulted_at=resulted_at,
+        deadline_at=request.deadline_at,
+        product=request.product,
+        loan_stage=request.loan_stage,
+        business_ref=request.business_ref,
+        branch_code=request.branch_code,
+        embed_target=request.embed_target,
+    )
+
+
+def refused(
+    requested: Requested, problems: Sequence[Problem], *, lane: Lane, received_at: datetime, resulted_at: datetime
+) -> Resulted:
+    """REJECTED_INVALID with every problem. What was sent is echoed only as far as it can do no harm.
+
+    Its `revision` is 0: it shares the id of the valuation it was sent for and must not overwrite that one's state.
+    """
+    reasons = tuple(dict.fromkeys(problem.code for problem in problems))
+    return Resulted(
+        valuation_id=requested.valuation_id,
+        status=Status.REJECTED_INVALID,
+        revision=REFUSAL_REVISION,
+        channel=channel(requested.channel).code,
+        client_request_id=_harmless(requested.client_request_id),
+        lane=lane,
+        service_type=requested.service_type,
+        address_entered=_harmless(requested.address),
+        received_at=received_at,
+        resulted_at=resulted_at,
+        reasons=reasons,
+        reason_text="；".join(REASON_TEXTS[Reason(code)] for code in reasons),
+        business_ref=_harmless(requested.business_ref) if requested.business_ref is not None else None,
+        branch_code=_harmless(requested.branch_code) if requested.branch_code is not None else None,
+        problems=tuple(problems),
+    )
+
+
+def _harmless(text: str) -> str:
+    """Short, printable, without personal numbers: what was refused may be anything at all."""
+    short = text.strip()[: 2 * MAX_ADDRESS]  # masked before the final cut: half a number must not slip through
+    visible = "".join(character if character.isprintable() else " " for character in short)
+    return masked_personal_data(visible)[:MAX_ADDRESS]

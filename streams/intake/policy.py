@@ -1,0 +1,26 @@
+"""The clocks of intake."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from schemas.codes import Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakePolicy:
+    """How long a request may take, and how long its number is remembered.
+
+    `online` is contract figure C-02. `batch` is the least time of a batch job (C-05): intake sees one item and not the
+    size of its job, so the job's own deadline, which may be later, is kept by the batch producer.
+    `trusted_delay` is how far back the channel's own clock is believed: latency then counts from the channel's moment,
+    with the broker's and our queueing inside it; a clock that is further off, or ahead, is not used.
+    """
+
+    online: timedelta = timedelta(seconds=10)
+    batch: timedelta = timedelta(hours=1)
+    remembered: timedelta = timedelta(hours=24)
+    trusted_delay: timedelta = timedelta(minutes=1)
+
+    def allowance(self, lane: Lane) -> timedelta:
+        """Time from receipt to deadline."""
+        return self.online if lane is Lane.ONLINE else self.batch

@@ -1,0 +1,139 @@
+"""Intake: hold a request to the contract, number it, set its deadline, acknowledge it; know a repeat; refuse the rest.
+
+| a request that…                          | gives                                                        |
+| ---------------------------------------- | ------------------------------------------------------------ |
+| holds to the contract and is new         | `Accepted`, and RECEIVED to the channel                      |
+| repeats one of the last 24 hours         | RECEIVED again, with the same stamps and ids; nothing re-run |
+| has the number of one, but asks another  | REJECTED_INVALID, DUPLICATE_CONFLICT                         |
+| answers a clarification                  | `Accepted` and RECEIVED with revision 2                      |
+| breaks a rule                            | REJECTED_INVALID with every problem                          |
+| names no registered channel              | a dead letter, UNKNOWN_CHANNEL: there is nobody to answer    |
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from schemas.catalogue import ACCEPTED, RESULTS
+from schemas.codes import Action, Lane, Reason
+from schemas.domain import channels
+from schemas.domain.request_rules import problems
+from schemas.domain.worktime import SHANGHAI
+from schemas.events import Accepted, Problem, Requested, Resulted
+from streams.intake.acceptance import (
+    FIRST_REVISION,
+    REPLY_REVISION,
+    acknowledged,
+    digest,
+    refused,
+    request_of,
+)
+from streams.intake.errors import UnknownChannelError
+from streams.intake.policy import IntakePolicy
+from streams.intake.repeats import RecentRequests, Remembered, remembered
+from streams.runtime.stage import Outcome, Output
+
+REPEAT = "repeat"
+
+
+class IntakeStage:
+    """Serves one lane. `recent` must be filled from `valuation.accepted` of that lane before the first batch."""
+
+    name = "intake"
+
+    def __init__(
+        self, recent: RecentRequests, *, policy: IntakePolicy, lane: Lane, clock: Callable[[], datetime]
+    ) -> None:
+        self._recent, self._policy, self._lane, self._clock = recent, policy, lane, clock
+
+    def handle(self, batch: Sequence[Requested]) -> Sequence[Outcome]:
+        """One outcome for each request. Raises `UnknownChannelError` before anything is remembered.
+
+        What the batch accepts is remembered only when all of it is decided: if one request makes it raise, the runtime
+        hands in the others again, and they must not find themselves as their own repeats.
+        """
+        if not all(channels.find(requested.channel) for requested in batch):
+            raise UnknownChannelError
+        now = self._clock()
+        fresh: dict[tuple[str, int], Accepted] = {}
+        outcomes = [self._settle(requested, now, fresh) for requested in batch]
+        self._recent.remember(tuple(fresh.values()))
+        return outcomes
+
+    def _settle(self, requested: Requested, now: datetime, fresh: dict[tuple[str, int], Accepted]) -> Outcome:
+        received_at = self._received_at(requested, now)
+        found = problems(requested, lane=self._lane, today=now.astimezone(SHANGHAI).date())
+        if found:
+            return self._refuse(requested, found, received_at, now)
+        asked = digest(requested)
+        revision = REPLY_REVISION if requested.action is Action.CLARIFY else FIRST_REVISION
+        first = self._known(requested.valuation_id, FIRST_REVISION, fresh)
+        known = first if revision == FIRST_REVISION else self._known(requested.valuation_id, revision, fresh)
+        if first is not None and first.digest.hex() != asked:
+            return self._refuse(requested, (_CONFLICT,), received_at, now)
+        if known is not None and (known.digest.hex(), known.chosen_community_id) != (
+            asked,
+            requested.chosen_community_id,
+        ):
+            return self._refuse(requested, (_ANSWERED,), received_at, now)
+        if known is not None:
+            return self._acknowledge_again(requested, known, revision, asked)
+        accepted = self._accept(requested, revision, asked, received_at, now)
+        fresh[accepted.valuation_id, revision] = accepted
+        return Outcome(
+            outputs=(
+                Output(topic=ACCEPTED, lane=self._lane, event=accepted),
+                Output(topic=RESULTS, lane=self._lane, event=acknowledged(accepted, resulted_at=now)),
+            )
+        )
+
+    def _accept(
+        self, requested: Requested, revision: int, asked: str, received_at: datetime, accepted_at: datetime
+    ) -> Accepted:
+        request = request_of(
+            requested,
+            lane=self._lane,
+            received_at=received_at,
+            deadline_at=received_at + self._policy.allowance(self._lane),
+            revision=revision,
+        )
+        return Accepted(valuation_id=requested.valuation_id, request=request, digest=asked, accepted_at=accepted_at)
+
+    def _acknowledge_again(self, requested: Requested, known: Remembered, revision: int, asked: str) -> Outcome:
+        request = request_of(
+            requested,
+            lane=self._lane,
+            received_at=known.received_at,
+            deadline_at=known.deadline_at,
+            revision=revision,
+        )
+        again = Accepted(
+            valuation_id=requested.valuation_id, request=request, digest=asked, accepted_at=known.accepted_at
+        )
+        receipt = acknowledged(again, resulted_at=known.accepted_at)
+        return Outcome(outputs=(Output(topic=RESULTS, lane=self._lane, event=receipt),), silence=REPEAT)
+
+    def _refuse(self, requested: Requested, found: Sequence[Problem], received_at: datetime, now: datetime) -> Outcome:
+        refusal: Resulted = refused(requested, found, lane=self._lane, received_at=received_at, resulted_at=now)
+        return Outcome(outputs=(Output(topic=RESULTS, lane=self._lane, event=refusal),))
+
+    def _known(self, valuation_id: str, revision: int, fresh: dict[tuple[str, int], Accepted]) -> Remembered | None:
+        just_now = fresh.get((valuation_id, revision))
+        return remembered(just_now) if just_now is not None else self._recent.find(valuation_id, revision)
+
+    def _received_at(self, requested: Requested, now: datetime) -> datetime:
+        """The channel's own moment while it is plausible, so that its waiting counts; otherwise ours."""
+        waited = now - requested.requested_at
+        plausible = requested.requested_at <= now and waited <= self._policy.trusted_delay
+        return requested.requested_at if plausible else now
+
+
+_CONFLICT = Problem(
+    field="client_request_id",
+    code=Reason.DUPLICATE_CONFLICT,
+    message="该请求编号 24 小时内已用于内容不同的请求；重发须与原请求一致，新的请求请使用新的编号",
+)
+_ANSWERED = Problem(
+    field="chosen_community_id",
+    code=Reason.DUPLICATE_CONFLICT,
+    message="该请求的地址已确认过，且与本次所选小区不同；如需更改请使用新的请求编号重新提交",
+)
