@@ -89,8 +89,10 @@ class Summary:
 
     def observe_all(self, values: Iterable[float]) -> None:
         """Take several observations."""
-        for value in values:
-            self.observe(value)
+        taken = list(values)
+        self.count += len(taken)
+        self.sum += sum(taken)
+        self._recent.extend(taken)
 
     def quantiles(self) -> dict[float, float]:
         """Quantiles of recent observations; empty before the first."""

@@ -10,11 +10,11 @@ from typing import Final
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 
-# --- span names are operation first, then the topic ---------------------------------------------------------------------
+# --- span names are operation first, then the topic -----------------------------------------------------------------
 OPERATION_PROCESS: Final = "process"
 OPERATION_SEND: Final = "send"
 
-# --- span attributes ----------------------------------------------------------------------------------------------------
+# --- span attributes ------------------------------------------------------------------------------------------------
 MESSAGING_SYSTEM: Final = "messaging.system"
 MESSAGING_OPERATION_NAME: Final = "messaging.operation.name"
 MESSAGING_OPERATION_TYPE: Final = "messaging.operation.type"
@@ -26,7 +26,7 @@ ERROR_TYPE: Final = "error.type"
 SERVICE_NAME: Final = "service.name"
 SERVICE_INSTANCE: Final = "service.instance.id"
 
-# --- metrics of a stage, as Prometheus spells them; labels in the comment -----------------------------------------------
+# --- metrics of a stage, as Prometheus spells them; labels in the comment -------------------------------------------
 BATCHES: Final = "avm_stage_batches_total"
 MESSAGES: Final = "avm_stage_messages_total"
 RECORDS_SENT: Final = "avm_stage_records_sent_total"

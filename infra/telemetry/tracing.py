@@ -27,17 +27,12 @@ _QUEUE: Final = 8192  # spans waiting for export; older ones are dropped rather 
 _PROCESS_LINKS: Final = 128  # the SDK's own limit of links per span
 
 
-def header(headers: Headers | None, name: str) -> bytes | None:
-    """Return the last value of a header, or `None`. Later copies win: they were set by the nearer sender."""
-    return next((value for key, value in reversed(headers or ()) if key == name), None)
-
-
 def traceparent(headers: Headers | None) -> bytes | None:
     """Return the message's trace context if it is well formed; a broken one is as good as none.
 
     Writers replace it (`schemas.headers.replaced`): appending would leave two, and readers differ in which they take.
     """
-    value = header(headers, names.TRACEPARENT)
+    value = next((value for name, value in headers or () if name == names.TRACEPARENT), None)
     return value if value is not None and _VALID.match(value) else None
 
 

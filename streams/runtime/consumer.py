@@ -4,21 +4,28 @@ Everything private that is touched in Faust 0.15.3 is touched in this file, and 
 `tests/contract/test_faust_private_names.py`. Why each override is needed stands with it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from time import monotonic
 from typing import Any, Final
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from infra.telemetry.metrics import Counter
 from streams.runtime.window import Window
+
+log = logging.getLogger(__name__)
 
 _ROOM_CHECK_S: Final = 1.0  # waiting for room looks at shutdown this often; a revocation wakes it at once
 
 
-class LeanMonitor(faust.Monitor):  # type: ignore[misc]  # Faust has no types
+class LeanMonitor(faust.Monitor):
     """Faust's monitor without the dozen dictionaries it writes per message; the runtime has its own meters."""
+
+    committed_at: float | None = None
 
     def on_message_in(self, tp: TP, offset: int, message: Any) -> None:
         """Do nothing per message."""
@@ -32,16 +39,16 @@ class LeanMonitor(faust.Monitor):  # type: ignore[misc]  # Faust has no types
     def on_stream_event_out(self, tp: TP, offset: int, stream: Any, event: Any, state: Any = None) -> None:
         """Do nothing per message."""
 
-    def on_tp_commit(self, tp_offsets: Mapping[TP, int]) -> None:
+    def on_tp_commit(self, tp_offsets: MutableMapping[TP, int]) -> None:
         """Remember when offsets were last committed."""
         super().on_tp_commit(tp_offsets)
         self.committed_at = monotonic()
 
-    committed_at: float | None = None
 
+class StageConsumer(driver.Consumer):
+    """Faust's consumer with a few overrides."""
 
-class StageConsumer(driver.Consumer):  # type: ignore[misc]
-    """Faust's consumer with three overrides."""
+    app: "StageApp"
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust names the message that follows a hole as its end; the message is then counted twice.
@@ -63,15 +70,17 @@ class StageConsumer(driver.Consumer):  # type: ignore[misc]
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's stall detector watches streams, which the bulk lane does not use; ours is the worker's health."""
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 -- Faust's
         """Put whole record lists into the window; yields nothing, so no message costs Faust's four tasks."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # asyncio.Event does; Faust itself does so
+        generation = self.app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
-        if not self.flow_active:
-            await self.perform_seek()
+        if not self._flows(generation):
+            await self._start_over()
             return
-        generation = self.app.consumer_generation_id
         for tp, fetched in records.items():
             if not fetched or not (active is None or tp in active):
                 continue
@@ -83,7 +92,19 @@ class StageConsumer(driver.Consumer):  # type: ignore[misc]
                 return
             self._admit(tp, messages)
         return
-        yield  # unreachable, but makes this the async generator that Faust iterates over
+        yield  # type: ignore[unreachable]  # never reached, but makes this the async generator that Faust iterates over
+
+    async def _start_over(self) -> None:
+        """Seek to the committed offsets: what was fetched belongs to a generation that is over.
+
+        While partitions are being taken away this may fail; Faust seeks again when they are given back.
+        """
+        try:
+            await self.perform_seek()
+        except KafkaError as error:
+            if self.flow_active:
+                raise  # fetching on would skip what was dropped: end, and be restarted at the committed offsets
+            log.warning("no seek during a rebalance", extra={"error": type(error).__name__})
 
     def _flows(self, generation: int) -> bool:
         return bool(self.flow_active) and generation == self.app.consumer_generation_id and not self.should_stop
@@ -109,7 +130,7 @@ class StageConsumer(driver.Consumer):  # type: ignore[misc]
     def _admit(self, tp: TP, messages: Sequence[ConsumerMessage]) -> None:
         for message in messages:
             message.refcount, message.tracked = 1, True  # one acknowledgement is enough: there is one stage
-        self._unacked_messages.update(messages)  # so that a graceful stop waits for them
+            self._unacked_messages.add(message)  # so that a graceful stop waits for it
         self._read_offset[tp] = messages[-1].offset
         self.app.window.put(messages)
 
@@ -118,24 +139,26 @@ class StageConsumer(driver.Consumer):  # type: ignore[misc]
         self._unacked_messages.discard(message)
 
 
-class StageTransport(driver.Transport):  # type: ignore[misc]
+class StageTransport(driver.Transport):
     """Makes our consumer."""
 
     Consumer = StageConsumer
 
 
-class StageApp(faust.App):  # type: ignore[misc]
+class StageApp(faust.App):
     """A Faust app that feeds one window."""
 
-    window: Window[ConsumerMessage]
-    forgotten = 0
+    window: Window[Any]  # of ConsumerMessage, which has the shape of RawMessage but looser types
+    consumer: StageConsumer
+    monitor: LeanMonitor
+    forgotten: Counter
 
     def forget_waiting(self) -> None:
         """Empty the window and stop waiting for what was in it."""
         forgotten = self.window.forget()
         for message in forgotten:
             self.consumer.release(message)
-        self.forgotten += len(forgotten)
+        self.forgotten.add(len(forgotten))
 
     def is_current(self, message: ConsumerMessage) -> bool:
         """Whether the message was fetched in this generation."""
@@ -156,16 +179,17 @@ class StageApp(faust.App):  # type: ignore[misc]
         """Make no folders: there are no tables, so nothing would ever lie in them."""
 
 
-def build_app(
+def build_app(  # noqa: PLR0913 -- settings of one app, keyword-only
     group: str,
     *,
     bootstrap: str,
     topics: Sequence[str],
-    window: Window[ConsumerMessage],
+    window: Window[Any],
     instance_id: str | None = None,
     commit_interval_s: float = 0.5,
     session_timeout_s: float = 15.0,
     credentials: Any = None,
+    forgotten: Counter | None = None,
 ) -> StageApp:
     """Return an app that reads `topics` as consumer group `group` into `window`. Not started, no connection yet.
 
@@ -195,7 +219,7 @@ def build_app(
         consumer_group_instance_id=instance_id,
         consumer_auto_offset_reset="earliest",  # "latest" skips what was sent before a new group's first commit
     )
-    app.window = window
+    app.window, app.forgotten = window, forgotten or Counter()
     for topic in topics:
         _subscribe(app, topic)
     return app

@@ -2,14 +2,14 @@
 
 import hashlib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from infra.kafka.producer import Record
-from schemas.errors import UndecodableError
+from infra.kafka.producer import Record, UnpublishableError, check
+from schemas.headers import Header
 from streams.runtime.stage import RawMessage
 
 _DIGEST_HEX: Final = 16  # 64 bits tell stacks and values apart; longer ones only fill headers
@@ -27,14 +27,6 @@ class FailureClass(StrEnum):
 
 class WrongOutcomesError(Exception):
     """A stage answered with another number of outcomes than it got events, or with something else."""
-
-
-class UnpublishableError(Exception):
-    """The broker would refuse this record for what it is, however often it is sent."""
-
-
-class TombstoneError(UndecodableError):
-    """A record without a value where every record must have one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +69,8 @@ def stack_digest(error: Exception) -> str:
 def dead_letter(message: RawMessage, failure: Failure, burial: Burial) -> Record:
     """Return the dead letter of `message`: its own key, value and headers, untouched, and ours added.
 
-    A value that no longer fits with our headers is cut, and its length and digest are given instead.
+    What no longer fits with our headers is cut, and its length and digest are given instead: a dead letter that
+    cannot be published would stop the worker for ever. A missing key becomes an empty one.
     """
     ours: dict[str, str] = {
         "dlq.topic": message.topic,
@@ -91,22 +84,31 @@ def dead_letter(message: RawMessage, failure: Failure, burial: Burial) -> Record
         "dlq.first_failed_at": failure.first_failed_at.isoformat(),
         "dlq.release": burial.release,
     }
-    record = Record(topic=burial.topic, key=message.key, value=message.value, headers=_with(message, ours))
-    if size_of(record) <= burial.max_bytes or message.value is None:
-        return record
-    ours["dlq.value_bytes"] = str(len(message.value))
-    ours["dlq.value_sha256"] = hashlib.sha256(message.value).hexdigest()
-    frame = size_of(replace(record, value=None)) + _HEADROOM
-    return replace(record, value=message.value[: max(0, burial.max_bytes - frame)], headers=_with(message, ours))
+    # Headers of an earlier burial make way, or a replayed record would carry two of each.
+    original = [(name, value or b"") for name, value in message.headers or () if name not in ours]
+    whole = Record(topic=burial.topic, key=message.key or b"", value=message.value, headers=[*original, *_pairs(ours)])
+    return whole if fits(whole, burial.max_bytes) else _cut(whole, original, ours, burial.max_bytes)
 
 
-def _with(message: RawMessage, ours: Mapping[str, str]) -> list[tuple[str, bytes | None]]:
-    """Keep the original headers; those of an earlier burial make way, or a replayed record would carry two."""
-    kept = [(name, value) for name, value in message.headers or () if name not in ours]
-    return [*kept, *((name, text.encode()) for name, text in ours.items())]
+def fits(record: Record, max_bytes: int) -> bool:
+    """Whether the publisher would take this record."""
+    try:
+        check([record], max_bytes)
+    except UnpublishableError:
+        return False
+    return True
 
 
-def size_of(record: Record) -> int:
-    """Return the bytes of key, value and headers together, which is what the limits count."""
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
+def _cut(whole: Record, original: Sequence[Header], ours: Mapping[str, str], max_bytes: int) -> Record:
+    value = whole.value or b""
+    told = _pairs({**ours, "dlq.value_bytes": str(len(value)), "dlq.value_sha256": hashlib.sha256(value).hexdigest()})
+    for kept in (original, []):  # headers that alone are too large cannot be kept either
+        frame = len(whole.key) + sum(len(name) + len(text) for name, text in [*kept, *told]) + _HEADROOM
+        cut = replace(whole, value=value[: max(0, max_bytes - frame)], headers=[*kept, *told])
+        if fits(cut, max_bytes):
+            return cut
+    return replace(whole, key=b"", value=b"", headers=told)
+
+
+def _pairs(texts: Mapping[str, str]) -> list[Header]:
+    return [(name, text.encode()) for name, text in texts.items()]

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from infra.kafka.producer import Record
+from infra.kafka.producer import Record, UnpublishableError
 from schemas.errors import TransientError
 from streams.runtime.failures import (
     Burial,
     Failure,
     FailureClass,
-    UnpublishableError,
     WrongOutcomesError,
     dead_letter,
 )
@@ -89,7 +88,7 @@ class _Patience:
 class Guard(Generic[T]):
     """Decode each, handle all, encode each; retry what is transient, isolate what is broken."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- its parts, keyword-only, wired in one place
         self,
         *,
         stage: Stage[T],
@@ -149,9 +148,7 @@ class Guard(Generic[T]):
             return result
         return [await self._answer_alone(event, patience, attempt, failed_at) for event in events]
 
-    async def _answer_alone(
-        self, event: T, patience: _Patience, before: int, failed_at: datetime
-    ) -> Outcome | Failure:
+    async def _answer_alone(self, event: T, patience: _Patience, before: int, failed_at: datetime) -> Outcome | Failure:
         own = 1
         result = _attempt(self._handle, (event,))
         while isinstance(result, _Raised) and isinstance(result.error, TransientError):
@@ -169,9 +166,7 @@ class Guard(Generic[T]):
             raise WrongOutcomesError(f"{self._stage.name} gave {len(outcomes)} outcomes for {len(events)} events")
         return outcomes
 
-    def _settle_one(
-        self, message: RawMessage, answer: Outcome | Failure, encode: Encode, settled: Settled
-    ) -> None:
+    def _settle_one(self, message: RawMessage, answer: Outcome | Failure, encode: Encode, settled: Settled) -> None:
         if isinstance(answer, Outcome):
             records = _attempt(encode, message, answer)
             if not isinstance(records, _Raised):

@@ -5,6 +5,8 @@ load batches grow by themselves; there is no timer. Order within a partition is 
 """
 
 import asyncio
+import logging
+from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import perf_counter
@@ -12,31 +14,34 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from infra.kafka.producer import Record
 from infra.telemetry.tracing import Tracing
-from streams.runtime.guard import Guard
+from streams.runtime.guard import Guard, Settled
 from streams.runtime.meters import Meters
 from streams.runtime.outbound import Codec, Outbound
 from streams.runtime.stage import RawMessage
 from streams.runtime.window import Window
 
+log = logging.getLogger(__name__)
+
 M = TypeVar("M", bound=RawMessage)
+M_contra = TypeVar("M_contra", bound=RawMessage, contravariant=True)
 
 
 class TooManyDefectsError(Exception):
     """A run of messages failed one after the other: the stage is broken, not the messages. Look at its dead letters."""
 
 
-class Offsets(Protocol[M]):
+class Offsets(Protocol[M_contra]):
     """The consumer's side of a message's life."""
 
-    def is_current(self, message: M, /) -> bool:
+    def is_current(self, message: M_contra, /) -> bool:
         """Whether its partition is still ours in the generation in which it was fetched."""
         ...
 
-    def acknowledge(self, message: M, /) -> None:
+    def acknowledge(self, message: M_contra, /) -> None:
         """Let its offset be committed: every record that follows from it is confirmed."""
         ...
 
-    def release(self, message: M, /) -> None:
+    def release(self, message: M_contra, /) -> None:
         """Neither handle nor commit it, but stop waiting for it: its new owner reads it again."""
         ...
 
@@ -60,7 +65,7 @@ class Reference(Protocol):
 class StageLoop(Generic[M]):
     """Runs one stage over one window. `run` ends only by cancellation or by a reason to end the process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- its parts, keyword-only, wired in one place
         self,
         *,
         window: Window[M],
@@ -115,6 +120,7 @@ class StageLoop(Generic[M]):
         for message in batch:
             self._offsets.acknowledge(message)
         self._meters.ended(batch, settled, handle_s=handled - started, publish_s=published - handled)
+        self._report(settled)
         self._check_defects()
 
     def _current(self, batch: Sequence[M]) -> Sequence[M]:
@@ -129,7 +135,13 @@ class StageLoop(Generic[M]):
                 self._meters.stale.add()
         return current
 
+    def _report(self, settled: Settled) -> None:
+        if settled.dead:
+            log.warning("dead letters", extra={"source": self._source, "classes": dict(Tally(settled.dead))})
+
     def _check_defects(self) -> None:
         row = self._guard.defects_in_a_row
         if self._max_defects is not None and row >= self._max_defects:
-            raise TooManyDefectsError(f"{row} messages in a row made {self._source} raise; they are in the dead letters")
+            raise TooManyDefectsError(
+                f"{row} messages in a row made {self._source} raise; they are in the dead letters"
+            )

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from infra.kafka.producer import Record
+from infra.kafka.producer import Record, check
 from infra.telemetry.tracing import BatchTrace
 from schemas.headers import event_headers, event_type
 from schemas.ids import event_id
-from streams.runtime.failures import UnpublishableError, size_of
 from streams.runtime.stage import Outcome, Output, RawMessage
 
 FIRST_REVISION: Final = 1
@@ -17,8 +16,13 @@ FIRST_REVISION: Final = 1
 class Codec(Protocol):
     """The part of `schemas.codec.Codec` that is needed here."""
 
-    def encode(self, event: Any, /) -> bytes: ...
-    def decode(self, message: bytes | None, expected: Any, /) -> Any: ...
+    def encode(self, event: Any, /) -> bytes:
+        """Event to bytes."""
+        ...
+
+    def decode(self, message: bytes | None, expected: Any, /) -> Any:
+        """Bytes to an event of that class."""
+        ...
 
 
 def key_of(output: Output) -> bytes:
@@ -44,7 +48,7 @@ class Outbound:
         self._at = clock()  # one instant for a batch: its outputs were decided together
 
     def encode(self, message: RawMessage, outcome: Outcome) -> Sequence[Record]:
-        """Return the records of one outcome; raises `UnpublishableError` when one is larger than the broker takes."""
+        """Return the records of one outcome; raises `UnpublishableError` when one is too large."""
         return [self._record(message, output) for output in outcome.outputs]
 
     def _record(self, message: RawMessage, output: Output) -> Record:
@@ -58,7 +62,6 @@ class Outbound:
             traceparent=self._trace.send(message.headers, topic),
         )
         record = Record(topic=topic, key=key, value=self._codec.encode(output.event), headers=headers)
-        size = size_of(record)
-        if size > self._max_bytes:
-            raise UnpublishableError(f"a record of {size} bytes for {topic}, of which the broker takes {self._max_bytes}")
+        if len(record.value or b"") > self._max_bytes // 2:  # keys and headers are short, so others need no check here
+            check([record], self._max_bytes)
         return record

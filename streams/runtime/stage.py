@@ -16,25 +16,39 @@ class RawMessage(Protocol):
     """A record as it came from the broker. Faust's own message has this shape, so nothing is copied."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """Kafka topic, lane included."""
+        ...
+
     @property
-    def partition(self) -> int: ...
+    def partition(self) -> int:
+        """Partition number."""
+        ...
+
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Place in the partition."""
+        ...
+
     @property
     def timestamp(self) -> float | None:
         """Seconds since the epoch, set by the record's producer."""
         ...
 
     @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None:
-        """`None` is a tombstone."""
+    def key(self) -> bytes | None:
+        """Key as sent."""
         ...
 
     @property
-    def headers(self) -> Headers | None: ...
+    def value(self) -> bytes | None:
+        """Value as sent; `None` is a tombstone."""
+        ...
+
+    @property
+    def headers(self) -> Headers | None:
+        """Headers as sent, in order, repeats included."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +85,13 @@ class Stage(Protocol[E_contra]):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Stage name, as in `streams/<name>`."""
+        ...
 
-    def handle(self, batch: Sequence[E_contra], /) -> Sequence[Outcome]: ...
+    def handle(self, batch: Sequence[E_contra], /) -> Sequence[Outcome]:
+        """Return one outcome per event, in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,4 +109,6 @@ class ReferenceView(Protocol):
     So a view is a plain mutable object without locks, and one batch sees one version of it.
     """
 
-    def apply(self, changes: Sequence[Change], /) -> None: ...
+    def apply(self, changes: Sequence[Change], /) -> None:
+        """Take changes in; later ones of the same key win."""
+        ...
