@@ -75,9 +75,7 @@ class DeskSettings(BaseModel):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=0, description="0: a free one")
     accounts: dict[str, tuple[str, str]] = Field(default={}, description="user -> [argon2 hash, grade], as JSON")
-    session_secret: SecretStr = Field(
-        default=SecretStr(""), description="signs session cookies; at least 32 characters"
-    )
+    secure_cookie: bool = Field(default=False, description="true where the desk is served over TLS")
 
 
 class Settings(BaseSettings):
@@ -96,6 +94,7 @@ class Settings(BaseSettings):
     desk: DeskSettings = DeskSettings()
     policy: Path = Field(default=_POLICIES / "2026-11.toml", description="routing policy in force")
     contract_ref: str = Field(default="CZBK20170118", description="contract reference printed on reports")
+    issuer: str = Field(default="房屋自动估值服务", description="who issues reports, as printed on them")
     health_port: int | None = Field(default=None, description="port of a worker's health page; empty: none")
 
     @property

@@ -16,8 +16,8 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from argon2 import PasswordHasher
 from confluent_kafka.admin import AdminClient
-from pydantic import SecretStr
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -25,7 +25,7 @@ from rich.table import Table
 from infra.cli.connections import kafka_conf, reaching
 from infra.embedded.lock import FolderInUseError
 from infra.embedded.ports import LOOPBACK, held_ports
-from infra.embedded.processes import Phase, ProcessSpec, ProcessState, Supervisor
+from infra.embedded.processes import Phase, ProcessSpec, ProcessState, Supervisor, answers
 from infra.embedded.stack import Connections, LocalStack, running_connections
 from infra.kafka.admin import WantedTopic, apply, plan, wanted_topics
 from infra.settings import Settings
@@ -38,6 +38,7 @@ _WORKER_GRACE_S = 35.0  # a worker may need 30 s to finish its batch and commit
 _PAGES = ("gateway", "ledger", "desk")
 _SECRETS = "secrets.json"
 _REFRESH_S = 0.5
+_LOCAL_USERS = {"reviewer": "G3", "demonstration-reviewer": "G4"}  # accounts of the desk and their grades
 
 app = typer.Typer(add_completion=False)
 
@@ -50,6 +51,7 @@ class System:
     supervisor: Supervisor
     pages: Mapping[str, str]
     api_keys: Mapping[str, str]  # channel code -> key in clear, of this state folder alone
+    passwords: Mapping[str, str]  # user of the desk -> password in clear, likewise
 
 
 def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
@@ -57,13 +59,18 @@ def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
 
     They read what they need from the environment, see `environment`; so none is given here but the command.
     """
-    workers = [(f"{stage}.{lane}", ("worker", stage, "--lane", lane.value)) for stage in STAGES for lane in Lane]
-    workers.append(("settle", ("worker", "settle")))
-    others = [("ledger", ("consumer", "ledger")), ("gateway", ("gateway",)), ("desk", ("desk",))]
     env = environment(settings)
-    return tuple(
-        ProcessSpec(name=name, argv=(sys.executable, "-m", "infra.cli", *command), env=env)
-        for name, command in (*others[:1], *workers, *others[1:])
+
+    def spec(name: str, *command: str, port: int | None = None) -> ProcessSpec:
+        ready = None if port is None else answers(port)
+        return ProcessSpec(name=name, argv=(sys.executable, "-m", "infra.cli", *command), env=env, ready=ready)
+
+    return (
+        spec("ledger", "consumer", "ledger", port=settings.ledger.port),
+        *(spec(f"{stage}.{lane}", "worker", stage, "--lane", lane) for stage in STAGES for lane in Lane),
+        spec("settle", "worker", "settle"),
+        spec("gateway", "gateway", port=settings.gateway.port),
+        spec("desk", "desk", port=settings.desk.port),
     )
 
 
@@ -81,7 +88,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "GATEWAY__API_KEYS": json.dumps(settings.gateway.api_keys),
         "LEDGER__PORT": str(settings.ledger.port),
         "DESK__PORT": str(settings.desk.port),
-        "DESK__SESSION_SECRET": settings.desk.session_secret.get_secret_value(),
+        "DESK__ACCOUNTS": json.dumps(settings.desk.accounts),
     }
     return {f"AVM_{name}": value for name, value in given.items()}
 
@@ -117,15 +124,19 @@ def catalogue_topics(settings: Settings) -> tuple[WantedTopic, ...]:
 
 @asynccontextmanager
 async def running_system(
-    settings: Settings, specs: Callable[[Settings], Sequence[ProcessSpec]] = processes
+    settings: Settings,
+    specs: Callable[[Settings], Sequence[ProcessSpec]] = processes,
+    before: Callable[[Settings], None] | None = None,
 ) -> AsyncIterator[System]:
     """Run everything on this machine until the block is left; processes may not be ready yet when it is entered.
 
-    `specs` chooses the processes; default: all of them. Blocks the loop while broker and database start: nothing else
-    runs yet, and they must be children of this thread.
+    `specs` chooses the processes; default: all of them. `before` runs once broker and database are there. The loop is
+    blocked until then: nothing else runs yet, and they must be children of this thread.
     """
     with running_stack(settings) as (stack, reaching):
-        complete, api_keys = _with_secrets(_with_pages(reaching, _former_ports(settings.state)))
+        if before is not None:
+            before(reaching)
+        complete, in_clear = _with_secrets(_with_pages(reaching, _former_ports(settings.state)))
         pages = {
             "gateway": complete.gateway.public_url,
             "ledger": complete.gateway.ledger_url,
@@ -139,7 +150,7 @@ async def running_system(
             specs(complete), logs=stack.folder / "logs", env=dict(os.environ), grace_s=_WORKER_GRACE_S
         )
         async with supervisor:
-            yield System(settings=complete, supervisor=supervisor, pages=pages, api_keys=api_keys)
+            yield System(settings=complete, supervisor=supervisor, pages=pages, **in_clear)
 
 
 @app.command()
@@ -161,14 +172,15 @@ async def _keep_up(settings: Settings, *, as_json: bool) -> None:
     console = Console(stderr=True)
     console.print(f"Starting Kafka and PostgreSQL in {settings.state.resolve()} …")
     async with running_system(settings) as system:
-        ended = _asked_to_end()
+        ended = asked_to_end()
         with Live(_table(system), console=console, auto_refresh=False) as live:
             await _show_until(ended, system, live, as_json=as_json)
         console.print("Stopping …")
     console.print("Everything is stopped; `avm up` resumes with all data.")
 
 
-def _asked_to_end() -> asyncio.Event:
+def asked_to_end() -> asyncio.Event:
+    """An event that Ctrl-C, SIGTERM and a closed terminal set."""
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, asked.set)
@@ -234,22 +246,32 @@ def _with_pages(settings: Settings, former: Mapping[str, int]) -> Settings:
     )
 
 
-def _with_secrets(settings: Settings) -> tuple[Settings, dict[str, str]]:
-    """Add one API key per channel and a session secret, made once for this state folder."""
+def _with_secrets(settings: Settings) -> tuple[Settings, dict[str, dict[str, str]]]:
+    """Add one API key per channel and accounts for the desk, made once for this state folder.
+
+    The second value has the keys and passwords in clear, by the names of `System`'s fields.
+    """
     path = settings.state / _SECRETS
     if not path.exists():
         path.touch(mode=0o600)
-        keys = {channel: secrets.token_urlsafe(24) for channel in CHANNELS}
-        path.write_text(json.dumps({"session_secret": secrets.token_urlsafe(32), "api_keys": keys}, indent=2))
+        path.write_text(json.dumps(_new_secrets(), indent=2))
     kept = json.loads(path.read_text())
-    hashed = {hashlib.sha256(key.encode()).hexdigest(): channel for channel, key in kept["api_keys"].items()}
-    session_secret = settings.desk.session_secret
-    if not session_secret.get_secret_value():
-        session_secret = SecretStr(kept["session_secret"])
+    keys = {hashlib.sha256(key.encode()).hexdigest(): channel for channel, key in kept["api_keys"].items()}
+    hasher = PasswordHasher()
+    accounts = {user: (hasher.hash(kept["passwords"][user]), grade) for user, grade in _LOCAL_USERS.items()}
+    desk = {"accounts": {**accounts, **settings.desk.accounts}}
+    gateway = {"api_keys": {**keys, **settings.gateway.api_keys}}
     updated = settings.model_copy(
         update={
-            "gateway": settings.gateway.model_copy(update={"api_keys": {**hashed, **settings.gateway.api_keys}}),
-            "desk": settings.desk.model_copy(update={"session_secret": session_secret}),
+            "gateway": settings.gateway.model_copy(update=gateway),
+            "desk": settings.desk.model_copy(update=desk),
         }
     )
-    return updated, kept["api_keys"]
+    return updated, {"api_keys": kept["api_keys"], "passwords": kept["passwords"]}
+
+
+def _new_secrets() -> dict[str, object]:
+    return {
+        "api_keys": {channel: secrets.token_urlsafe(24) for channel in CHANNELS},
+        "passwords": {user: secrets.token_urlsafe(9) for user in _LOCAL_USERS},
+    }

@@ -71,10 +71,11 @@ def _intake(_: Settings, lane: Lane) -> Room:
 
 
 def _enrichment(_: Settings, __: Lane) -> Room:
+    from schemas.domain.divisions import divisions
     from streams.enrichment.reference import EnrichmentView
     from streams.enrichment.stage import EnrichmentStage
 
-    view = EnrichmentView()
+    view = EnrichmentView(divisions())
     return Room(
         stage=EnrichmentStage(view, clock=utc_now),
         source=ACCEPTED,
@@ -84,10 +85,9 @@ def _enrichment(_: Settings, __: Lane) -> Room:
 
 
 def _scoring(settings: Settings, _: Lane) -> Room:
+    from infra.storage.models import ModelStore
     from streams.scoring.reference import ScoringView
     from streams.scoring.stage import ScoringStage
-
-    from infra.storage.models import ModelStore
 
     view = ScoringView(ModelStore(settings.models_url))
     return Room(
@@ -115,18 +115,18 @@ def _settle(settings: Settings, _: Lane) -> Room:
 
 
 def _reporting(settings: Settings, lane: Lane) -> Room:
-    from infra.storage.reports import FolderReportStore
+    from infra.storage.reports import ReportStore
+    from streams.reporting.content import SlipTerms
+    from streams.reporting.fonts import font_folder
     from streams.reporting.render import TypstRenderer
     from streams.reporting.stage import ReportingStage
 
-    stage = ReportingStage(
-        TypstRenderer(),
-        FolderReportStore(settings.reports_url),
-        clock=utc_now,
-        lane=lane,
+    terms = SlipTerms(
         contract_ref=settings.contract_ref,
-        verify_url=settings.gateway.public_url,
+        issuer=settings.issuer,
+        verification_url=f"{settings.gateway.public_url}/verify" if settings.gateway.public_url else "",
     )
+    stage = ReportingStage(TypstRenderer(font_folder()), ReportStore(settings.reports_url), terms, lane)
     return Room(stage=stage, source=RESULTS, outputs=(REPORTS,))
 
 

@@ -1,0 +1,199 @@
+"""The market of a demonstration: a synthetic one, or files of one's own; loaded and learned from before it is asked."""
+
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from infra.cli import CommandError
+from infra.cli.connections import codec, kafka_conf, shanghai_today, utc_now
+from infra.cli.demo.questions import Question, about_deals, simulated
+from infra.cli.releases import announce_releases, keep_release
+from infra.kafka.producer import Publisher
+from infra.reference.coverage import read_coverage
+from infra.reference.load import TOPIC_OF, load
+from infra.reference.mapping import FileMapping, Target, own_names, read_mapping
+from infra.reference.rows import Event, RejectedRow, read_rows
+from infra.reference.tables import columns_of
+from infra.settings import Settings
+from producers.simulator.market import generate, write
+from schemas.codes import ModelRole
+from schemas.events import Community, Deal
+from streams.scoring.training import train
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+SYNTHETIC, LOADED = "synthetic", "loaded"
+SEED = 20261101
+_NOTE = "market.json"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file and how to read it."""
+
+    path: Path
+    mapping: FileMapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A market: what is loaded, until when deals are known, and what is asked. `kind` is SYNTHETIC or LOADED."""
+
+    kind: str
+    name: str
+    known_until: date
+    coverage: Source
+    communities: tuple[Source, ...]
+    deals: Source
+    questions: tuple[Question, ...]
+
+
+def synthetic(folder: Path, *, communities: int, deals: int, count: int) -> Prepared:
+    """Generate the synthetic market into `folder`. The same sizes give the same market on the same day."""
+    today = shanghai_today()
+    market = generate(SEED, communities=communities, deals=deals, until=today)
+    _, homes, closed, covered = write(market, folder)
+    return Prepared(
+        kind=SYNTHETIC,
+        name=f"合成市场 {SEED}",
+        known_until=today,
+        coverage=_own(covered, Target.COVERAGE),
+        communities=(_own(homes, Target.COMMUNITIES),),
+        deals=_own(closed, Target.DEALS),
+        questions=simulated(market, seed=SEED, count=count),
+    )
+
+
+def _own(path: Path, target: Target) -> Source:
+    return Source(path=path, mapping=own_names(target, columns_of(path)))
+
+
+def from_files(folder: Path, *, count: int | None) -> Prepared:
+    """The market in `folder`, by the description in docs/examples/markets whose files are all there.
+
+    `count` questions at most, evenly drawn. Raises `CommandError` when no description fits.
+    """
+    description = _description_of(folder)
+    about = tomllib.loads(description.read_text(encoding="utf-8"))
+    deals = _described(folder, about["deals"])
+    asked_from: date = about["split"]
+    later = [deal for deal in _good(deals) if isinstance(deal, Deal) and deal.deal_date >= asked_from]
+    questions = about_deals(sorted(later, key=lambda deal: (deal.deal_date, deal.deal_id)))
+    if count is not None and count < len(questions):
+        questions = tuple(questions[number * len(questions) // count] for number in range(count))
+    coverage = EXAMPLES / about["coverage"]
+    return Prepared(
+        kind=LOADED,
+        name=about["name"],
+        known_until=asked_from,
+        coverage=_own(coverage, Target.COVERAGE),
+        communities=tuple(_described(folder, source) for source in about["communities"]),
+        deals=deals,
+        questions=questions,
+    )
+
+
+def _description_of(folder: Path) -> Path:
+    known = sorted((EXAMPLES / "markets").glob("*.toml"))
+    for path in known:
+        about = tomllib.loads(path.read_text(encoding="utf-8"))
+        if all((folder / source["file"]).is_file() for source in (about["deals"], *about["communities"])):
+            return path
+    names = ", ".join(path.name for path in known)
+    raise CommandError(f"{folder} has not all files of any description in docs/examples/markets ({names})")
+
+
+def _described(folder: Path, source: dict[str, str]) -> Source:
+    return Source(path=folder / source["file"], mapping=read_mapping(EXAMPLES / source["mapping"]))
+
+
+def prepare(prepared: Prepared, settings: Settings, tell: Tell) -> None:
+    """Load the market, train on it and release the model, unless the state folder already holds this very market.
+
+    Deals of `known_until` and later are kept back, as a bank could not know them. Raises `CommandError` when the state
+    folder holds another market.
+    """
+    note = settings.state / _NOTE
+    wanted = {"name": prepared.name, "known_until": prepared.known_until.isoformat(), "deals": _size(prepared.deals)}
+    if note.exists():
+        found = json.loads(note.read_text(encoding="utf-8"))
+        if found != wanted:
+            raise CommandError(
+                f"{settings.state} holds the market {found['name']!r} until {found['known_until']}, not "
+                f"{wanted['name']!r} until {wanted['known_until']}: choose another state folder (AVM_STATE), or "
+                "remove this one"
+            )
+        tell(f"{prepared.name}: already loaded and learned from")
+        return
+    communities = list(_communities(prepared))
+    deals = list(_known_deals(prepared))
+    _publish(prepared, communities, deals, settings, tell)
+    _learn(deals, communities, prepared.known_until, settings, tell)
+    note.write_text(json.dumps(wanted, ensure_ascii=False), encoding="utf-8")
+
+
+def _size(source: Source) -> int:
+    return source.path.stat().st_size
+
+
+def _publish(
+    prepared: Prepared, communities: Sequence[Community], deals: Sequence[Deal], settings: Settings, tell: Tell
+) -> None:
+    coverage = read_coverage(prepared.coverage.path, prepared.coverage.mapping, today=shanghai_today())
+    tables: tuple[tuple[Target, Iterable[Event]], ...] = (
+        (Target.COVERAGE, coverage),
+        (Target.COMMUNITIES, communities),
+        (Target.DEALS, deals),
+    )
+    with closing(Publisher(kafka_conf(settings), on_fatal=tell)) as publisher:
+        for target, rows in tables:
+            loaded = load(
+                rows,
+                publisher=publisher,
+                codec=codec(settings),
+                topic=TOPIC_OF[target],
+                now=utc_now(),
+                on_rejected=lambda _: None,
+                on_progress=lambda _: None,
+            )
+            tell(f"{prepared.name}: {loaded.loaded:,} {target} loaded")
+
+
+def _communities(prepared: Prepared) -> Iterator[Community]:
+    """Each community once; of two files the first one's row stands."""
+    seen: set[str] = set()
+    for source in prepared.communities:
+        for row in _good(source):
+            if isinstance(row, Community) and row.community_id not in seen:
+                seen.add(row.community_id)
+                yield row
+
+
+def _known_deals(prepared: Prepared) -> Iterator[Deal]:
+    for row in _good(prepared.deals):
+        if isinstance(row, Deal) and (prepared.kind == SYNTHETIC or row.deal_date < prepared.known_until):
+            yield row
+
+
+def _good(source: Source) -> Iterator[Event]:
+    for row in read_rows(source.path, source.mapping, today=shanghai_today()):
+        if not isinstance(row, RejectedRow):
+            yield row
+
+
+def _learn(
+    deals: Sequence[Deal], communities: Sequence[Community], until: date, settings: Settings, tell: Tell
+) -> None:
+    tell(f"Learning from {len(deals):,} deals …")
+    released = [
+        keep_release(artefact.content, settings, ModelRole.CHAMPION, by="demonstration")
+        for artefact in train(deals, until=until, communities=communities)
+    ]
+    announce_releases(released, settings)
+    for release in released:
+        tell(f"model {release.name} {release.version} released")

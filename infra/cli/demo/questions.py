@@ -1,0 +1,91 @@
+"""What the demonstration asks, and the truth it keeps aside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from producers.simulator.market import Market
+from producers.simulator.requests import requests
+from schemas.events import Deal
+
+
+class Way(StrEnum):
+    """The three ways in."""
+
+    HTTP = "http"
+    BATCH = "batch"
+    KAFKA = "kafka"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request, and the price paid for that house in yuan per m² (`None`: nobody knows)."""
+
+    number: int
+    way: Way
+    channel: str
+    address: str
+    area_m2: Decimal
+    value_date: date | None = None
+    branch_code: str | None = None
+    business_ref: str | None = None
+    deal_unit_price: float | None = None
+
+
+_KAFKA_CHANNEL = "CREDIT_MGMT"  # the credit system produces to the topics itself
+_BATCH_CHANNEL = "BATCH_FILE"
+_BATCH_SHARE = 0.4
+
+
+def simulated(market: Market, *, seed: int, count: int) -> tuple[Question, ...]:
+    """About `count` requests on houses of a synthetic market, some of them hard, spread over channels and ways in."""
+    drawn = list({(asked.address, asked.area_m2): asked for asked in requests(market, seed=seed, count=count)}.values())
+    batch = round(len(drawn) * _BATCH_SHARE)
+    return tuple(
+        Question(
+            number=number,
+            way=_way_of(asked.channel, in_batch=number < batch),
+            channel=_BATCH_CHANNEL if number < batch else asked.channel,
+            address=asked.address,
+            area_m2=asked.area_m2,
+            branch_code=asked.branch_code,
+            business_ref=asked.business_ref,
+        )
+        for number, asked in enumerate(drawn)
+    )
+
+
+def about_deals(deals: Sequence[Deal]) -> tuple[Question, ...]:
+    """A written address and an area for each deal, as of its day.
+
+    Deals without a community name cannot be written; of two that read the same one is asked: a batch file would refuse
+    the second as a repeat.
+    """
+    written = {(_written(deal), deal.area_m2, deal.deal_date): deal for deal in deals if deal.community_name}
+    named = list(written.values())
+    batch = round(len(named) * _BATCH_SHARE)
+    channels = (_KAFKA_CHANNEL, "MOBILE_BANK", "NET_BANK", "APP", "DIRECT_BANK")
+    return tuple(
+        Question(
+            number=number,
+            way=_way_of(channels[number % len(channels)], in_batch=number < batch),
+            channel=_BATCH_CHANNEL if number < batch else channels[number % len(channels)],
+            address=_written(deal),
+            area_m2=Decimal(str(deal.area_m2)).quantize(Decimal("0.01")),
+            value_date=deal.deal_date,
+            deal_unit_price=deal.unit_price,
+        )
+        for number, deal in enumerate(named)
+    )
+
+
+def _written(deal: Deal) -> str:
+    return f"{deal.city}{deal.district or ''}{deal.community_name}"
+
+
+def _way_of(channel: str, *, in_batch: bool) -> Way:
+    if in_batch:
+        return Way.BATCH
+    return Way.KAFKA if channel == _KAFKA_CHANNEL else Way.HTTP

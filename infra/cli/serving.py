@@ -1,0 +1,62 @@
+"""A process that serves HTTP and does its work beside it: ledger and desk."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+EXIT_RESTART_ME = 70  # as for stages: nothing that was not done is marked as done; start again
+_STOP_S = 10
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: work and pages end together."""
+
+    @contextmanager
+    def capture_signals(self) -> "Iterator[None]":
+        yield
+
+
+def serve_beside(web: Any, *, host: str, port: int, work: Callable[[threading.Event], None]) -> int:
+    """Serve `web` while `work` runs on a thread of its own, until SIGTERM or SIGINT; return the exit code.
+
+    `work` ends soon after its event is set. When it fails, or the server cannot listen, the process ends with 70.
+    """
+    stop, failed = threading.Event(), threading.Event()
+    config = uvicorn.Config(
+        web, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_S
+    )
+    server = _Server(config)
+
+    def watched() -> None:
+        try:
+            work(stop)
+        except Exception:
+            log.exception("the work beside the pages ended")
+            failed.set()
+        server.should_exit = True
+
+    def end(*_: object) -> None:
+        stop.set()
+        server.should_exit = True
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    worker = threading.Thread(target=watched, name="work")
+    worker.start()
+    try:
+        server.run()
+    finally:
+        asked = stop.is_set()
+        stop.set()
+        worker.join()
+    return EXIT_RESTART_ME if failed.is_set() or not asked else 0
