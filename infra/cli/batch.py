@@ -123,7 +123,7 @@ def run_job(job: Job, *, connection: ClientConf, codec: Codec, pace: Pace, topic
     manifest = job.manifest
     inbox = Inbox(codec, manifest.job_id, manifest.channel, topics)
     publisher = Publisher(connection, on_fatal=lambda why: console.print(f"avm batch: {why}"))
-    randomness = random.Random()  # noqa: S311 - span ids are no secrets
+    randomness = random.Random()
     start_at = manifest.positions()
     try:
         with (

@@ -1,11 +1,14 @@
 """`avm gateway`: the HTTP gateway of one instance."""
 
+import asyncio
 import logging
 import random
+import signal
 import socket
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -115,7 +118,7 @@ async def serve(
             ledger=HttpLedger(client, ledger_url),
             is_following=lambda: follower.positioned,
             clock=utc_now,
-            randomness=random.Random(),  # noqa: S311 - span ids are no secrets
+            randomness=random.Random(),
             waits=waits or Waits(),
             requests=followed.requests,
         )
@@ -125,14 +128,44 @@ async def serve(
         config = uvicorn.Config(
             web, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_STOP_S
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         servers.append(server)
+        stack.enter_context(_ended_by_signals(server))
         if health_port is not None:
             pulse = HealthServer(lambda: _health(follower), meters.text, port=health_port)
             pulse.start()
             stack.callback(pulse.stop)
         await server.serve(sockets=[listening])
     return exit_code[0] if exit_code else 0
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn raises them again after its end, which would cut off ours."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See the base class."""
+        yield
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """SIGTERM and Ctrl-C let requests in hand finish; only a main thread may listen to them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def _health(follower: TopicFollower) -> Health:
@@ -152,8 +185,6 @@ def bound(host: str, port: int) -> socket.socket:
 @app.command()
 def gateway() -> None:
     """Run the HTTP gateway until it is told to stop."""
-    import asyncio
-
     from infra.storage.reports import ReportStore
 
     settings = settings_in_force()

@@ -167,9 +167,12 @@ def checked(estimates: ArrayLike, references: ArrayLike) -> tuple[Floats, Floats
 def _t95(freedom: int) -> float:
     """97.5 % quantile of Student's t, by Hill's expansion about the normal (exact to 0.2 % from 3 degrees on)."""
     z, f = Z95, float(freedom)
-    return z + (z**3 + z) / (4 * f) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * f * f) + (
-        3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z
-    ) / (384 * f**3)
+    return (
+        z
+        + (z**3 + z) / (4 * f)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * f * f)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * f**3)
+    )
 
 
 def _rounded(value: float) -> float | None:

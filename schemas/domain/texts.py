@@ -121,3 +121,15 @@ def reason_text(code: str) -> str:
 
 
 _NEUTRAL = "需进一步处理"
+
+
+def limiting_factor_text(code: str) -> str:
+    """The Chinese text of a limiting factor; `FALLBACK_LEVEL_n` names how far the search for evidence had to go."""
+    if code in LimitingFactor.__members__:
+        return LIMITING_FACTOR_TEXTS[LimitingFactor(code)]
+    reach = _FALLBACK_REACH.get(code.removeprefix("FALLBACK_LEVEL_"))
+    return _OTHER_FACTOR if reach is None else f"小区自身成交不足，参考范围扩大至{reach}"
+
+
+_OTHER_FACTOR = "其他限制因素"
+_FALLBACK_REACH = MappingProxyType({"3": "周边小区", "4": "所在商圈", "5": "所在区县", "6": "所在城市"})

@@ -124,7 +124,7 @@ async def by_kafka(
     questions: Sequence[Question], *, run: str, publisher: Publisher, codec: Codec, clock: Callable[[], datetime]
 ) -> None:
     """Produce each question at a steady rate, as a bank's own system does."""
-    randomness = random.Random()  # noqa: S311 - trace ids are no secrets
+    randomness = random.Random()
     for question in questions:
         requested = _requested(question, run, clock())
         await publisher.publish_async([_record(requested, codec, child_of(None, randomness))])

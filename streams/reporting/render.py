@@ -1,0 +1,56 @@
+"""Draws a slip with Typst. One compiler is kept: it holds the parsed fonts and what pages have in common."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import segno
+import typst
+
+from streams.reporting.ports import Rendered
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+TEMPLATE_VERSION: Final = "slip-2026.11"
+_MASK: Final = 3  # any can be read; trying all eight for the most even one takes several times as long
+_PAGES = re.compile(rb"/Type\s*/Pages\b.*?/Count\s+(\d+)", re.DOTALL)
+
+
+class TypstRenderer:
+    """`Renderer` by Typst. Not for several threads at once. Raises `typst.TypstError` when the template is at fault."""
+
+    template_version = TEMPLATE_VERSION
+
+    def __init__(self, fonts: Path, template: Path = TEMPLATES / "slip" / "slip.typ") -> None:
+        self._compiler = typst.Compiler(
+            input=template, root=template.parent, font_paths=[fonts], ignore_system_fonts=True
+        )
+
+    def render(self, content: dict[str, Any], /, *, issued_at_s: int) -> Rendered:
+        """The PDF of a slip. The instant goes into the file, so that the same content gives the same bytes."""
+        pdf = self._compiler.compile(
+            format="pdf",
+            sys_inputs={
+                "slip": json.dumps(content, ensure_ascii=False),
+                "qr": qr_svg(content["verification_url"]),
+            },
+            timestamp=issued_at_s,
+        )
+        if not isinstance(pdf, bytes):  # the compiler gives pages of an image format as a list
+            raise TypeError(f"Typst gave {type(pdf).__name__} instead of the bytes of a PDF")
+        return Rendered(pdf=pdf, pages=_pages(pdf))
+
+
+def qr_svg(text: str) -> str:
+    """A QR code as SVG, of error correction level M: 15 % of it may be lost to a fold or a stamp."""
+    drawn = io.BytesIO()
+    segno.make_qr(text, error="m", boost_error=False, mask=_MASK).save(drawn, kind="svg", border=0, xmldecl=False)
+    return drawn.getvalue().decode()
+
+
+def _pages(pdf: bytes) -> int:
+    found = _PAGES.search(pdf)
+    if found is None:
+        raise ValueError("the PDF has no page tree that can be read; the writer of the PDF has changed")
+    return int(found.group(1))

@@ -1,0 +1,113 @@
+"""The one place where a scored valuation becomes an answer to its channel, whoever decided it."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from schemas.codes import LimitingFactor, MatchLevel, Status, Tradability
+from schemas.domain.channels import Profile, find
+from schemas.domain.worktime import shanghai_date
+from schemas.events import HumanDecision, PolicyReference, Resulted, Scored, Valuation
+from streams.routing.policy import Policy
+
+
+class Money(NamedTuple):
+    """The figures that count, in whole yuan; `unit_price` per m². A reviewer may have given no range."""
+
+    value: int
+    unit_price: int
+    lower: int | None
+    upper: int | None
+
+
+def profile_of(channel: str) -> Profile:
+    """What the channel may see. A channel this release does not know yet sees as little as the public does."""
+    known = find(channel)
+    return Profile.PUBLIC if known is None else known.profile
+
+
+def has_manual_lane(channel: str) -> bool:
+    """Whether people may value for this channel."""
+    known = find(channel)
+    return known is not None and known.has_manual_lane
+
+
+def model_money(valuation: Valuation) -> Money:
+    """The model's own figures."""
+    return Money(valuation.value, valuation.unit_price, valuation.lower, valuation.upper)
+
+
+def answer(  # noqa: PLR0913 -- one keyword for each thing in which answers differ
+    scored: Scored,
+    status: Status,
+    *,
+    policy: PolicyReference,
+    at: datetime,
+    reasons: tuple[str, ...] = (),
+    reason_text: str = "",
+    money: Money | None = None,
+    valid_until: date | None = None,
+    due_at: datetime | None = None,
+    human: HumanDecision | None = None,
+    human_touched: bool = False,
+) -> Resulted:
+    """The answer with everything that is echoed. The model's evidence goes out only with a value: never a bare hint."""
+    request = scored.request
+    return Resulted(
+        valuation_id=scored.valuation_id,
+        status=status,
+        revision=request.revision,
+        channel=request.channel,
+        client_request_id=request.client_request_id,
+        lane=request.lane,
+        service_type=request.service_type,
+        address_entered=request.address,
+        received_at=request.received_at,
+        resulted_at=at,
+        reasons=reasons,
+        reason_text=reason_text,
+        area_m2=request.area_m2,
+        value_date=request.value_date,
+        deadline_at=request.deadline_at,
+        due_at=due_at,
+        valid_until=valid_until,
+        product=request.product,
+        loan_stage=request.loan_stage,
+        business_ref=request.business_ref,
+        branch_code=request.branch_code,
+        embed_target=request.embed_target,
+        value=money and money.value,
+        unit_price=money and money.unit_price,
+        lower=money and money.lower,
+        upper=money and money.upper,
+        address=scored.address,
+        attributes=scored.attributes,
+        valuation=evidence(scored) if money else None,
+        human=human,
+        policy=policy,
+        human_touched=human_touched,
+    )
+
+
+def evidence(scored: Scored) -> Valuation | None:
+    """The model's evidence, with the limiting factors that lie in the subject and not in the model."""
+    if scored.valuation is None:
+        return None
+    more = [
+        factor.value
+        for factor, applies in (
+            (LimitingFactor.TRADABILITY_UNKNOWN, scored.attributes.tradability is Tradability.UNKNOWN),
+            (LimitingFactor.ADDRESS_PARTIAL, scored.address.match_level is MatchLevel.COMMUNITY),
+        )
+        if applies
+    ]
+    factors = tuple(dict.fromkeys((*scored.valuation.limiting_factors, *more)))
+    return replace(scored.valuation, limiting_factors=factors)
+
+
+def valid_until(scored: Scored, decided_at: datetime, policy: Policy) -> date:
+    """The last Shanghai day on which a value may be used: counted from the decision, shorter in a fast market."""
+    factors = scored.valuation.limiting_factors if scored.valuation else ()
+    fast = LimitingFactor.FAST_MARKET in factors
+    days = policy.fast_market_validity_days if fast else policy.validity_days
+    return shanghai_date(decided_at) + timedelta(days=days)

@@ -1,0 +1,141 @@
+"""Why a person must look: every rule of the policy asked of one scored valuation, hard rules first.
+
+Pure and deterministic: the same event and the same policy give the same reasons in the same order.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+from schemas.codes import Automation, MatchLevel, PropertyType, Reason
+from schemas.domain.channels import Profile
+from schemas.events import Scored, Valuation
+from streams.routing.policy import Policy, PropertyClass, Thresholds
+
+_RESOLVED = frozenset({MatchLevel.COMMUNITY, MatchLevel.BUILDING, MatchLevel.ROOM})
+_AUTOMATION = {Automation.HUMAN_ONLY: Reason.CITY_HUMAN_ONLY, Automation.SUSPENDED: Reason.SEGMENT_HOLD}
+_DRAWS = 2**32
+
+
+def reasons_for_review(scored: Scored, policy: Policy, profile: Profile) -> tuple[str, ...]:
+    """All reason codes that keep the value from standing, each once; empty when it may stand.
+
+    What enrichment and scoring were concerned about always counts. A property type without a class has no thresholds
+    to be measured by, so only the hard rules speak of it.
+    """
+    kind = policy.classes.get(scored.attributes.property_type)
+    valuation = scored.valuation
+    found: list[str] = [*_hard(scored, policy, kind)]
+    if valuation is not None:
+        found += _evidence(valuation, policy)
+        found += _subject_among_comparables(scored, valuation, policy)
+        if kind is not None:
+            thresholds = policy.thresholds_for(scored.address.city, kind, profile)
+            found += _soft(valuation, thresholds)
+    return tuple(dict.fromkeys(found))
+
+
+def _hard(scored: Scored, policy: Policy, kind: PropertyClass | None) -> Iterator[str]:
+    address, coverage = scored.address, scored.coverage
+    if scored.request.force_manual:
+        yield Reason.FORCED_BY_BANK
+    yield from scored.concerns
+    if scored.valuation is None and not scored.concerns:
+        yield Reason.NO_MODEL
+    if (held := _AUTOMATION.get(coverage.automation)) is not None:
+        yield held
+    if _is_held(scored, policy):
+        yield Reason.SEGMENT_HOLD
+    if kind is None:
+        yield Reason.UNSEEN_TYPE
+    if address.community_id is None or address.match_level not in _RESOLVED:
+        yield Reason.ADDR_PARTIAL
+    elif address.probability < policy.min_address_probability:
+        yield Reason.ADDR_AMBIGUOUS
+    if kind is not None:
+        band = policy.areas[kind]
+        if not band.min_m2 <= scored.request.area_m2 <= band.max_m2:
+            yield Reason.AREA_IMPLAUSIBLE
+
+
+def _is_held(scored: Scored, policy: Policy) -> bool:
+    property_type: PropertyType = scored.attributes.property_type
+    return any(
+        hold.covers(city=scored.address.city, property_type=property_type, community_id=scored.address.community_id)
+        for hold in policy.holds
+    )
+
+
+def _evidence(valuation: Valuation, policy: Policy) -> Iterator[str]:
+    """What the valuation says of its own footing."""
+    for factor in valuation.limiting_factors:
+        if (reason := policy.limiting_factors.get(factor)) is not None:
+            yield reason
+    if valuation.model.fallback_level > policy.max_fallback_level:
+        yield Reason.THIN_COMPARABLES
+    if valuation.value > policy.exposure_value and not all(check.met for check in valuation.rule_checks):
+        yield Reason.COMPARISON_RULE_UNMET
+
+
+def _subject_among_comparables(scored: Scored, valuation: Valuation, policy: Policy) -> Iterator[str]:
+    """Whether area and unit price lie where the comparables do; without comparables another rule speaks."""
+    if not valuation.comparables:
+        return
+    areas = [comparable.area_m2 for comparable in valuation.comparables]
+    if _outside(float(scored.request.area_m2), areas, policy.max_area_gap):
+        yield Reason.AREA_IMPLAUSIBLE
+    prices = [comparable.adjusted_unit_price for comparable in valuation.comparables]
+    if _outside(valuation.unit_price, prices, policy.max_beyond_comparables):
+        yield Reason.OUTLIER_PRICE
+
+
+def _outside(figure: float, figures: Iterable[float], gap: float) -> bool:
+    """Whether a figure lies further than `gap` (a share) below the least or above the greatest of the figures."""
+    known = tuple(figures)
+    return figure < min(known) * (1 - gap) or figure > max(known) * (1 + gap)
+
+
+def _soft(valuation: Valuation, thresholds: Thresholds) -> Iterator[str]:
+    if valuation.p10 < thresholds.min_p10:
+        yield Reason.LOW_CONFIDENCE
+    if valuation.fsd > thresholds.max_fsd:
+        yield Reason.WIDE_RANGE
+    if len(valuation.comparables) < thresholds.min_comparables:
+        yield Reason.THIN_COMPARABLES
+    if _comparison_gap(valuation) > thresholds.max_comparison_gap:
+        yield Reason.MODEL_DISAGREEMENT
+    if valuation.value > thresholds.high_value:
+        yield Reason.HIGH_VALUE
+
+
+def _comparison_gap(valuation: Valuation) -> float:
+    """The share by which the model differs from the comparables alone; 0 where these give no value."""
+    alone = valuation.comparison_value
+    return abs(valuation.value - alone) / alone if alone else 0.0
+
+
+def is_audited(valuation_id: str, policy: Policy) -> bool:
+    """Whether an automatic answer is drawn for a blind valuation after the fact: by lot, but the same on every replay.
+
+    The lot hangs on the id and the policy's version, so that a channel cannot choose numbers that are never drawn.
+    """
+    lot = hashlib.sha256(f"{policy.version}|{valuation_id}".encode()).digest()
+    return int.from_bytes(lot[:4]) < policy.audit_share * _DRAWS
+
+
+def priority(scored: Scored, profile: Profile) -> int:
+    """The place in the queue among tasks due at the same time; a higher one goes first.
+
+    Loan approval waits for us while an investigation does not yet; staff sits in front of a customer; and a doubtful
+    value of a dear house is worth more of a reviewer's time than that of a cheap one.
+    """
+    stage = 400 if scored.request.loan_stage == "IN_LOAN_APPROVAL" else 0
+    staff = 200 if profile is Profile.STAFF else 0
+    online = 100 if scored.request.lane == "online" else 0
+    return stage + staff + online + _value_band(scored.valuation)
+
+
+def _value_band(valuation: Valuation | None) -> int:
+    """0–99: money at risk, (1 − p10) × value, in units of 100 000 yuan. Unknown is as urgent as it gets."""
+    if valuation is None:
+        return 99
+    return min(99, int((1 - valuation.p10) * valuation.value / 100_000))

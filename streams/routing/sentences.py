@@ -1,0 +1,42 @@
+"""The Chinese sentences of an answer, by what the channel may see. Reasons are for staff; customers get the outcome."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from schemas.codes import ReviewOutcome
+from schemas.domain.channels import Profile
+from schemas.domain.texts import limiting_factor_text, reason_text
+from schemas.domain.worktime import SHANGHAI
+
+UNABLE_PUBLIC = "根据现有市场资料暂无法给出可靠的参考价格，请向银行客户经理咨询。"
+_OUTCOMES = {
+    ReviewOutcome.VALUE: "人工估值已完成。",
+    ReviewOutcome.RETURN_TO_AUTO: "经人工核对，自动估值结果有效。",
+    ReviewOutcome.UNABLE: "经人工核查，现有资料不足以给出估值。",
+    ReviewOutcome.NOT_ELIGIBLE: "经人工核查，该房屋不属于可上市交易的商品房。",
+    ReviewOutcome.OUT_OF_COVERAGE: "经人工核查，该房屋不在当前服务范围内。",
+    ReviewOutcome.CLARIFY: "请补充或确认房屋地址后重新提交。",
+}
+
+
+def automatic(factors: Iterable[str], profile: Profile) -> str:
+    """What an automatic answer says of itself. Staff reads what weakens the value."""
+    said = _listed(limiting_factor_text(factor) for factor in factors)
+    return f"自动估值已完成。限制条件：{said}。" if said and profile is Profile.STAFF else "自动估值已完成。"
+
+
+def pending(due_at: datetime, reasons: Iterable[str], profile: Profile) -> str:
+    """When a person will have answered, in Shanghai time, and for staff why one has to."""
+    due = due_at.astimezone(SHANGHAI)
+    promise = f"已转人工估值，预计不晚于{due.year}年{due.month}月{due.day}日{due:%H:%M}完成。"
+    said = _listed(reason_text(reason) for reason in reasons)
+    return f"{promise}原因：{said}。" if profile is Profile.STAFF else promise
+
+
+def decided(outcome: ReviewOutcome) -> str:
+    """What a person concluded. Nothing a reviewer typed goes out."""
+    return _OUTCOMES[outcome]
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return "；".join(text.rstrip("。") for text in texts)

@@ -1,0 +1,111 @@
+"""Settling: what a reviewer decided becomes the answer to the channel."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from schemas.catalogue import RESULTS
+from schemas.codes import Reason, ReviewOutcome, Status
+from schemas.domain.rounding import total
+from schemas.errors import PermanentError
+from schemas.events import Decided, HumanDecision, Resulted
+from streams.routing import sentences
+from streams.routing.answer import Money, answer, model_money, valid_until
+from streams.routing.policy import Policy
+from streams.runtime.stage import Outcome, Output
+
+_WITHOUT_VALUE = {
+    ReviewOutcome.UNABLE: Status.UNABLE_TO_VALUE,
+    ReviewOutcome.NOT_ELIGIBLE: Status.NOT_ELIGIBLE,
+    ReviewOutcome.OUT_OF_COVERAGE: Status.OUT_OF_COVERAGE,
+    ReviewOutcome.CLARIFY: Status.NEEDS_CLARIFICATION,
+}
+
+
+class MissingUnitPriceError(PermanentError):
+    """A decision says VALUE and brings no unit price; the desk must never let such a decision out."""
+
+    def __init__(self, valuation_id: str) -> None:
+        super().__init__(
+            f"the decision on valuation {valuation_id} is VALUE but has no unit_price; correct it at the desk"
+        )
+
+
+class SettleStage:
+    """`Decided` → the final result, on the lane of the request.
+
+    The decision on an automatic answer drawn for quality control changes nothing for the channel: a final status never
+    changes, so it is silence here, and the ledger compares the two values. `policy` gives the validity of a value.
+    """
+
+    name = "settle"
+
+    def __init__(self, policy: Callable[[], Policy], clock: Callable[[], datetime]) -> None:
+        self._policy = policy
+        self._clock = clock
+
+    def handle(self, batch: Sequence[Decided]) -> list[Outcome]:
+        """One outcome for each event, in their order."""
+        policy, now = self._policy(), self._clock()
+        return [_settled(decided, policy, now) for decided in batch]
+
+
+def _settled(decided: Decided, policy: Policy, now: datetime) -> Outcome:
+    if decided.review.reasons == (Reason.QA_SAMPLE,):
+        return Outcome(silence="quality sample: the answer stands")
+    result = settle(decided, policy, now=now)
+    return Outcome(outputs=(Output(topic=RESULTS, lane=decided.review.scored.request.lane, event=result),))
+
+
+def settle(decided: Decided, policy: Policy, *, now: datetime) -> Resulted:
+    """The answer a decision leads to. Raises `MissingUnitPriceError` for a value without a unit price."""
+    scored = decided.review.scored
+    status, money = _conclusion(decided)
+    return answer(
+        scored,
+        status,
+        policy=decided.review.policy,
+        at=now,
+        reasons=decided.reasons or (Reason.REVIEWED,),
+        reason_text=sentences.decided(decided.outcome),
+        money=money,
+        valid_until=valid_until(scored, decided.decided_at, policy) if money else None,
+        human=_without_names(decided, money if status is Status.COMPLETED_MANUAL else None),
+        human_touched=True,
+    )
+
+
+def _conclusion(decided: Decided) -> tuple[Status, Money | None]:
+    valuation = decided.review.scored.valuation
+    match decided.outcome:
+        case ReviewOutcome.VALUE:
+            return Status.COMPLETED_MANUAL, _reviewers_money(decided)
+        case ReviewOutcome.RETURN_TO_AUTO if valuation is not None:
+            return Status.COMPLETED_AUTO, model_money(valuation)
+        case ReviewOutcome.RETURN_TO_AUTO:  # to a model that has no value: the channel must be answered all the same
+            return Status.UNABLE_TO_VALUE, None
+        case outcome:
+            return _WITHOUT_VALUE[outcome], None
+
+
+def _reviewers_money(decided: Decided) -> Money:
+    """The total follows from the unit price, whatever total the reviewer had in mind. Bounds are totals in yuan."""
+    if decided.unit_price is None:
+        raise MissingUnitPriceError(decided.valuation_id)
+    value = total(decided.unit_price, decided.review.scored.request.area_m2)
+    return Money(value, decided.unit_price, decided.lower, decided.upper)
+
+
+def _without_names(decided: Decided, money: Money | None) -> HumanDecision:
+    model = decided.review.scored.valuation
+    return HumanDecision(
+        outcome=decided.outcome,
+        reviewer_grade=decided.reviewer_grade,
+        four_eyes=decided.approver is not None,
+        claimed_at=decided.claimed_at,
+        decided_at=decided.decided_at,
+        value=money and money.value,
+        unit_price=money and money.unit_price,
+        lower=money and money.lower,
+        upper=money and money.upper,
+        model_value=None if model is None else model.value,
+    )

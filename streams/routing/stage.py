@@ -1,0 +1,107 @@
+"""Routing: let the model's answer stand, or ask a person, giving every reason and not only the first."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from schemas.catalogue import RESULTS, REVIEWS
+from schemas.codes import Lane, Reason, Status
+from schemas.domain.worktime import due_at
+from schemas.events import ReviewRequested, Scored
+from streams.routing import sentences
+from streams.routing.answer import answer, evidence, has_manual_lane, model_money, profile_of, valid_until
+from streams.routing.policy import Policy
+from streams.routing.rules import is_audited, priority, reasons_for_review
+from streams.runtime.stage import Outcome, Output
+
+AUTO = "AUTO"  # the rule named in a decision that no rule objected to
+
+
+class RoutingStage:
+    """`Scored` → an automatic result, or a review task with an interim result.
+
+    Everything but the instants of the answers follows from the event and the policy, so a decision can be replayed.
+    `policy` is asked once a batch: one batch is routed by one version.
+    """
+
+    name = "routing"
+
+    def __init__(self, policy: Callable[[], Policy], clock: Callable[[], datetime], lane: Lane) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._lane = lane
+
+    def handle(self, batch: Sequence[Scored]) -> list[Outcome]:
+        """One outcome for each event, in their order."""
+        policy, now = self._policy(), self._clock()
+        return [route(scored, policy, lane=self._lane, now=now) for scored in batch]
+
+
+def route(scored: Scored, policy: Policy, *, lane: Lane, now: datetime) -> Outcome:
+    """The outcome for one scored valuation."""
+    reasons = reasons_for_review(scored, policy, profile_of(scored.request.channel))
+    if not reasons:
+        return _let_stand(scored, policy, lane, now)
+    if not has_manual_lane(scored.request.channel):
+        return _unable(scored, reasons, policy, lane, now)
+    return _ask_a_person(scored, reasons, policy, lane, now)
+
+
+def _let_stand(scored: Scored, policy: Policy, lane: Lane, now: datetime) -> Outcome:
+    valuation = evidence(scored)
+    if valuation is None:
+        raise AssertionError("a valuation without a value always has a reason for review")
+    result = answer(
+        scored,
+        Status.COMPLETED_AUTO,
+        policy=policy.reference(AUTO),
+        at=now,
+        reason_text=sentences.automatic(valuation.limiting_factors, profile_of(scored.request.channel)),
+        money=model_money(valuation),
+        valid_until=valid_until(scored, scored.scored_at, policy),
+    )
+    outputs = [Output(topic=RESULTS, lane=lane, event=result)]
+    if has_manual_lane(scored.request.channel) and is_audited(scored.valuation_id, policy):
+        audit = _review(scored, (Reason.QA_SAMPLE,), policy, now, goes_first_by=0)
+        outputs.append(Output(topic=REVIEWS, event=audit))
+    return Outcome(outputs=tuple(outputs))
+
+
+def _ask_a_person(scored: Scored, reasons: tuple[str, ...], policy: Policy, lane: Lane, now: datetime) -> Outcome:
+    profile = profile_of(scored.request.channel)
+    review = _review(scored, reasons, policy, now, goes_first_by=priority(scored, profile))
+    interim = answer(
+        scored,
+        Status.PENDING_MANUAL,
+        policy=review.policy,
+        at=now,
+        reasons=reasons,
+        reason_text=sentences.pending(review.due_at, reasons, profile),
+        due_at=review.due_at,
+    )
+    return Outcome(outputs=(Output(topic=REVIEWS, event=review), Output(topic=RESULTS, lane=lane, event=interim)))
+
+
+def _unable(scored: Scored, reasons: tuple[str, ...], policy: Policy, lane: Lane, now: datetime) -> Outcome:
+    result = answer(
+        scored,
+        Status.UNABLE_TO_VALUE,
+        policy=policy.reference(reasons[0]),
+        at=now,
+        reasons=reasons,
+        reason_text=sentences.UNABLE_PUBLIC,
+    )
+    return Outcome(outputs=(Output(topic=RESULTS, lane=lane, event=result),))
+
+
+def _review(
+    scored: Scored, reasons: tuple[str, ...], policy: Policy, now: datetime, *, goes_first_by: int
+) -> ReviewRequested:
+    return ReviewRequested(
+        valuation_id=scored.valuation_id,
+        scored=scored,
+        reasons=reasons,
+        priority=goes_first_by,
+        due_at=due_at(scored.request.received_at, policy.review_working_days),
+        policy=policy.reference(reasons[0]),
+        requested_at=now,
+    )

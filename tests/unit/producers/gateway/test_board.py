@@ -1,0 +1,89 @@
+import asyncio
+
+import pytest
+
+from producers.gateway.board import AnswerBoard, arrival, trace_id
+from schemas.codes import Status
+from tests.fakes.answers import CODEC, TRACE, a_report, a_request, an_answer, as_message
+
+REQUEST = a_request()
+
+
+@pytest.fixture
+def board():
+    return AnswerBoard(CODEC)
+
+
+def post(board, *events, traceparent=TRACE):
+    for event in events:
+        board.post(arrival(*as_message(event, traceparent)))
+
+
+@pytest.mark.parametrize(
+    ("arriving", "shown"),
+    [
+        ([Status.RECEIVED], Status.RECEIVED),
+        ([Status.RECEIVED, Status.COMPLETED_AUTO], Status.COMPLETED_AUTO),
+        ([Status.COMPLETED_AUTO, Status.RECEIVED], Status.COMPLETED_AUTO),
+        ([Status.PENDING_MANUAL, Status.PROCESSING], Status.PENDING_MANUAL),
+        ([Status.COMPLETED_MANUAL, Status.PENDING_MANUAL], Status.COMPLETED_MANUAL),
+        ([Status.COMPLETED_AUTO, Status.REJECTED_INVALID], Status.COMPLETED_AUTO),
+        ([Status.COMPLETED_AUTO, Status.COMPLETED_MANUAL], Status.COMPLETED_MANUAL),
+    ],
+)
+def test_an_answer_behind_a_better_one_changes_nothing(board, arriving, shown):
+    post(board, *(an_answer(REQUEST, status) for status in arriving))
+    assert board.latest(REQUEST.valuation_id).result.status is shown
+
+
+def test_a_report_joins_its_answer_whichever_comes_first(board):
+    post(board, a_report(REQUEST))
+    assert board.latest(REQUEST.valuation_id) is None
+    post(board, an_answer(REQUEST))
+    assert board.latest(REQUEST.valuation_id).report == a_report(REQUEST)
+
+
+def test_the_oldest_gives_way():
+    board = AnswerBoard(CODEC, capacity=2)
+    requests = [a_request(client_request_id=number) for number in "abc"]
+    post(board, *map(an_answer, requests))
+    assert [board.latest(request.valuation_id) is None for request in requests] == [True, False, False]
+
+
+def test_what_is_not_ours_is_no_arrival():
+    key, value, headers = as_message(an_answer(REQUEST))
+    assert arrival(None, value, headers) is None
+    assert arrival(key, None, headers) is None
+    assert arrival(key, value, []) is None
+    assert arrival(key, value, [("ce_type", b"cn.housevaluation.Resulted.SOMETHING_NEW")]) is None
+
+
+async def test_bytes_that_cannot_be_read_wake_nobody_and_break_nothing(board):
+    key, _, headers = as_message(an_answer(REQUEST))
+    with board.waiting(REQUEST.valuation_id, "t") as answer:
+        board.post(arrival(key, b"\x00\x00\x00\x00\x07broken", headers))
+        await asyncio.sleep(0)
+        assert not answer.done()
+    assert board.latest(REQUEST.valuation_id) is None
+
+
+async def test_a_receipt_of_a_repeat_brings_its_caller_the_answer_that_is_here_already(board):
+    post(board, an_answer(REQUEST))
+    with (
+        board.waiting(REQUEST.valuation_id, trace_id(TRACE)) as mine,
+        board.waiting(REQUEST.valuation_id, "other") as theirs,
+    ):
+        post(board, an_answer(REQUEST, Status.RECEIVED))
+        assert (await asyncio.wait_for(mine, 5)).status is Status.COMPLETED_AUTO
+        assert not theirs.done()
+
+
+async def test_all_callers_of_one_valuation_are_woken_and_forgotten(board):
+    with (
+        board.waiting(REQUEST.valuation_id, "a") as first,
+        board.waiting(REQUEST.valuation_id, "b") as second,
+    ):
+        assert board.waiters == 2
+        post(board, an_answer(REQUEST))
+        assert [found.status for found in await asyncio.gather(first, second)] == [Status.COMPLETED_AUTO] * 2
+    assert board.waiters == 0

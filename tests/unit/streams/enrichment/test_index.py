@@ -1,0 +1,178 @@
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.domain.divisions import divisions
+from streams.enrichment.index import CommunityIndex
+from streams.enrichment.normalise import LONGEST, normalise
+from streams.enrichment.resolve import choose, resolve
+
+_FIRST, _SECOND, _THIRD = "碧春海金锦龙明瑞天翠", "波晖岚桥泉庭湾溪苑岭", "城府阁华居林轩园庄台"
+_ENDINGS = ("小区", "花园", "家园", "", "公寓", "一区", "二区")
+_STRANGE = "鑫淼焱垚犇骉羴猋麤毳"
+
+
+@pytest.fixture
+def index(a_view):
+    return a_view().communities
+
+
+def _resolved(address, index):
+    found = resolve(address, index, divisions())
+    return found.chosen.community.community_id if found.chosen else None
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("北京市朝阳区望京西园三区3号楼2单元501室", "w3"),
+        ("望京西园三区3-2-501", "w3"),
+        ("北京朝阳望京西园叁区3号楼", None),  # 叁 is not 三 in an address
+        ("北京市朝阳区望京西园五区3号楼2单元501室", None),
+        ("北京市朝阳区朝阳北路罗马嘉园3号楼", "g1"),
+        ("北京市朝阳区朝阳北路107号院3号楼", "g1"),
+        ("北京市朝阳区建国路8号珠江罗马家园3号楼", "g1"),  # 家园 for 嘉园
+        ("北京市海淀区學清路18號院5號樓503", "x1"),
+        ("北京市海淀区学清路16号院5号楼503", None),
+        ("北京市海淀区阳光花园3号楼", "y2"),
+        ("南京市阳光花园3幢", "y3"),
+        ("北京市朝阳区团结湖东里3号楼", "t1"),
+        ("北京市朝阳区团结湖北里3号楼", None),
+        ("北京市朝阳区从未见过的名字3号楼501", None),
+    ],
+)
+def test_an_address_is_resolved_or_honestly_not(address, expected, index):
+    assert _resolved(address, index) == expected
+
+
+@pytest.mark.requirement("AD2")
+def test_namesakes_in_two_districts_are_candidates(index):
+    found = resolve("北京市阳光花园3号楼501", index, divisions())
+    assert found.is_ambiguous
+    assert {match.entry.community.community_id for match in found.matches} == {"y1", "y2"}
+
+
+def test_a_shortened_city_may_be_part_of_a_name_but_is_never_left_out(index, a_community):
+    index.put(a_community("b1", "北京新天地"))
+    assert _resolved("北京新天地3号楼501", index) == "b1"
+    index.remove("y1")
+    index.remove("y2")
+    assert _resolved("北京阳光花园3号楼501", index) is None  # the one in Nanjing is not meant
+
+
+def test_a_road_number_tells_namesakes_apart(index):
+    assert _resolved("北京市建国路88号阳光花园3号楼501", index) == "y1"
+
+
+def test_a_name_without_its_phase_asks_for_the_phase(index):
+    found = resolve("北京市海淀区紫薇天悦3号楼501", index, divisions())
+    assert {match.entry.community.community_id for match in found.matches} == {"p1", "p2"}
+    assert found.chosen is None
+
+
+def test_only_an_offered_candidate_can_be_chosen(index):
+    chosen = choose("北京市阳光花园3号楼501", "y1", index, divisions())
+    assert chosen is not None
+    assert chosen.chosen.community.community_id == "y1"
+    assert choose("北京市阳光花园3号楼501", "w3", index, divisions()) is None
+
+
+def test_changes_are_live(index, a_community):
+    index.put(a_community("n1", "新时代公寓"))
+    assert _resolved("北京市朝阳区新时代公寓3号楼", index) == "n1"
+    index.put(a_community("n1", "旧时光公寓"))
+    assert _resolved("北京市朝阳区新时代公寓3号楼", index) is None
+    assert _resolved("北京市朝阳区旧时光公寓3号楼", index) == "n1"
+    index.remove("n1")
+    assert _resolved("北京市朝阳区旧时光公寓3号楼", index) is None
+    index.remove("n1")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3) | st.none()), max_size=25))
+def test_after_any_changes_the_index_equals_one_built_anew(changes):
+    from schemas.events import Community
+
+    names = ("春波城", "春波城一期", "春波小区", "海岚府")
+    index, alive = CommunityIndex(divisions()), {}
+    for number, name in changes:
+        if name is None:
+            index.remove(str(number))
+            alive.pop(number, None)
+        else:
+            community = Community(
+                community_id=str(number), name=names[name], province="北京市", city="北京市", district="朝阳区"
+            )
+            index.put(community)
+            alive[number] = community
+    anew = CommunityIndex(divisions())
+    for community in alive.values():
+        anew.put(community)
+    assert len(index) == len(anew)
+    for written in ("春波城", "春波", "海兰府", "春波城2期"):
+        assert index.find([written], city=None, limit=20) == anew.find([written], city=None, limit=20)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_is_resolved_without_an_error(text):
+    from schemas.events import Community
+
+    index = CommunityIndex(divisions())
+    index.put(Community(community_id="1", name="春波城", province="北京市", city="北京市", district="朝阳区"))
+    found = resolve(text, index, divisions())
+    assert all(0 <= match.probability <= 1 for match in found.matches)
+
+
+def test_ten_thousand_characters_cost_no_more_than_a_long_address(index):
+    assert len(normalise("望京西园三区" * 1700)) <= LONGEST
+    assert resolve("望京西园三区" * 1700, index, divisions()).chosen is None
+
+
+def _dictionary(a_community, rng):
+    districts = ("朝阳区", "海淀区", "丰台区")
+    stems = rng.sample([a + b + c for a in _FIRST for b in _SECOND for c in _THIRD], 400)
+    return [a_community(f"d{n}", stem + rng.choice(_ENDINGS), rng.choice(districts)) for n, stem in enumerate(stems)]
+
+
+@pytest.mark.requirement("AD1")
+def test_complete_addresses_are_resolved_and_confident_answers_are_right(a_community):
+    """Targets of AD1: at least 95 % of complete addresses resolved, at most 1 % of confident answers wrong."""
+    rng = random.Random(20261125)
+    communities = _dictionary(a_community, rng)
+    index = CommunityIndex(divisions())
+    for community in communities:
+        index.put(community)
+    answered = right = 0
+    for community in communities:
+        place = rng.choice(("北京市", "北京")) + rng.choice((community.district, community.district.removesuffix("区")))
+        unit = rng.choice(("3号楼2单元501室", "3-2-501", "三幢二单元501", "12栋1203"))
+        name = rng.choice((community.name, f"建国路{rng.randint(1, 99)}号{community.name}"))
+        found = _resolved(place + name + unit, index)
+        answered += found is not None
+        right += found == community.community_id
+    assert answered >= 0.95 * len(communities)
+    assert right >= 0.99 * answered
+
+
+def test_unknown_names_are_seldom_taken_for_known_ones(a_community):
+    rng = random.Random(7)
+    index = CommunityIndex(divisions())
+    for community in _dictionary(a_community, rng):
+        index.put(community)
+    strangers = [
+        f"{rng.choice(_STRANGE)}{rng.choice(_SECOND)}{rng.choice(_STRANGE)}{e}" for e in _ENDINGS for _ in range(40)
+    ]
+    accepted = sum(_resolved(f"北京市朝阳区{name}3号楼501", index) is not None for name in strangers)
+    assert accepted <= 0.01 * len(strangers)
+
+
+def test_putting_the_same_community_again_changes_nothing(index, a_community):
+    before = index.find(["望京西园3区"], city="北京市")
+    index.put(index.get("w3").community)
+    assert index.find(["望京西园3区"], city="北京市") == before
+    assert replace(index.get("w3").community) == index.get("w3").community

@@ -1,0 +1,275 @@
+"""The stage, from the outside: what a request gets, and that nothing but its own facts decide it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from schemas.catalogue import DEALS, MODELS_RELEASED, SCORED
+from schemas.codes import Lane, ModelRole, PropertyType, Reason
+from schemas.domain import rounding
+from streams.runtime.stage import Change
+from streams.scoring.reference import ScoringView
+from streams.scoring.stage import ScoringStage
+
+
+def subjects(tools, count=60):
+    areas = ("52.30", "66.66", "75.50", "88.90", "101.20", "133.00")
+    return [
+        tools.asked(
+            i,
+            community_id=f"c{i % 36:03d}",
+            area=areas[i % 6],
+            **({"floor": 6, "total_floors": 6, "has_lift": False, "renovation": "精装"} if i % 2 else {}),
+        )
+        for i in range(count)
+    ]
+
+
+@pytest.mark.requirement("VM2")
+def test_every_request_gets_one_scored_event_on_its_own_lane(stage, tools):
+    batch = [tools.asked(0), tools.asked(1, lane=Lane.BATCH), tools.asked(-1)]
+    outcomes = stage.handle(batch)
+    assert [o.outputs[0].topic for o in outcomes] == [SCORED] * 3
+    assert [o.outputs[0].lane for o in outcomes] == [Lane.ONLINE, Lane.BATCH, Lane.ONLINE]
+    assert [o.outputs[0].event.valuation_id for o in outcomes] == ["v0", "v1", "v-1"]
+    assert outcomes[2].outputs[0].event.concerns == ("ADDR_PARTIAL",)
+    assert all(o.outputs[0].event.scored_at == tools.now for o in outcomes)
+
+
+@pytest.mark.requirement("VM2")
+def test_a_value_lies_inside_its_interval_and_near_the_truth(stage, tools):
+    for enriched, valuation in zip(subjects(tools), tools.valuations(stage, subjects(tools)), strict=True):
+        assert valuation.lower < valuation.value < valuation.upper
+        assert 0 < valuation.p10 < 1
+        assert valuation.confidence == round(100 * valuation.p10)
+        assert 1 <= valuation.confidence_level <= 7
+        assert valuation.fsd > 0
+        assert valuation.data_as_of < enriched.request.value_date
+    assert tools.valuations(stage, [tools.asked()])[0].unit_price == pytest.approx(38_000, rel=0.6)
+
+
+@pytest.mark.requirement("VM9")
+def test_the_total_is_the_rounded_unit_price_times_the_area(stage, tools):
+    for enriched, valuation in zip(subjects(tools), tools.valuations(stage, subjects(tools)), strict=True):
+        assert valuation.value == rounding.total(valuation.unit_price, enriched.request.area_m2)
+
+
+def test_reasons_add_up_to_the_unit_price(stage, tools):
+    for valuation in tools.valuations(stage, subjects(tools)):
+        assert valuation.base_unit_price + sum(r.unit_price_change for r in valuation.reasons) == valuation.unit_price
+        assert all(reason.unit_price_change for reason in valuation.reasons)
+        assert len({reason.factor for reason in valuation.reasons}) == len(valuation.reasons)
+
+
+def test_reasons_are_told_in_chinese(stage, tools):
+    (valuation,) = tools.valuations(stage, [tools.asked(area="120.40")])
+    texts = {reason.factor: reason.text for reason in valuation.reasons}
+    assert texts["AREA"].startswith("建筑面积：下调")
+
+
+@pytest.mark.requirement("VM1")
+def test_twins_get_the_same_valuation_in_any_batch(stage, tools):
+    batch = subjects(tools)
+    together = tools.valuations(stage, batch)
+    assert [tools.valuations(stage, [one])[0] for one in batch] == together
+    assert tools.valuations(stage, batch[::-1])[::-1] == together
+    assert tools.valuations(stage, batch[7:20]) == together[7:20]
+
+
+@pytest.mark.requirement("VM1")
+def test_the_channel_and_the_loan_change_nothing(stage, tools):
+    plain = tools.asked()
+    other = replace(
+        plain,
+        request=replace(plain.request, channel="wechat", product="HOUSE_SECURED", branch_code="9", business_ref="x"),
+    )
+    assert tools.valuations(stage, [plain]) == tools.valuations(stage, [other])
+
+
+def test_two_replicas_that_read_in_another_order_agree(stage, store, artefact, market_deals, tools):
+    changes = [
+        *map(tools.put_deal, market_deals),
+        *map(tools.put_community, tools.communities()),
+        tools.released(artefact),
+    ]
+    replica = ScoringView(store)
+    replica.apply(changes[::-1])
+    batch = subjects(tools)
+    assert tools.valuations(ScoringStage(replica, lambda: tools.now), batch) == tools.valuations(stage, batch)
+
+
+@pytest.mark.requirement("VM2")
+def test_comparables_meet_the_rules_of_market_comparison(stage, tools):
+    for enriched, valuation in zip(subjects(tools), tools.valuations(stage, subjects(tools)), strict=True):
+        assert 3 <= len(valuation.comparables) <= 6
+        assert all(check.met for check in valuation.rule_checks)
+        assert sum(c.weight for c in valuation.comparables) == pytest.approx(1, abs=1e-3)
+        for comparable in valuation.comparables:
+            moved = comparable.unit_price
+            for adjustment in comparable.adjustments:
+                moved *= 1 + adjustment.share
+            assert comparable.adjusted_unit_price == pytest.approx(moved, abs=1.5)
+            assert comparable.deal_date < enriched.request.value_date
+        assert valuation.comparison_value == pytest.approx(valuation.value, rel=0.2)
+
+
+def test_a_value_date_in_the_past_uses_only_what_was_known_then(stage, view, tools):
+    then = tools.today - timedelta(days=60)
+    question = [tools.asked(value_date=then)]
+    before = tools.valuations(stage, question)[0]
+    assert all(c.deal_date < then for c in before.comparables)
+    assert before.data_as_of < then
+    late = [deal for deal in tools.deals() if (deal.known_on or deal.deal_date) >= then]
+    view.apply([Change(topic=DEALS, key=deal.deal_id, event=None) for deal in late])
+    assert tools.valuations(stage, question)[0] == before
+
+
+def test_a_live_deal_counts_from_the_next_batch_on(stage, view, tools):
+    question = [tools.asked(area="75.50")]
+    before = tools.valuations(stage, question)[0]
+    # Three deals of the same plan, not one: layer 1 would rather distrust a single one so far off.
+    news = [
+        replace(
+            tools.deals()[0],
+            deal_id=f"new{i}",
+            community_id="c004",
+            area_m2=75.5,
+            deal_date=tools.today - timedelta(days=1),
+            unit_price=before.unit_price * 1.1,
+        )
+        for i in range(3)
+    ]
+    view.apply([tools.put_deal(deal) for deal in news])
+    after = tools.valuations(stage, question)[0]
+    assert after.unit_price > before.unit_price * 1.01
+    assert {"new0", "new1", "new2"} <= {c.deal_id for c in after.comparables}
+    view.apply([Change(topic=DEALS, key=deal.deal_id, event=None) for deal in news])
+    assert tools.valuations(stage, question)[0] == before
+
+
+def test_a_deal_known_later_than_its_date_waits_until_it_is_known(stage, view, tools):
+    question = [tools.asked(area="75.50")]
+    before = tools.valuations(stage, question)[0]
+    secret = replace(
+        tools.deals()[0],
+        deal_id="late",
+        community_id="c004",
+        area_m2=75.5,
+        deal_date=tools.today - timedelta(days=20),
+        known_on=tools.today,
+        unit_price=before.unit_price * 1.05,
+    )
+    view.apply([tools.put_deal(secret)])
+    assert tools.valuations(stage, question)[0] == before
+    tomorrow = tools.asked(area="75.50", value_date=tools.today + timedelta(days=1))
+    assert "late" in {c.deal_id for c in tools.valuations(stage, [tomorrow])[0].comparables}
+
+
+def test_a_corrected_deal_replaces_the_wrong_one(stage, view, tools, market_deals):
+    question = [tools.asked(area="75.50")]
+    before = tools.valuations(stage, question)[0]
+    deal = next(d for d in market_deals if d.deal_id == before.comparables[0].deal_id)
+    view.apply([tools.put_deal(replace(deal, unit_price=deal.unit_price * 1.05))])
+    assert tools.valuations(stage, question)[0] != before
+    view.apply([tools.put_deal(deal)])
+    assert tools.valuations(stage, question)[0] == before
+
+
+def test_without_a_model_a_person_must_look(store, tools):
+    stage = ScoringStage(ScoringView(store), lambda: tools.now)
+    scored = stage.handle([tools.asked(-1)])[0].outputs[0].event
+    assert scored.valuation is None
+    assert scored.concerns == ("ADDR_PARTIAL", Reason.NO_MODEL)
+
+
+@pytest.mark.parametrize("kind", [PropertyType.SHOP, PropertyType.OFFICE, PropertyType.VILLA])
+def test_a_type_without_a_model_is_not_valued_as_a_flat(stage, tools, kind):
+    scored = stage.handle([tools.asked(property_type=kind)])[0].outputs[0].event
+    assert scored.valuation is None
+    assert scored.concerns == (Reason.UNSEEN_TYPE,)
+
+
+def test_an_unknown_type_is_taken_for_a_flat(stage, tools):
+    flat, unknown = tools.valuations(stage, [tools.asked(), tools.asked(1, property_type=PropertyType.UNKNOWN)])
+    assert unknown.value == flat.value
+
+
+def test_shop_deals_never_move_a_flat(stage, view, tools):
+    before = tools.valuations(stage, [tools.asked()])
+    shops = [
+        replace(deal, deal_id=f"s{deal.deal_id}", property_type=PropertyType.SHOP, unit_price=deal.unit_price * 3)
+        for deal in tools.deals(50)
+    ]
+    view.apply([tools.put_deal(shop) for shop in shops])
+    assert tools.valuations(stage, [tools.asked()]) == before
+
+
+def test_a_city_nobody_sold_in_is_not_valued(stage, tools):
+    elsewhere = tools.asked(community_id="nowhere", city="乙市")
+    scored = stage.handle([elsewhere])[0].outputs[0].event
+    assert scored.valuation is None
+    assert scored.concerns == (Reason.THIN_COMPARABLES,)
+
+
+def test_an_unknown_community_falls_back_and_says_so(stage, tools):
+    known, unknown = tools.valuations(stage, [tools.asked(), tools.asked(1, community_id=None, district="西区")])
+    assert known.model.fallback_level <= 2
+    assert unknown.model.fallback_level == 5
+    assert {"ADDRESS_PARTIAL", "NEW_COMMUNITY", "FEW_COMPARABLES", "FALLBACK_LEVEL_5"} <= set(unknown.limiting_factors)
+    assert unknown.p10 < known.p10
+    assert unknown.comparables == ()
+    assert unknown.comparison_value is None
+
+
+def test_an_area_far_outside_the_community_is_a_limiting_factor(stage, tools):
+    usual, huge = tools.valuations(stage, [tools.asked(area="75.50"), tools.asked(1, area="310.00")])
+    assert "AREA_OUT_OF_RANGE" not in usual.limiting_factors
+    assert {"AREA_OUT_OF_RANGE", "UNUSUAL_PROPERTY"} <= set(huge.limiting_factors)
+
+
+def test_a_new_model_takes_over_between_two_batches(stage, view, artefact, other_artefact, tools):
+    assert tools.valuations(stage, [tools.asked()])[0].model.version == artefact.manifest["version"]
+    view.apply([tools.released(other_artefact)])
+    after = tools.valuations(stage, [tools.asked()])[0]
+    assert after.model.version == other_artefact.manifest["version"]
+    assert after.model.artefact_sha256 == other_artefact.sha256
+
+
+def test_a_challenger_answers_nobody(stage, view, artefact, other_artefact, tools):
+    view.apply([tools.released(other_artefact, role=ModelRole.CHALLENGER, name="avm-apartment-challenger")])
+    assert tools.valuations(stage, [tools.asked()])[0].model.version == artefact.manifest["version"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ({"sha256": "0" * 64}, "sha256"),
+        ({"segment": "SHOP"}, "trained for APARTMENT"),
+    ],
+)
+def test_an_artefact_that_does_not_match_is_refused_and_the_old_model_stays(
+    stage, view, artefact, other_artefact, tools, fault
+):
+    change, says = fault
+    view.apply([tools.released(other_artefact, **change)])
+    assert tools.valuations(stage, [tools.asked()])[0].model.version == artefact.manifest["version"]
+    (problem,) = view.problems
+    assert says in problem
+    assert other_artefact.manifest["version"] in problem
+    view.apply([tools.released(other_artefact)])
+    assert view.problems == ()
+
+
+def test_a_withdrawn_model_leaves_its_segment_to_people(stage, view, artefact, tools):
+    view.apply([Change(topic=MODELS_RELEASED, key=artefact.manifest["name"], event=None)])
+    assert stage.handle([tools.asked()])[0].outputs[0].event.concerns == (Reason.NO_MODEL,)
+
+
+def test_bytes_that_are_no_artefact_are_refused(view, artefact, tools):
+    import hashlib
+
+    view._store.content["memory://broken"] = b"no zip"
+    broken = tools.released(artefact, uri="memory://broken", sha256=hashlib.sha256(b"no zip").hexdigest())
+    view.apply([broken])
+    assert "cannot be read" in view.problems[0]
