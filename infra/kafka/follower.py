@@ -20,7 +20,7 @@ _SETTINGS: Mapping[str, str | int | bool] = {
     "fetch.wait.max.ms": 100,
     "log_level": 3,
 }
-_ASK_S = 10.0
+_ASK_S = 5.0  # a healthy broker answers in milliseconds; also what a stop may have to wait for
 _POLL_S = 0.2
 _BATCH = 1_000
 _PAUSE_S = 1.0  # between attempts to reach a broker that is away
@@ -54,6 +54,8 @@ class TopicFollower:
         self._on_message = on_message
         self._positions: dict[Partition, int] = dict(start_at or {})
         self._positioned = threading.Event()
+        self._behind: dict[Partition, int] | None = None  # ends seen at the start that are not reached yet
+        self._caught_up = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-follower", daemon=True)
 
@@ -64,6 +66,10 @@ class TopicFollower:
     def wait_until_positioned(self, within_s: float) -> bool:
         """Wait until everything written from now on will be seen; `False` when that took longer."""
         return self._positioned.wait(within_s)
+
+    def wait_until_caught_up(self, within_s: float) -> bool:
+        """Wait until everything written before the start was handed over; `False` when that took longer."""
+        return self._caught_up.wait(within_s)
 
     @property
     def positioned(self) -> bool:
@@ -99,17 +105,21 @@ class TopicFollower:
                 consumer.close()
 
     def _follow(self, consumer: Consumer) -> None:
-        for topic in self._topics:
-            for partition in self._partitions(consumer, topic):
-                if partition not in self._positions:
-                    self._positions[partition] = self._end(consumer, partition)
+        found = [partition for topic in self._topics for partition in self._partitions(consumer, topic)]
+        ends = {partition: self._end(consumer, partition) for partition in found}
+        self._positions = {**ends, **self._positions}
+        if self._behind is None:
+            self._behind = {partition: end for partition, end in ends.items() if self._positions[partition] < end}
+        self._note_progress()
         consumer.assign([TopicPartition(*partition, offset) for partition, offset in self._positions.items()])
         self._positioned.set()
         while not self._closing.is_set():
             # consume(n) would wait out its timeout for the n-th message; the rest is taken as it lies there
-            found = consumer.consume(1, _POLL_S)
-            for message in found + (consumer.consume(_BATCH, 0) if found else []):
+            messages = consumer.consume(1, _POLL_S)
+            for message in messages + (consumer.consume(_BATCH, 0) if messages else []):
                 self._take(message)
+            if messages and not self._caught_up.is_set():
+                self._note_progress()
 
     def _take(self, message: Message) -> None:
         error = message.error()
@@ -119,6 +129,11 @@ class TopicFollower:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         if topic is not None and partition is not None and offset is not None:  # always; the stubs allow errors too
             self._positions[topic, partition] = offset + 1
+
+    def _note_progress(self) -> None:
+        self._behind = {part: end for part, end in (self._behind or {}).items() if self._positions[part] < end}
+        if not self._behind:
+            self._caught_up.set()
 
     @staticmethod
     def _partitions(consumer: Consumer, topic: str) -> list[Partition]:

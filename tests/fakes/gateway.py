@@ -125,7 +125,7 @@ def a_house(
         ledger=ledger,
         is_following=lambda: following[0],
         clock=lambda: NOON,
-        randomness=random.Random(7),  # noqa: S311 - span ids are no secrets
+        randomness=random.Random(7),
         waits=waits,
     )
     access = Access(

@@ -1,0 +1,207 @@
+"""The latest answers, and who waits for them.
+
+Every gateway instance reads all results, because an answer may come on any partition. Messages are kept as bytes and
+decoded when somebody asks: a batch of a million rows passing by must not cost the online caller anything.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import TypeVar
+
+from schemas.codec import Codec
+from schemas.codes import Reason, Status
+from schemas.errors import PermanentError, TransientError
+from schemas.events import Reported, Resulted
+from schemas.headers import CE_TYPE, TRACEPARENT, Header, header
+
+log = logging.getLogger(__name__)
+
+E = TypeVar("E")
+
+_UNDER_WAY = frozenset({Status.RECEIVED, Status.PROCESSING})
+# A refusal or a receipt may concern another request under the same number: only the caller it was written for gets it.
+_FOR_ONE_CALLER = frozenset({*_UNDER_WAY, Status.REJECTED_INVALID})
+_REPORTED = Reported.__name__
+_RESULTED = Resulted.__name__
+
+
+class Kind(Enum):
+    """What a message on the followed topics is."""
+
+    RESULT = auto()
+    REPORT = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message of a results or reports topic, not decoded. `status` is set for results."""
+
+    valuation_id: str
+    kind: Kind
+    value: bytes
+    status: Status | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is known of a valuation: its latest answer and, once there is one, its report."""
+
+    result: Resulted
+    report: Reported | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    status: Status | None = None
+    result: bytes | None = None
+    report: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Waiter:
+    trace_id: str
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Resulted] = field(repr=False)
+
+    def give(self, resulted: Resulted) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the caller is gone
+            self.loop.call_soon_threadsafe(self._settle, resulted)
+
+    def _settle(self, resulted: Resulted) -> None:
+        if not self.answer.done():
+            self.answer.set_result(resulted)
+
+
+class AnswerBoard:
+    """Written by the follower's thread, read by the event loop.
+
+    Keeps the latest `capacity` valuations, about 5 kB each.
+    """
+
+    def __init__(self, codec: Codec, *, capacity: int = 10_000) -> None:
+        self._codec = codec
+        self._capacity = capacity
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._waiters: dict[str, list[_Waiter]] = {}
+        self._lock = threading.Lock()
+
+    def post(self, arrival: Arrival) -> None:
+        """Take one message. Never raises for what is in it: a message that cannot be read is as good as not sent."""
+        with self._lock:
+            if arrival.status is not Status.REJECTED_INVALID:  # it is about one message, not about the valuation
+                self._keep(arrival)
+            waiters = tuple(self._waiters.get(arrival.valuation_id, ()))
+            entry = self._entries.get(arrival.valuation_id)
+        if arrival.kind is not Kind.RESULT or not waiters:
+            return
+        answer = arrival.value
+        if arrival.status in _FOR_ONE_CALLER:
+            waiters = tuple(waiter for waiter in waiters if waiter.trace_id == arrival.trace_id)
+        if arrival.status in _UNDER_WAY:
+            if entry is None or entry.result is None or entry.status in _UNDER_WAY:
+                return
+            answer = entry.result  # receipt of a repeat, whose answer is here already
+        resulted = self._decoded(answer, Resulted) if waiters else None
+        if resulted is not None:
+            for waiter in waiters:
+                waiter.give(resulted)
+
+    def latest(self, valuation_id: str) -> State | None:
+        """The latest answer seen, `None` when none was or it has been pushed out by newer ones."""
+        with self._lock:
+            entry = self._entries.get(valuation_id)
+        if entry is None or entry.result is None:
+            return None
+        result = self._decoded(entry.result, Resulted)
+        report = self._decoded(entry.report, Reported) if entry.report is not None else None
+        return State(result=result, report=report) if result is not None else None
+
+    @contextmanager
+    def waiting(self, valuation_id: str, trace_id: str) -> Iterator[asyncio.Future[Resulted]]:
+        """A future for the next answer worth telling a caller; registered before the request is sent."""
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(trace_id=trace_id, loop=loop, answer=loop.create_future())
+        with self._lock:
+            self._waiters.setdefault(valuation_id, []).append(waiter)
+        try:
+            yield waiter.answer
+        finally:
+            with self._lock:
+                self._waiters[valuation_id].remove(waiter)
+                if not self._waiters[valuation_id]:
+                    del self._waiters[valuation_id]
+
+    def withdraw(self, valuation_id: str) -> None:
+        """Forget the answer to a valuation that is about to be asked again (a clarification): it is out of date."""
+        with self._lock:
+            self._entries.pop(valuation_id, None)
+
+    @property
+    def waiters(self) -> int:
+        """Callers waiting now."""
+        return sum(map(len, list(self._waiters.values())))
+
+    def _keep(self, arrival: Arrival) -> None:
+        entry = self._entries.get(arrival.valuation_id, _Entry())
+        if arrival.kind is Kind.REPORT:
+            entry = replace(entry, report=arrival.value)
+        elif _supersedes(arrival.status, entry.status):
+            entry = replace(entry, status=arrival.status, result=arrival.value)
+        self._entries[arrival.valuation_id] = entry
+        self._entries.move_to_end(arrival.valuation_id)
+        if len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)
+
+    def _decoded(self, value: bytes, expected: type[E]) -> E | None:
+        try:
+            return self._codec.decode(value, expected)
+        except (PermanentError, TransientError) as error:
+            log.warning("an answer cannot be read", extra={"event": expected.__name__, "cause": str(error)})
+            return None
+
+
+def _supersedes(new: Status | None, kept: Status | None) -> bool:
+    """Whether an answer replaces the one kept. Two writers share the topic, so an interim may arrive behind a final."""
+    if kept is None:
+        return True
+    if new in _UNDER_WAY:
+        return kept in _UNDER_WAY
+    return (new is not None and new.is_final) or not kept.is_final
+
+
+def arrival(key: bytes | None, value: bytes | None, headers: Sequence[Header] | None) -> Arrival | None:
+    """Read a message's key and headers; `None` for what is neither a result nor a report of ours."""
+    if key is None or value is None:
+        return None
+    _, _, kind = (header(headers, CE_TYPE) or "").partition("cn.housevaluation.")
+    name, _, status = kind.partition(".")
+    trace = header(headers, TRACEPARENT)
+    valuation_id = key.decode("utf-8", errors="replace")
+    if name == _REPORTED:
+        return Arrival(valuation_id=valuation_id, kind=Kind.REPORT, value=value)
+    if name != _RESULTED or status not in Status.__members__:
+        return None
+    return Arrival(
+        valuation_id=valuation_id,
+        kind=Kind.RESULT,
+        value=value,
+        status=Status(status),
+        trace_id=trace_id(trace) if trace else None,
+    )
+
+
+def trace_id(traceparent: str) -> str:
+    """The trace's id in a W3C `traceparent`."""
+    return traceparent.split("-")[1] if traceparent.count("-") == 3 else ""  # noqa: PLR2004 - four parts
+
+
+def is_conflict(resulted: Resulted) -> bool:
+    """Whether this answer says that the request number was used before for another request."""
+    return Reason.DUPLICATE_CONFLICT in resulted.reasons

@@ -1,0 +1,102 @@
+"""The ledger, asked over its HTTP interface."""
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from producers.gateway.board import State
+from producers.gateway.ports import Archived, LedgerUnavailableError, Timeline
+from schemas.codes import Action
+from schemas.events import Reported, Requested, Resulted
+
+E = TypeVar("E")
+
+_NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})  # unknown, or no id at all
+
+
+class HttpLedger:
+    """`Ledger` behind a base URL. The client is the caller's, who closes it."""
+
+    def __init__(self, client: httpx.AsyncClient, base_url: str) -> None:
+        self._client, self._base_url = client, base_url.rstrip("/")
+
+    async def valuation(self, valuation_id: str) -> Archived | None:
+        """See `Ledger`."""
+        found = await self._get(f"/valuations/{quote(valuation_id, safe='')}")
+        if found is None:
+            return None
+        result = found.get("result")
+        reports = found.get("reports") or ()
+        report = event_from_json(Reported, reports[0]["payload"]) if reports else None
+        state = State(result=event_from_json(Resulted, result), report=report) if result else None
+        return Archived(channel=found["state"].get("channel"), state=state)
+
+    async def request(self, valuation_id: str) -> Requested | None:
+        """See `Ledger`."""
+        asked = (
+            event_from_json(Requested, event["payload"])
+            for event in (await self.timeline(valuation_id)).events
+            if event["kind"] == Requested.__name__
+        )
+        return next((requested for requested in asked if requested.action is Action.VALUE), None)
+
+    async def timeline(self, valuation_id: str) -> Timeline:
+        """See `Ledger`."""
+        found = await self._get(f"/valuations/{quote(valuation_id, safe='')}/timeline")
+        return Timeline(events=found["events"], stages=found["stages"]) if found else Timeline(events=(), stages=())
+
+    async def report(self, report_no: str) -> Reported | None:
+        """See `Ledger`."""
+        found = await self._get(f"/reports/{quote(report_no, safe='')}")
+        return event_from_json(Reported, found["payload"]) if found else None
+
+    async def _get(self, path: str) -> dict[str, Any] | None:
+        if not self._base_url:
+            raise LedgerUnavailableError("no ledger is configured")
+        try:
+            response = await self._client.get(self._base_url + path)
+        except httpx.HTTPError as error:
+            raise LedgerUnavailableError(f"the ledger does not answer: {type(error).__name__}") from error
+        if response.status_code in _NOT_THERE:
+            return None
+        if response.status_code != HTTPStatus.OK:
+            raise LedgerUnavailableError(f"the ledger answers {response.status_code}")
+        found: dict[str, Any] = response.json()
+        return found
+
+
+def event_from_json(kind: type[E], record: Mapping[str, Any]) -> E:
+    """An event from the JSON in which the ledger keeps it. A field this release does not know is left out."""
+    hints = typing.get_type_hints(kind)
+    known = {field.name for field in fields(kind)} & record.keys()  # type: ignore[arg-type]
+    return kind(**{name: _value(hints[name], record[name]) for name in known})
+
+
+def _value(hint: Any, value: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if value is None:
+        return None
+    if origin in {types.UnionType, typing.Union}:
+        return _value(next(argument for argument in arguments if argument is not types.NoneType), value)
+    if origin is tuple:
+        return tuple(_value(arguments[0], item) for item in value)
+    if origin is dict:
+        return {key: _value(arguments[1], item) for key, item in value.items()}
+    return _plain(hint, value)
+
+
+def _plain(kind: type[Any], value: Any) -> Any:
+    if is_dataclass(kind):
+        return event_from_json(kind, value)
+    if kind in {datetime, date}:
+        return kind.fromisoformat(value)
+    return kind(value) if kind is Decimal or issubclass(kind, StrEnum) else value

@@ -1,0 +1,253 @@
+"""What the gateway does, without HTTP: promise, ask, wait, look up, clarify."""
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from infra.kafka.producer import Record
+from infra.telemetry.tracing import child_of, traceparent
+from producers.gateway.board import AnswerBoard, State, is_conflict, trace_id
+from producers.gateway.ports import Archived, Ledger, LedgerUnavailableError, Publisher
+from producers.gateway.problems import Code, ProblemError
+from producers.gateway.request_body import clarified, fingerprint
+from producers.gateway.views import candidates
+from schemas.catalogue import REQUESTS, Topic
+from schemas.codec import Codec
+from schemas.codes import Action, Lane, Reason, Status
+from schemas.errors import PublishError
+from schemas.events import Problem, Reported, Requested, Resulted
+from schemas.headers import TRACEPARENT, event_headers, event_type
+from schemas.ids import event_id
+
+SOURCE = "producers/gateway"
+RETRY_AFTER_S = 5  # a broker election takes seconds
+_UNDER_WAY = frozenset({Status.RECEIVED, Status.PROCESSING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long the gateway waits, in seconds."""
+
+    answer_s: float = 10.0  # C-02: the contract's limit for an online answer
+    acknowledgement_s: float = 5.0  # by the broker; longer than an election, shorter than a caller's patience
+    ledger_s: float = 2.0
+
+
+@dataclass(slots=True)
+class Remembered:
+    """The last requests sent by this instance: a repeat is answered at once, a clarification needs no look-up."""
+
+    capacity: int = 10_000
+    _requests: OrderedDict[str, Requested] = field(default_factory=OrderedDict)
+
+    def put(self, requested: Requested) -> None:
+        """Remember the first asking under its number; the oldest gives way."""
+        if requested.action is not Action.VALUE or requested.valuation_id in self._requests:
+            return
+        self._requests[requested.valuation_id] = requested
+        if len(self._requests) > self.capacity:
+            self._requests.popitem(last=False)
+
+    def forget(self, requested: Requested) -> None:
+        """It was refused in favour of another under the same number."""
+        if self._requests.get(requested.valuation_id) is requested:
+            del self._requests[requested.valuation_id]
+
+    def get(self, valuation_id: str) -> Requested | None:
+        """The request, if it is remembered."""
+        return self._requests.get(valuation_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One instance. `clock` gives the time of day in UTC; `is_following` whether answers written now will be seen."""
+
+    publisher: Publisher
+    codec: Codec
+    board: AnswerBoard
+    ledger: Ledger
+    is_following: Callable[[], bool]
+    clock: Callable[[], datetime]
+    randomness: random.Random
+    waits: Waits = Waits()
+    requests: Topic = REQUESTS
+    remembered: Remembered = field(default_factory=Remembered)
+
+    async def ask(self, requested: Requested, *, wait_s: float, traceparent: str) -> State | None:
+        """Send a request safely and wait for its answer; `None`: recorded, but no answer within `wait_s` yet.
+
+        The same request again joins the first one or gets its answer.
+
+        Raises:
+            ProblemError: UNAVAILABLE (not recorded for certain), DUPLICATE_CONFLICT, INVALID_REQUEST, RATE_LIMITED.
+        """
+        known = await self._answer_to_repeat(requested)
+        if known is not None:
+            return known
+        deadline = asyncio.get_running_loop().time() + wait_s
+        with self.board.waiting(requested.valuation_id, trace_id(traceparent)) as answer:
+            await self._send(requested, traceparent)
+            resulted = await _until(answer, deadline)
+        if resulted is None:
+            return await self._looked_up(requested, wait_s)
+        if resulted.status is Status.REJECTED_INVALID:
+            self.remembered.forget(requested)
+            raise _refusal(resulted)
+        latest = self.board.latest(requested.valuation_id)
+        return State(result=resulted, report=latest.report if latest else None)
+
+    async def state(self, valuation_id: str, channel: str) -> State | None:
+        """What the owning channel may know; `None` when the request is recorded but not answered.
+
+        Raises:
+            ProblemError: NOT_FOUND for an unknown one and for another channel's; UNAVAILABLE.
+        """
+        latest = self.board.latest(valuation_id)
+        if latest is not None:
+            return _owned(latest, latest.result.channel, channel)
+        archived = await self.archived(valuation_id)
+        if archived is not None:
+            return _owned(archived.state, archived.channel, channel)
+        asked = self.remembered.get(valuation_id)
+        return _owned(None, asked.channel if asked else None, channel)
+
+    async def report(self, valuation_id: str, channel: str) -> Reported:
+        """The report of a valuation. Raises `ProblemError` NOT_FOUND when there is none (yet), UNAVAILABLE."""
+        state = await self.state(valuation_id, channel)
+        if state is not None and state.report is None:
+            archived = await self.archived(valuation_id)
+            state = archived.state if archived else None
+        if state is None or state.report is None:
+            raise ProblemError(Code.NOT_FOUND)
+        return state.report
+
+    async def archived(self, valuation_id: str) -> Archived | None:
+        """What the ledger knows. Raises `ProblemError` UNAVAILABLE."""
+        try:
+            async with asyncio.timeout(self.waits.ledger_s):
+                return await self.ledger.valuation(valuation_id)
+        except (LedgerUnavailableError, TimeoutError):
+            raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S) from None
+
+    async def clarify(
+        self, valuation_id: str, channel: str, community_id: str, *, wait_s: float, traceparent: str
+    ) -> State | None:
+        """Answer NEEDS_CLARIFICATION with one of its candidates, and wait as `ask` does.
+
+        Raises:
+            ProblemError: NOT_FOUND, NOT_AWAITING_CLARIFICATION, INVALID_REQUEST for a community that was not offered.
+        """
+        state = await self.state(valuation_id, channel)
+        if state is None or state.result.status is not Status.NEEDS_CLARIFICATION:
+            raise ProblemError(Code.NOT_AWAITING_CLARIFICATION, valuation_id=valuation_id)
+        if community_id not in {candidate.community_id for candidate in candidates(state.result)}:
+            not_offered = Problem(field="community_id", code="NOT_OFFERED", message="请选择所列候选小区之一。")
+            raise ProblemError(Code.INVALID_REQUEST, problems=[not_offered], valuation_id=valuation_id)
+        original = self.remembered.get(valuation_id)
+        if original is None:
+            original = await self._archived_request(valuation_id)
+        if original is None:
+            raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=valuation_id)
+        reply = clarified(original, community_id, received_at=self.clock())
+        self.board.withdraw(valuation_id)
+        return await self.ask(reply, wait_s=wait_s, traceparent=traceparent)
+
+    def new_traceparent(self, received: str | None) -> str:
+        """Continue the caller's trace, or begin one."""
+        parent = well_formed(received)
+        return child_of(parent, self.randomness)
+
+    async def _answer_to_repeat(self, requested: Requested) -> State | None:
+        """The answer to an earlier request that this one repeats; `None` when that is not certain."""
+        latest = self.board.latest(requested.valuation_id)
+        if latest is None or latest.result.status in _UNDER_WAY or requested.action is not Action.VALUE:
+            return None
+        first = self.remembered.get(requested.valuation_id) or await self._archived_request(requested.valuation_id)
+        return latest if first is not None and fingerprint(first) == fingerprint(requested) else None
+
+    async def _archived_request(self, valuation_id: str) -> Requested | None:
+        """The first request under this id; `None` also while the ledger is away: intake decides then."""
+        with suppress(LedgerUnavailableError, TimeoutError):
+            async with asyncio.timeout(self.waits.ledger_s):
+                return await self.ledger.request(valuation_id)
+        return None
+
+    async def _send(self, requested: Requested, traceparent: str) -> None:
+        if not self.is_following():
+            raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=requested.valuation_id)
+        try:
+            async with asyncio.timeout(self.waits.acknowledgement_s):
+                await self.publisher.publish_async([request_record(requested, self.codec, self.requests, traceparent)])
+        except (PublishError, TimeoutError):
+            raise ProblemError(
+                Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=requested.valuation_id
+            ) from None
+        self.remembered.put(requested)
+
+    async def _looked_up(self, requested: Requested, wait_s: float) -> State | None:
+        """One look at what may have passed us by: an earlier answer to a repeat, or one written during a reconnect."""
+        if requested.action is not Action.VALUE:  # what is on the board is what was replied to
+            return None
+        latest = self.board.latest(requested.valuation_id)
+        if latest is not None or wait_s == 0:
+            return latest
+        first = await self._archived_request(requested.valuation_id)
+        if first is None or fingerprint(first) != fingerprint(requested):
+            return None
+        with suppress(ProblemError):  # the request is recorded all the same
+            archived = await self.archived(requested.valuation_id)
+            return archived.state if archived else None
+        return None
+
+
+def request_record(requested: Requested, codec: Codec, topic: Topic, parent: str) -> Record:
+    """The record that asks for a valuation on the online lane."""
+    kind = event_type(requested)
+    revision = 2 if requested.action is Action.CLARIFY else 1
+    headers = event_headers(
+        event_id=event_id(requested.valuation_id, kind, revision),
+        event_type=kind,
+        source=SOURCE,
+        at=requested.requested_at,
+        traceparent=parent,
+    )
+    deadline = requested.requested_at + timedelta(seconds=10)
+    headers.append(("deadline", deadline.isoformat().encode()))
+    return Record(
+        topic=topic.named(Lane.ONLINE),
+        key=requested.valuation_id.encode(),
+        value=codec.encode(requested),
+        headers=headers,
+    )
+
+
+def well_formed(received: str | None) -> bytes | None:
+    """The caller's `traceparent` if it is one."""
+    return traceparent([(TRACEPARENT, received.encode())]) if received else None
+
+
+async def _until(answer: asyncio.Future[Resulted], deadline: float) -> Resulted | None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await asyncio.shield(answer)
+    except TimeoutError:
+        return None
+
+
+def _owned(state: State | None, owner: str | None, channel: str) -> State | None:
+    """The state, for its owner alone: to all others the valuation does not exist."""
+    if owner != channel:
+        raise ProblemError(Code.NOT_FOUND)
+    return state
+
+
+def _refusal(resulted: Resulted) -> ProblemError:
+    if is_conflict(resulted):
+        return ProblemError(Code.DUPLICATE_CONFLICT, valuation_id=resulted.valuation_id)
+    if Reason.QUOTA_EXCEEDED in resulted.reasons:
+        return ProblemError(Code.RATE_LIMITED, retry_after_s=60, valuation_id=resulted.valuation_id)
+    return ProblemError(Code.INVALID_REQUEST, problems=resulted.problems, valuation_id=resulted.valuation_id)
