@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass
 from typing import Self
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 # create_time() is boot time plus ticks, and the boot time moves a little when the clock is corrected.
 _SAME_START_S = 2.0

@@ -50,9 +50,7 @@ class Mix:
         """What each numbered message is, the same for the same seed."""
         weights = {UNDECODABLE: self.undecodable, Note.BUG: self.bug, Note.FLAKY: self.flaky}
         weights[Note.FINE] = 1 - sum(weights.values())
-        return random.Random(seed).choices(  # noqa: S311 - a seeded play
-            [*weights], [*weights.values()], k=count
-        )
+        return random.Random(seed).choices([*weights], [*weights.values()], k=count)
 
 
 class Driver(threading.Thread):
@@ -132,7 +130,7 @@ class Step:
 
 def schedule(seed: int, *, mean_pause_s: float) -> list[Step]:
     """A shuffled sequence with every kind of fault: two and three workers, 13 ends of workers, two of the broker."""
-    randomness = random.Random(seed)  # noqa: S311 - a seeded play
+    randomness = random.Random(seed)
     body = [Act.KILL] * 4 + [Act.TERM] * 3 + [Act.KILL_STARTING, Act.TERM_STARTING] * 2 + [Act.LEAVE, Act.JOIN]
     body += [Act.BROKER_TERM, Act.BROKER_KILL]
     randomness.shuffle(body)

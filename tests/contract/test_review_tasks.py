@@ -41,7 +41,7 @@ class Memory:
 class Postgres:
     def __init__(self, pool) -> None:
         self._pool = pool
-        self.tasks = PostgresReviewTasks(pool, CODEC, randomness=random.Random(1))  # noqa: S311
+        self.tasks = PostgresReviewTasks(pool, CODEC, randomness=random.Random(1))
 
     def published(self) -> list[Decided]:
         with self._pool.connection() as connection:

@@ -59,7 +59,7 @@ async def in_memory(notes: Sequence[str]) -> Ending:
         retry=Retry(attempts=3, first_s=0.0, longest_s=0.0),
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         sleep=asyncio.sleep,
-        randomness=random.Random(1),  # noqa: S311
+        randomness=random.Random(1),
     )
     loop = StageLoop(
         window=window,

@@ -21,7 +21,7 @@ HEADERS = (("number", b"1"), ("traceparent", PARENT))
 
 @given(st.one_of(st.none(), st.just(PARENT), st.just(PARENT[:-2] + b"00")), st.integers())
 def test_a_child_is_well_formed_in_the_same_trace_with_a_new_span(parent, seed):
-    child = child_of(parent, random.Random(seed)).encode()  # noqa: S311
+    child = child_of(parent, random.Random(seed)).encode()
     assert traceparent([("traceparent", child)]) == child
     if parent is not None:
         assert child[:36] == parent[:36]

@@ -77,7 +77,7 @@ class Room:
             retry=retry,
             clock=lambda: NOW,
             sleep=self._sleep,
-            randomness=random.Random(1),  # noqa: S311
+            randomness=random.Random(1),
         )
 
     async def _sleep(self, seconds: float) -> None:

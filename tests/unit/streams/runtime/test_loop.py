@@ -72,7 +72,7 @@ class Room:
             retry=Retry(attempts=2, first_s=0.0, longest_s=0.0),
             clock=lambda: NOW,
             sleep=asyncio.sleep,
-            randomness=random.Random(1),  # noqa: S311
+            randomness=random.Random(1),
         )
         self.loop = StageLoop(
             window=self.window,
@@ -80,7 +80,7 @@ class Room:
             offsets=self.offsets,
             publisher=self.publisher,
             codec=CODEC,
-            tracing=CarriedTracing(random.Random(1)),  # noqa: S311
+            tracing=CarriedTracing(random.Random(1)),
             reference=NoReference(),
             meters=self.meters,
             clock=lambda: NOW,
