@@ -5,6 +5,7 @@ Nothing here is started for a test that does not ask for it.
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -72,11 +73,14 @@ def topics(bootstrap) -> TopicMaker:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
-    """The `EmbeddedPostgres` of this run."""
+def postgres_server():
+    """The `EmbeddedPostgres` of this run.
+
+    Not below pytest's own folder: each run closes that to other accounts anew, and as root the database has its own.
+    """
     from infra.embedded.postgres import EmbeddedPostgres
 
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="avm-postgres-"))
     with EmbeddedPostgres(folder, durable=False) as server:
         yield server
     shutil.rmtree(folder)

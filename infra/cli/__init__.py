@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if name not in _COMMANDS:
         sys.stderr.write(f"avm: there is no command {name!r}; `avm --help` lists them\n")
         raise SystemExit(2)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request of ours
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = importlib.import_module(f"infra.cli.{name}").app
     try:

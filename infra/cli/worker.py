@@ -1,10 +1,11 @@
 """`avm worker STAGE --lane LANE`: one process of one stage."""
 
 import importlib.metadata
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,9 +29,14 @@ from schemas.catalogue import (
 from schemas.codes import Lane
 from streams.runtime.reference import ReferenceSource
 from streams.runtime.stage import Stage
+from streams.runtime.window import Bounds
 from streams.runtime.worker import Input, WorkerConfig, run_worker
 
+if TYPE_CHECKING:
+    from streams.routing.policy_file import PolicyFile
+
 app = typer.Typer(add_completion=False)
+_BATCH_YIELDS = 5  # on one machine the batch lane's workers leave the processor to the online lane's
 
 
 class StageName(StrEnum):
@@ -52,6 +58,8 @@ class Room:
     source: Topic
     outputs: tuple[Topic, ...]
     references: tuple[ReferenceSource, ...] = ()
+    bounds: Bounds = field(default_factory=Bounds)
+    problems: Callable[[], Sequence[str]] = tuple
 
 
 def _intake(_: Settings, lane: Lane) -> Room:
@@ -95,6 +103,7 @@ def _scoring(settings: Settings, _: Lane) -> Room:
         source=ENRICHED,
         outputs=(SCORED,),
         references=(ReferenceSource(name="market", view=view, topics=(COMMUNITIES, DEALS, MODELS_RELEASED)),),
+        problems=lambda: view.problems,
     )
 
 
@@ -103,7 +112,8 @@ def _routing(settings: Settings, lane: Lane) -> Room:
     from streams.routing.stage import RoutingStage
 
     policy = PolicyFile(settings.policy, shanghai_today)
-    return Room(stage=RoutingStage(policy, utc_now, lane), source=SCORED, outputs=(RESULTS, REVIEWS))
+    stage = RoutingStage(policy, utc_now, lane)
+    return Room(stage=stage, source=SCORED, outputs=(RESULTS, REVIEWS), problems=_of_policy(policy))
 
 
 def _settle(settings: Settings, _: Lane) -> Room:
@@ -111,14 +121,20 @@ def _settle(settings: Settings, _: Lane) -> Room:
     from streams.routing.settle import SettleStage
 
     policy = PolicyFile(settings.policy, shanghai_today)
-    return Room(stage=SettleStage(policy, utc_now), source=DECISIONS, outputs=(RESULTS,))
+    stage = SettleStage(policy, utc_now)
+    return Room(stage=stage, source=DECISIONS, outputs=(RESULTS,), problems=_of_policy(policy))
+
+
+def _of_policy(policy: "PolicyFile") -> Callable[[], Sequence[str]]:
+    return lambda: () if policy.problem is None else (policy.problem,)
 
 
 def _reporting(settings: Settings, lane: Lane) -> Room:
     from infra.storage.reports import ReportStore
-    from streams.reporting.content import SlipTerms
+    from streams.reporting.content import SlipTerms, slip
     from streams.reporting.fonts import font_folder
     from streams.reporting.render import TypstRenderer
+    from streams.reporting.sample import automatic
     from streams.reporting.stage import ReportingStage
 
     terms = SlipTerms(
@@ -126,8 +142,11 @@ def _reporting(settings: Settings, lane: Lane) -> Room:
         issuer=settings.issuer,
         verification_url=f"{settings.gateway.public_url}/verify" if settings.gateway.public_url else "",
     )
-    stage = ReportingStage(TypstRenderer(font_folder()), ReportStore(settings.reports_url), terms, lane)
-    return Room(stage=stage, source=RESULTS, outputs=(REPORTS,))
+    renderer = TypstRenderer(font_folder())
+    renderer.render(slip(automatic(), terms).content, issued_at_s=0)  # fonts load before the first customer waits
+    stage = ReportingStage(renderer, ReportStore(settings.reports_url), terms, lane)
+    # a report takes tens of milliseconds, so a large batch would keep the first ones from the channel for seconds
+    return Room(stage=stage, source=RESULTS, outputs=(REPORTS,), bounds=Bounds(batch_messages=8))
 
 
 _ROOMS: dict[StageName, Callable[[Settings, Lane], Room]] = {
@@ -147,6 +166,8 @@ def worker(
 ) -> None:
     """Run one stage until it is told to stop. Exit code 70 asks to be started again: nothing was committed."""
     settings = settings_in_force()
+    if lane is Lane.BATCH:
+        os.nice(_BATCH_YIELDS)
     room = _ROOMS[stage](settings, lane)
     source_lane = lane if room.source.lanes else None
     suffix = f"{stage}-{lane}" if source_lane else stage.value
@@ -159,6 +180,7 @@ def worker(
         health_port=settings.health_port,
         otlp_endpoint=settings.telemetry.otlp_endpoint or None,
         max_partitions=settings.kafka.partitions,
+        bounds=room.bounds,
     )
     code = run_worker(
         room.stage,
@@ -168,5 +190,6 @@ def worker(
         config=config,
         clock=utc_now,
         references=room.references,
+        problems=room.problems,
     )
     raise typer.Exit(code)

@@ -21,6 +21,7 @@ class FailureClass(StrEnum):
 
     UNDECODABLE = "undecodable"
     EXHAUSTED = "exhausted"
+    REFUSED = "refused"  # the stage itself said that this record can never work
     DEFECT = "defect"
     UNPUBLISHABLE = "unpublishable"
 

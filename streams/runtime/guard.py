@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from infra.kafka.producer import Record, UnpublishableError
-from schemas.errors import TransientError
+from schemas.errors import PermanentError, TransientError
 from streams.runtime.failures import (
     Burial,
     Failure,
@@ -157,7 +157,9 @@ class Guard(Generic[T]):
             own += 1
             result = _attempt(self._handle, (event,))
         if isinstance(result, _Raised):
-            return _failure(FailureClass.DEFECT, result, before + own, failed_at)
+            refused = isinstance(result.error, PermanentError)
+            kind = FailureClass.REFUSED if refused else FailureClass.DEFECT
+            return _failure(kind, result, before + own, failed_at)
         return result[0]
 
     def _handle(self, events: Sequence[T]) -> Sequence[Outcome]:

@@ -90,12 +90,14 @@ def run_worker(  # noqa: PLR0913 -- the parts of a process, keyword-only, wired 
     config: WorkerConfig,
     clock: Callable[[], datetime],
     references: Sequence[ReferenceSource] = (),
+    problems: Callable[[], Sequence[str]] = tuple,
 ) -> int:
     """Run `stage` until SIGTERM or SIGINT; return the exit code for the process.
 
     0: stopped as asked, all work under way finished and committed. 1: topics are missing or wrong, said in the log.
     70: the broker does not answer. Ends the process with 70 too, without returning, when records cannot be published or
-    the loop breaks: whatever is not committed is read again after the restart.
+    the loop breaks: whatever is not committed is read again after the restart. `problems` says what the stage works
+    around (a refused policy, a refused model); it stands in `/health` and does not make the worker unready.
     """
     signal.signal(signal.SIGTERM, _leave)  # until the event loop takes over there is nothing to finish
     signal.signal(signal.SIGINT, _leave)
@@ -107,7 +109,9 @@ def run_worker(  # noqa: PLR0913 -- the parts of a process, keyword-only, wired 
     except KafkaException as error:
         log.critical("%s cannot start, the broker does not answer: %s", stage.name, error)
         return EXIT_RESTART_ME
-    worker = _Worker(stage, inputs=inputs, codec=codec, config=config, clock=clock, references=references)
+    worker = _Worker(
+        stage, inputs=inputs, codec=codec, config=config, clock=clock, references=references, problems=problems
+    )
     return worker.run()
 
 
@@ -135,7 +139,7 @@ def _die(why: str, error: BaseException | None = None) -> NoReturn:
 class _Worker:
     """Holds the parts of one process; `run` connects and runs them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- as `run_worker`
         self,
         stage: Stage[Any],
         *,
@@ -144,8 +148,10 @@ class _Worker:
         config: WorkerConfig,
         clock: Callable[[], datetime],
         references: Sequence[ReferenceSource],
+        problems: Callable[[], Sequence[str]],
     ) -> None:
         self._stage, self._inputs, self._codec, self._config, self._clock = stage, inputs, codec, config, clock
+        self._problems = problems
         self._window: Window[Any] = Window(config.bounds)
         self._metrics = Metrics(stage=stage.name, lane=config.lane)
         self._meters = Meters(self._metrics, self._window, lambda: clock().timestamp())

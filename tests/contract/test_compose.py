@@ -1,11 +1,12 @@
 """docker-compose.yml has the parts of the local stack, and is a Compose file."""
 
-import subprocess
-import sys
+import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema.validators import validator_for
 
 from schemas.codes import Lane
 
@@ -19,22 +20,19 @@ def services():
     return yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
 
 
-def check_against_the_schema(path):
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def mistakes(text):
+    """What the Compose schema, as carried by check-jsonschema, says against a file."""
+    carried = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    schema = json.loads(carried.read_text(encoding="utf-8"))
+    return [error.message for error in validator_for(schema)(schema).iter_errors(yaml.safe_load(text))]
 
 
 def test_it_is_valid_by_the_compose_schema():
-    outcome = check_against_the_schema(COMPOSE)
-    assert outcome.returncode == 0, outcome.stdout
+    assert mistakes(COMPOSE.read_text(encoding="utf-8")) == []
 
 
-def test_the_schema_check_sees_a_mistake(tmp_path):
-    broken = tmp_path / "docker-compose.yml"
-    broken.write_text(
-        COMPOSE.read_text(encoding="utf-8").replace("restart: unless-stopped", "restarts: always"), encoding="utf-8"
-    )
-    assert check_against_the_schema(broken).returncode == 1
+def test_the_schema_check_sees_a_mistake():
+    assert mistakes(COMPOSE.read_text(encoding="utf-8").replace("restart: unless-stopped", "restarts: always"))
 
 
 def test_every_stage_runs_on_both_lanes(services):

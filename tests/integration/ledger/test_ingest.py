@@ -204,6 +204,39 @@ def test_a_consumer_that_starts_while_the_database_is_away_begins_when_it_is_bac
     assert set(effects(dsn)) == on_topic(bootstrap, reviews)
 
 
+class CommitAnswerLost:
+    """A pool whose connection breaks once, after the server has committed and before the client hears of it."""
+
+    def __init__(self, pool) -> None:
+        self._pool, self.effects, self.lost = pool, 0, False
+
+    @contextmanager
+    def connection(self):
+        before = self.effects
+        with self._pool.connection() as connection:
+            yield connection
+        if self.effects > before and not self.lost:
+            self.lost = True
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+
+def test_a_commit_whose_answer_was_lost_is_not_repeated_and_the_partition_goes_on(
+    dsn, pool, bootstrap, publisher, reviews
+):
+    breaking = CommitAnswerLost(pool)
+
+    def counted(connection, batch) -> None:
+        note(connection, batch)
+        breaking.effects += len(batch)
+
+    publisher.publish(reviews_of(reviews, range(30)))
+    with running(an_ingest(breaking, bootstrap, publisher, reviews, apply=counted).run):
+        eventually(lambda: breaking.lost)
+        publisher.publish(reviews_of(reviews, range(30, 60)))
+        eventually(lambda: len(effects(dsn)) >= 60)
+    assert sorted(effects(dsn)) == sorted(on_topic(bootstrap, reviews))
+
+
 def test_an_old_owner_that_has_not_noticed_writes_nothing(dsn, pool, bootstrap, publisher, reviews):
     ingest = an_ingest(pool, bootstrap, publisher, reviews)
     with running(ingest.run):

@@ -228,6 +228,14 @@ def test_an_area_far_outside_the_community_is_a_limiting_factor(stage, tools):
     assert {"AREA_OUT_OF_RANGE", "UNUSUAL_PROPERTY"} <= set(huge.limiting_factors)
 
 
+def test_old_data_is_a_limiting_factor(stage, tools):
+    fresh, stale = tools.valuations(
+        stage, [tools.asked(), tools.asked(1, value_date=tools.today + timedelta(days=200))]
+    )
+    assert "STALE_COMPARABLES" not in fresh.limiting_factors
+    assert "STALE_COMPARABLES" in stale.limiting_factors
+
+
 def test_a_new_model_takes_over_between_two_batches(stage, view, artefact, other_artefact, tools):
     assert tools.valuations(stage, [tools.asked()])[0].model.version == artefact.manifest["version"]
     view.apply([tools.released(other_artefact)])

@@ -131,3 +131,10 @@ def test_an_artefact_of_another_feature_list_is_refused(artefact):
     other = replace(model, manifest={**model.manifest, "feature_set_version": "fs-other"})
     with pytest.raises(UnusableArtefactError, match="feature set fs-other"):
         unpack(pack(other, b""))
+
+
+def test_old_deals_train_a_model_as_of_their_own_end(tools, market_deals):
+    (made,) = train(market_deals[:320], until=tools.today + timedelta(days=900), communities=tools.communities())
+    calibration = made.manifest["calibration"]
+    assert calibration["id"].endswith(f"-{tools.today:%Y%m%d}")  # the day after the newest deal
+    assert all(rows > 0 for rows in calibration["rows"])

@@ -1,0 +1,300 @@
+"""A record becomes a line of the ledger, and what it says about where its valuation stands."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from consumers.ledger.standing import FINAL_RANK, Answer, Identity, Milestones, Standing, rank_of
+from infra.postgres.ingest import Received
+from schemas.catalogue import REPORTS
+from schemas.codes import Lane, Reason, Status
+from schemas.domain import channels
+from schemas.domain.masking import masked_personal_data
+from schemas.events import (
+    Accepted,
+    Decided,
+    Enriched,
+    Reported,
+    Request,
+    Requested,
+    Resulted,
+    ReviewRequested,
+    Scored,
+)
+from schemas.headers import CE_SOURCE, CE_TIME, TRACEPARENT, Header, event_type, header
+from schemas.ids import event_id, valuation_id
+from schemas.records import to_record
+
+_RAW, _ANSWERED, _ACCEPTED = 1, 2, 3  # trust in what an event says was asked
+_TRACEPARENT: Final = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_SAID_ELSEWHERE: Final[Mapping[type, str]] = {ReviewRequested: "scored", Decided: "review"}
+_ROOMS: Final[Mapping[type, str]] = {
+    Requested: "channel",
+    Accepted: "intake",
+    Enriched: "enrichment",
+    Scored: "scoring",
+    ReviewRequested: "routing",
+    Decided: "desk",
+    Reported: REPORTS.writers[0],
+}
+
+LedgerEvent = Requested | Accepted | Enriched | Scored | ReviewRequested | Decided | Resulted | Reported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the ledger. `payload` is JSON-ready; `standing` is `None` where the event says nothing of the state."""
+
+    event_id: UUID
+    valuation_id: UUID
+    kind: str
+    status: str | None
+    stage: str
+    lane: str | None
+    revision: int
+    occurred_at: datetime
+    appended_at: datetime
+    trace_id: str | None
+    payload: dict[str, Any]
+    wire: bytes | None
+    standing: Standing | None
+
+
+def entry_of(received: Received) -> Entry:
+    """Return the line for a record. The same record always gives the same line."""
+    event: LedgerEvent = received.event
+    traceparent = _traceparent(received.headers)
+    return Entry(
+        event_id=_event_id(event, received.value),
+        valuation_id=subject_of(event),
+        kind=type(event).__name__,
+        status=event.status if isinstance(event, Resulted) else None,
+        stage=_stage(event, received.headers),
+        lane=received.lane or _lane_inside(event),
+        revision=revision_of(event),
+        occurred_at=_occurred_at(received.headers) or received.appended_at,
+        appended_at=received.appended_at,
+        trace_id=traceparent[3:35] if traceparent else None,
+        payload=_payload(event),
+        wire=received.value if isinstance(event, Resulted) else None,
+        standing=_standing(event, received, traceparent),
+    )
+
+
+def subject_of(event: LedgerEvent) -> UUID:
+    """The valuation an event belongs to. A raw request may carry anything as its id: then the one it should have."""
+    try:
+        return UUID(event.valuation_id)
+    except ValueError:
+        channel, number = getattr(event, "channel", ""), getattr(event, "client_request_id", event.valuation_id)
+        return UUID(valuation_id(channel, number))
+
+
+def revision_of(event: LedgerEvent) -> int:
+    """Which asking of the valuation an event belongs to: a reply to a clarification is the second, and the last."""
+    match event:
+        case Requested():
+            return 2 if event.chosen_community_id else 1
+        case Resulted() | Reported():
+            return event.revision
+        case Accepted() | Enriched() | Scored():
+            return event.request.revision
+        case ReviewRequested():
+            return event.scored.request.revision
+        case Decided():
+            return event.review.scored.request.revision
+
+
+def _lane_inside(event: LedgerEvent) -> str | None:
+    """Topics for people have no lanes; their events know."""
+    match event:
+        case ReviewRequested():
+            return event.scored.request.lane
+        case Decided():
+            return event.review.scored.request.lane
+        case _:
+            return None
+
+
+def _event_id(event: LedgerEvent, value: bytes) -> UUID:
+    """The id all our rooms give. Channels' own ids are not trusted: a raw request is told apart by what it says."""
+    kind = event_type(event)
+    if isinstance(event, Requested):
+        kind = f"{kind}.{hashlib.sha256(value).hexdigest()}"
+    return UUID(event_id(event.valuation_id, kind, revision_of(event)))
+
+
+def _stage(event: LedgerEvent, headers: Sequence[Header]) -> str:
+    """The room that said it. Results come from several, so their source is read."""
+    room = _ROOMS.get(type(event))
+    return room or (header(headers, CE_SOURCE) or "unknown").rsplit("/", 1)[-1]
+
+
+def _traceparent(headers: Sequence[Header]) -> str | None:
+    text = header(headers, TRACEPARENT)
+    return text if text and _TRACEPARENT.match(text) else None
+
+
+def _occurred_at(headers: Sequence[Header]) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(header(headers, CE_TIME) or "")
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+# ---- what is stored -----------------------------------------------------------------------------------------------
+
+
+def _payload(event: LedgerEvent) -> dict[str, Any]:
+    record: dict[str, Any] = dict(to_record(type(event))(event))
+    record.pop(_SAID_ELSEWHERE.get(type(event), ""), None)
+    if isinstance(event, Requested):  # nobody has cleaned it yet
+        record |= {name: masked_personal_data(record[name]) for name in ("address", "note") if record[name] is not None}
+    return record
+
+
+def json_ready(value: object) -> str:
+    """Give `json.dumps` what it does not know: instants, dates, decimals and ids, as text that loses nothing."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return rf"\x{value.hex()}"  # as PostgreSQL reads bytea
+    raise TypeError(f"{type(value).__name__} has no place in the ledger")
+
+
+# ---- what it says of the state ------------------------------------------------------------------------------------
+
+
+def _standing(event: LedgerEvent, received: Received, traceparent: str | None) -> Standing | None:
+    if _says_nothing(event):
+        return None
+    at = received.appended_at
+    return Standing(
+        valuation_id=subject_of(event),
+        identity=_identity(event, received.lane, at, traceparent),
+        milestones=_milestones(event, at),
+        answer=_answer(event, received, at),
+    )
+
+
+def _says_nothing(event: LedgerEvent) -> bool:
+    """Tell whether no valuation moves by it: steps on the way, which the timeline shows, and two more.
+
+    A refused second request under a used number answers its sender; the first one's valuation goes on untouched. A
+    request of an unregistered channel becomes a dead letter at intake: there is nobody to answer.
+    """
+    match event:
+        case Resulted():
+            return event.revision == 0 and Reason.DUPLICATE_CONFLICT in event.reasons
+        case Requested():
+            return channels.find(event.channel) is None
+        case Enriched() | Scored() | Reported():
+            return True
+        case _:
+            return False
+
+
+def _identity(event: LedgerEvent, lane: Lane | None, at: datetime, traceparent: str | None) -> Identity:
+    match event:
+        case Requested():
+            return Identity(
+                identity_rank=_RAW,
+                identity_at=at,
+                channel=event.channel,
+                client_request_id=event.client_request_id,
+                lane=lane,
+                service_type=event.service_type,
+                address_entered=masked_personal_data(event.address),
+                product=event.product,
+                loan_stage=event.loan_stage,
+                business_ref=event.business_ref,
+                branch_code=event.branch_code,
+                embed_target=event.embed_target,
+                traceparent=traceparent,
+                received_at=at,
+            )
+        case Resulted():
+            return Identity(
+                identity_rank=_ANSWERED if event.revision else _RAW,
+                identity_at=at,
+                channel=event.channel,
+                client_request_id=event.client_request_id,
+                lane=event.lane,
+                service_type=event.service_type,
+                address_entered=event.address_entered,
+                product=event.product,
+                loan_stage=event.loan_stage,
+                business_ref=event.business_ref,
+                branch_code=event.branch_code,
+                embed_target=event.embed_target,
+                traceparent=traceparent,
+                received_at=event.received_at,
+            )
+        case Accepted():
+            return _accepted(event.request, at, traceparent)
+        case _:
+            return Identity(identity_rank=0, identity_at=at)
+
+
+def _accepted(request: Request, at: datetime, traceparent: str | None) -> Identity:
+    return Identity(
+        identity_rank=_ACCEPTED,
+        identity_at=at,
+        channel=request.channel,
+        client_request_id=request.client_request_id,
+        lane=request.lane,
+        service_type=request.service_type,
+        address_entered=request.address,
+        product=request.product,
+        loan_stage=request.loan_stage,
+        business_ref=request.business_ref,
+        branch_code=request.branch_code,
+        embed_target=request.embed_target,
+        traceparent=traceparent,
+        received_at=request.received_at,
+    )
+
+
+def _milestones(event: LedgerEvent, at: datetime) -> Milestones:
+    match event:
+        case Accepted():
+            return Milestones(deadline_at=event.request.deadline_at)
+        case ReviewRequested():
+            return Milestones(review_at=at)
+        case Decided():
+            return Milestones(decided_at=at)
+        case Resulted():
+            return Milestones(
+                deadline_at=event.deadline_at,
+                answered_at=None if event.status is Status.RECEIVED or event.revision == 0 else at,
+            )
+        case _:
+            return Milestones()
+
+
+def _answer(event: LedgerEvent, received: Received, at: datetime) -> Answer:
+    if not isinstance(event, Resulted):
+        return Answer()
+    return Answer(
+        status=event.status,
+        status_rank=FINAL_RANK if event.status.is_final else rank_of(event.status),
+        revision=event.revision,
+        answer_id=_event_id(event, received.value),
+        answer_at=at,
+        reasons=event.reasons,
+        due_at=event.due_at,
+        valid_until=event.valid_until,
+        value=event.value,
+        unit_price=event.unit_price,
+        lower=event.lower,
+        upper=event.upper,
+        human_touched=event.human_touched,
+    )

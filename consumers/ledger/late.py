@@ -1,0 +1,134 @@
+"""Requirement RT2: a caller who waits too long hears so, and every broken promise is written down.
+
+An online request without an answer `interim_after` its receipt gets an interim PROCESSING / LATE; one without an answer
+`answer_within` its receipt gets a breach row. Neither may be said in error because the ledger itself is behind: time
+counts only up to the instant at which all results were read (`caught_up_at`).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import TupleRow, dict_row
+
+from consumers.ledger.postgres import standing_of
+from consumers.ledger.standing import Standing
+from infra.kafka.producer import Record
+from infra.postgres import outbox
+from infra.telemetry.tracing import child_of
+from schemas.catalogue import Topic
+from schemas.codec import Codec
+from schemas.codes import Lane, Reason, ServiceType, Status
+from schemas.domain.texts import reason_text
+from schemas.events import Resulted
+from schemas.headers import event_headers, event_type
+from schemas.ids import event_id
+
+_SOURCE: Final = "consumers/ledger"
+_AT_ONCE: Final = 500
+
+_SEEN_UP_TO = """
+    select min(coalesce(caught_up_at, '2000-01-01'::timestamptz)) from ingest_offset where consumer = %s and topic = %s
+"""
+_UNANSWERED = """
+    select * from valuation
+    where answered_at is null and final_at is null and late_at is null and lane = 'online' and received_at <= %s
+    order by received_at limit %s for update skip locked
+"""
+_SAID = "update valuation set late_at = %s where valuation_id = any(%s)"
+_BREACHES = """
+    insert into breach (valuation_id, promise, found_at)
+    select valuation_id, 'ONLINE_ANSWER', %s from valuation
+    where answered_at is null and final_at is null and lane = 'online' and received_at < %s and received_at > %s
+    on conflict do nothing
+"""
+_BREACH_HORIZON: Final = timedelta(days=1)  # older ones have their row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatePolicy:
+    """`interim_after`: when a waiting caller is told; `answer_within`: what was promised. Both from receipt (C-02)."""
+
+    interim_after: timedelta = timedelta(seconds=8)
+    answer_within: timedelta = timedelta(seconds=10)
+
+
+class LateWatch:
+    """Looks once a second, inside a transaction of the ingest loop, and speaks through the outbox."""
+
+    def __init__(
+        self, *, consumer: str, results: Topic, codec: Codec, policy: LatePolicy, randomness: random.Random
+    ) -> None:
+        self._consumer, self._results, self._codec = consumer, results, codec
+        self._policy, self._randomness = policy, randomness
+
+    def __call__(self, connection: Connection[TupleRow], now: datetime) -> None:
+        """Say LATE for every online request that waits too long, once, and note the breaches."""
+        seen = self._seen_up_to(connection, now)
+        if seen is None:
+            return
+        self._note_breaches(connection, now, seen)
+        late = self._unanswered(connection, seen - self._policy.interim_after)
+        if not late:
+            return
+        outbox.write(connection, [self._record(standing, now) for standing in late])
+        connection.execute(_SAID, [now, [standing.valuation_id for standing in late]])
+
+    def _seen_up_to(self, connection: Connection[TupleRow], now: datetime) -> datetime | None:
+        topic = self._results.named(Lane.ONLINE)
+        row = connection.execute(_SEEN_UP_TO, [self._consumer, topic]).fetchone()
+        return None if row is None or row[0] is None else min(row[0], now)
+
+    def _note_breaches(self, connection: Connection[TupleRow], now: datetime, seen: datetime) -> None:
+        before = seen - self._policy.answer_within
+        connection.execute(_BREACHES, [now, before, before - _BREACH_HORIZON])
+
+    def _unanswered(self, connection: Connection[TupleRow], received_before: datetime) -> Sequence[Standing]:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            rows: list[dict[str, Any]] = cursor.execute(_UNANSWERED, [received_before, _AT_ONCE]).fetchall()
+        return [standing_of(row) for row in rows]
+
+    def _record(self, standing: Standing, now: datetime) -> Record:
+        event = late_answer(standing, now)
+        kind = event_type(event)
+        parent = standing.identity.traceparent
+        return Record(
+            topic=self._results.named(Lane.ONLINE),
+            key=event.valuation_id.encode(),
+            value=self._codec.encode(event),
+            headers=event_headers(
+                event_id=event_id(event.valuation_id, kind, event.revision),
+                event_type=kind,
+                source=_SOURCE,
+                at=now,
+                traceparent=child_of(parent.encode() if parent else None, self._randomness),
+            ),
+        )
+
+
+def late_answer(standing: Standing, now: datetime) -> Resulted:
+    """The interim answer for a request that takes longer. `standing` is of an online request that was received."""
+    asked = standing.identity
+    return Resulted(
+        valuation_id=str(standing.valuation_id),
+        status=Status.PROCESSING,
+        revision=max(standing.answer.revision, 1),
+        channel=asked.channel or "",
+        client_request_id=asked.client_request_id or "",
+        lane=Lane.ONLINE,
+        service_type=ServiceType(asked.service_type or ServiceType.VALUATE),
+        address_entered=asked.address_entered or "",
+        received_at=asked.received_at or now,
+        resulted_at=now,
+        reasons=(Reason.LATE,),
+        reason_text=reason_text(Reason.LATE),
+        deadline_at=standing.milestones.deadline_at,
+        product=asked.product,
+        loan_stage=asked.loan_stage,
+        business_ref=asked.business_ref,
+        branch_code=asked.branch_code,
+        embed_target=asked.embed_target,
+    )

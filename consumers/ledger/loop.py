@@ -1,0 +1,91 @@
+"""The ledger's process: every event of a valuation into PostgreSQL, and late answers out of it."""
+
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from consumers.ledger.late import LatePolicy, LateWatch
+from consumers.ledger.postgres import LedgerWriter
+from infra.postgres import pool
+from infra.postgres.dead_letters import Burial
+from infra.postgres.ingest import Ingest
+from infra.postgres.outbox import Publishes, Relay
+from infra.postgres.together import run_together
+from schemas.catalogue import (
+    ACCEPTED,
+    DEAD_LETTERS,
+    DECISIONS,
+    ENRICHED,
+    REPORTS,
+    REQUESTS,
+    RESULTS,
+    REVIEWS,
+    SCORED,
+    Topic,
+)
+from schemas.codec import Codec
+
+ROOM: Final = "ledger"
+TOPICS: Final = (REQUESTS, ACCEPTED, ENRICHED, SCORED, REVIEWS, DECISIONS, RESULTS, REPORTS)
+
+
+def run(  # noqa: PLR0913 - what a process is made of
+    *,
+    dsn: str,
+    kafka: Mapping[str, Any],
+    publisher: Publishes,
+    codec: Codec,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
+    topics: Sequence[Topic] = TOPICS,
+    results: Topic = RESULTS,
+    dead_letters: str = DEAD_LETTERS.name,
+    late: LatePolicy | None = None,
+    release: str = "",
+    randomness: random.Random | None = None,
+) -> None:
+    """Run until `stop`, with the tables in place (`infra.postgres.migrate.migrate(dsn, room=ROOM)`).
+
+    Args:
+        dsn: The database.
+        kafka: From `infra.kafka.security.client_conf`.
+        publisher: Sends late answers and dead letters.
+        codec: Of the registry in use.
+        clock: The instant now, in UTC.
+        stop: Ends it, within about a second.
+        topics: What to read.
+        results: Where late answers go; one of `topics`.
+        dead_letters: Topic for records that cannot be used.
+        late: When to speak; default as contracted.
+        release: Of this program, told in dead letters.
+        randomness: Makes span ids.
+
+    Raises:
+        Exception: What ended it. The process should end, and be started again.
+    """
+    policy = late or LatePolicy()
+    watch = LateWatch(
+        consumer=ROOM,
+        results=results,
+        codec=codec,
+        policy=policy,
+        randomness=randomness or random.Random(),  # noqa: S311 - span ids are not secrets
+    )
+    with pool.open_pool(dsn, room=ROOM) as connections:
+        ingest = Ingest(
+            name=ROOM,
+            topics=topics,
+            kafka=kafka,
+            pool=connections,
+            codec=codec,
+            apply=LedgerWriter(answer_within=policy.answer_within),
+            publisher=publisher,
+            burial=Burial(topic=dead_letters, stage=ROOM, release=release),
+            clock=clock,
+            each_second=watch,
+        )
+        relay = Relay(connect=partial(pool.connect, dsn, room=ROOM, autocommit=True), publisher=publisher, clock=clock)
+        run_together(stop, ingest.run, relay.run)

@@ -1,0 +1,63 @@
+"""The desk's Kafka side: review requests into the queue, decisions out of it."""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from consumers.review_desk.postgres import insert_tasks
+from infra.postgres import pool
+from infra.postgres.dead_letters import Burial
+from infra.postgres.ingest import Ingest
+from infra.postgres.outbox import Publishes, Relay
+from infra.postgres.together import run_together
+from schemas.catalogue import DEAD_LETTERS, REVIEWS, Topic
+from schemas.codec import Codec
+
+ROOM: Final = "review_desk"
+_CONSUMER: Final = "desk"
+
+
+def run(  # noqa: PLR0913 - what a process is made of
+    *,
+    dsn: str,
+    kafka: Mapping[str, Any],
+    publisher: Publishes,
+    codec: Codec,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
+    reviews: Topic = REVIEWS,
+    dead_letters: str = DEAD_LETTERS.name,
+    release: str = "",
+) -> None:
+    """Run until `stop`, with the tables in place (`infra.postgres.migrate.migrate(dsn, room=ROOM)`).
+
+    Args:
+        dsn: The database.
+        kafka: From `infra.kafka.security.client_conf`.
+        publisher: Sends decisions and dead letters.
+        codec: Of the registry in use.
+        clock: The instant now, in UTC.
+        stop: Ends it, within about a second.
+        reviews: Where review requests come from.
+        dead_letters: Topic for records that cannot be used.
+        release: Of this program, told in dead letters.
+
+    Raises:
+        Exception: What ended it. The process should end, and be started again.
+    """
+    with pool.open_pool(dsn, room=ROOM, size=2) as connections:
+        ingest = Ingest(
+            name=_CONSUMER,
+            topics=[reviews],
+            kafka=kafka,
+            pool=connections,
+            codec=codec,
+            apply=insert_tasks,
+            publisher=publisher,
+            burial=Burial(topic=dead_letters, stage=_CONSUMER, release=release),
+            clock=clock,
+        )
+        relay = Relay(connect=partial(pool.connect, dsn, room=ROOM, autocommit=True), publisher=publisher, clock=clock)
+        run_together(stop, ingest.run, relay.run)

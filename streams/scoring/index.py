@@ -1,0 +1,114 @@
+"""The price index: how the same flat's price moved, city by city, from repeated deals within communities.
+
+Weekly steps (monthly where deals are few) from a regression with community effects, so that a month in which dearer
+districts sell more is not taken for a rise. Log levels by day, damped beyond the last deal.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from streams.scoring.attributes import Floats, Ints
+
+_NOISE_SD: Final = 0.10  # of one deal within its community, log; measured 0.09-0.11
+_BEND_PER_WEEK: Final = 0.004  # how much weekly growth may change from week to week, one sd
+_BEND_PER_MONTH: Final = 0.010
+_WEEK, _MONTH = 7, 30
+_WEEKLY_FROM: Final = 60  # deals a week that carry weekly steps
+_OWN_INDEX_FROM: Final = 200  # deals; a thinner city moves with all others together
+_DAMPING_DAYS: Final = 28.0  # a trend is carried on, fading, four weeks at most
+ALL_CITIES: Final = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceIndex:
+    """Log levels by day: `levels[start[c] + day - first]`, one stretch of equal length for each city of `cities`."""
+
+    cities: tuple[str, ...]
+    first: int
+    levels: Floats  # cities x days; row 0 is all cities together
+
+    def rows(self, names: list[str]) -> Ints:
+        """For each city name of a vocabulary its row here; the common index where it has none, also for code -1."""
+        own = {city: row for row, city in enumerate(self.cities)}
+        return np.array([own.get(name, 0) for name in names] + [0], np.int64)
+
+    def at(self, row: Ints, day: Ints) -> Floats:
+        """Log levels. Days outside are read at the nearest end."""
+        level: Floats = self.levels[row, np.clip(day - self.first, 0, self.levels.shape[1] - 1)]
+        return level
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for the artefact."""
+        return {"cities": list(self.cities), "first": self.first, "levels": self.levels.tolist()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "PriceIndex":
+        """What `as_json` gave."""
+        return cls(cities=tuple(stored["cities"]), first=stored["first"], levels=np.array(stored["levels"]))
+
+
+def fit_index(*, day: Ints, city: Ints, names: list[str], community: Ints, log_price: Floats) -> PriceIndex:
+    """The index from quality-adjusted log prices."""
+    first, last = int(day.min()), int(day.max())
+    cities, stretches = [ALL_CITIES], [_levels(day, community, log_price, first, last)]
+    for code in np.unique(city[city >= 0]):
+        here = city == code
+        if here.sum() >= _OWN_INDEX_FROM:
+            cities.append(names[code])
+            stretches.append(_levels(day[here], community[here], log_price[here], first, last))
+    return PriceIndex(cities=tuple(cities), first=first, levels=np.array(stretches).round(8))
+
+
+def _levels(day: Ints, community: Ints, log_price: Floats, first: int, last: int) -> Floats:
+    """Daily log levels of one city from `first` to four weeks after `last`."""
+    weekly = len(day) * _WEEK >= _WEEKLY_FROM * max(1, last - first)
+    step, bend = (_WEEK, _BEND_PER_WEEK) if weekly else (_MONTH, _BEND_PER_MONTH)
+    knots = np.arange(first, last + step, step)
+    basis = _hats(day, knots)
+    _, group = np.unique(community, return_inverse=True)
+    x, y = within(basis, group), within(log_price[:, None], group)[:, 0]
+    level = _smooth(x, y, len(knots), bend)
+    off = np.abs(y - x @ level)
+    keep = off <= 3 * max(1.4826 * np.median(off), 0.02)  # one forced sale must not bend the index
+    level = _smooth(x[keep], y[keep], len(knots), bend)
+    known = np.interp(np.arange(first, last + 1), knots, level)
+    back = min(len(known) - 1, int(_DAMPING_DAYS))
+    slope = (known[-1] - known[-1 - back]) / back if back else 0.0
+    ahead = np.arange(1, int(_DAMPING_DAYS) + 1)
+    return np.concatenate([known, known[-1] + slope * _DAMPING_DAYS * (1 - np.exp(-ahead / _DAMPING_DAYS))])
+
+
+def within(columns: Floats, group: Ints) -> Floats:
+    """Columns less their mean within the group; NaN counts for nothing and becomes 0."""
+    known = ~np.isnan(columns)
+    filled = np.where(known, columns, 0.0)
+    size = int(group.max()) + 1 if len(group) else 0
+    result = np.empty_like(filled)
+    for j in range(columns.shape[1]):
+        total = np.bincount(group, filled[:, j], size)
+        count = np.bincount(group, known[:, j], size)
+        result[:, j] = np.where(known[:, j], filled[:, j] - (total / np.maximum(count, 1))[group], 0.0)
+    return result
+
+
+def _hats(day: Ints, knots: Ints) -> Floats:
+    """Weights of the knots in a piecewise linear curve."""
+    if len(knots) == 1:
+        return np.ones((len(day), 1))
+    place = np.clip(np.searchsorted(knots, day, side="right") - 1, 0, len(knots) - 2)
+    share = (day - knots[place]) / (knots[1] - knots[0])
+    basis = np.zeros((len(day), len(knots)))
+    basis[np.arange(len(day)), place] = 1 - share
+    basis[np.arange(len(day)), place + 1] = share
+    return basis
+
+
+def _smooth(x: Floats, y: Floats, size: int, bend: float) -> Floats:
+    """Levels that fit, with bends kept to their prior; the first is 0."""
+    bends = np.diff(np.eye(size), 2, axis=0) if size > 2 else np.zeros((0, size))  # noqa: PLR2004
+    penalty = (_NOISE_SD / bend) ** 2 * bends.T @ bends + 1e-3 * np.eye(size)
+    level = np.linalg.solve(x.T @ x + penalty, x.T @ y).astype(np.float64)
+    result: Floats = level - level[0]
+    return result

@@ -1,0 +1,203 @@
+"""A trained model of one segment, and its artefact: one file, the same bytes for the same training."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from catboost import CatBoost
+
+from schemas.codes import PropertyType
+from schemas.errors import PermanentError
+from streams.scoring.attributes import Floats
+from streams.scoring.certainty import Certainty
+from streams.scoring.comparables import FEATURES, Comparison, Layer, kernel_as_json, kernel_from_json
+from streams.scoring.hedonics import FIELDS, Hedonics
+from streams.scoring.index import PriceIndex
+from streams.scoring.trees import Explained, load_trees
+
+FORBIDDEN: Final = (
+    "dom", "days_on_market", "follower", "communityaverage", "community_average", "loan", "borrower", "customer",
+    "client", "channel", "branch", "officer", "asking", "listing", "requested_price", "expected_price",
+)  # fmt: skip
+"""Known only after listing, later than the deal, or of the person instead of the house (VM1, guide §5.2)."""
+FORMAT: Final = 1
+_EPOCH_OF_ZIP: Final = (1980, 1, 1, 0, 0, 0)  # the zip format's own beginning: no clock in the bytes
+
+
+class ForbiddenFeatureError(PermanentError):
+    """A feature set holds what must never be learned from."""
+
+
+class UnusableArtefactError(PermanentError):
+    """The artefact is not what the manifest or this release expects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Both layers for a batch: log unit price, its additive parts (n x FACTORS), and how sure it is."""
+
+    log_value: Floats
+    base: Floats
+    parts: Floats
+    half_width: Floats
+    fsd: Floats
+    p10: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """All that is learned of one segment."""
+
+    manifest: Mapping[str, Any]
+    layer: Layer
+    value_trees: Explained
+    spread_trees: CatBoost
+    certainty: Certainty
+
+    @property
+    def version(self) -> str:
+        """The version, e.g. `20160831-1a2b3c4d`."""
+        return str(self.manifest["version"])
+
+    @property
+    def segment(self) -> str:
+        """The property type it values."""
+        return str(self.manifest["segment"])
+
+    @property
+    def calibration_id(self) -> str:
+        """Which window of deals the certainty was calibrated on."""
+        return str(self.manifest["calibration"]["id"])
+
+    @property
+    def feature_set_version(self) -> str:
+        """The name of its exact feature list."""
+        return str(self.manifest["feature_set_version"])
+
+    def estimate(self, comparison: Comparison) -> Estimate:
+        """Add layer 2 and the certainty to layer 1: one CatBoost call each for the whole batch."""
+        moved_by = self.value_trees.parts(comparison.features)
+        moved = moved_by.sum(axis=1) + self.value_trees.bias
+        spread = spread_of(self.spread_trees, comparison.features)
+        return Estimate(
+            log_value=comparison.log_value + moved,
+            base=comparison.base + self.value_trees.bias,
+            parts=comparison.parts + moved_by,
+            half_width=self.certainty.half_width(spread, comparison.features),
+            fsd=self.certainty.fsd(spread, comparison.features),
+            p10=self.certainty.p10(spread, comparison.features, moved),
+        )
+
+
+def segment_of(property_type: PropertyType) -> PropertyType:
+    """The segment that values a property; an unknown type in a residential community is taken for a flat."""
+    return PropertyType.APARTMENT if property_type is PropertyType.UNKNOWN else property_type
+
+
+def spread_of(trees: CatBoost, features: Floats) -> Floats:
+    """Forecast of the absolute log error, before calibration."""
+    result: Floats = np.exp(np.clip(trees.predict(features, thread_count=1), -6.0, 0.5))
+    return result
+
+
+def feature_set_version(features: Iterable[str] = FEATURES) -> str:
+    """A name for the exact list of features and fields, in their order."""
+    return "fs-" + hashlib.sha256("|".join([*features, *FIELDS]).encode()).hexdigest()[:12]
+
+
+def refuse_forbidden(features: Iterable[str]) -> None:
+    """Raise `ForbiddenFeatureError`, naming all features that must never be learned from."""
+    plain = {name: name.lower().replace("-", "_") for name in features}
+    found = sorted(
+        name
+        for name, text in plain.items()
+        if any(text == word or (word != "dom" and word in text) for word in FORBIDDEN)
+    )
+    if found:
+        raise ForbiddenFeatureError(f"these features may not be learned from: {', '.join(found)}")
+
+
+def pack(model: Model, spread_blob: bytes) -> bytes:
+    """The artefact."""
+    layer = {
+        "hedonics": model.layer.hedonics.as_json(),
+        "index": model.layer.index.as_json(),
+        "kernel": kernel_as_json(model.layer.kernel),
+        "level": model.layer.level,
+    }
+    members = {
+        "manifest.json": _json(model.manifest),
+        "layer.json": _json(layer),
+        "certainty.json": _json(model.certainty.as_json()),
+        "value.cbm": model.value_trees.blob,
+        "spread.cbm": spread_blob,
+        "leaves.npy": _npy(model.value_trees.by_leaf),
+        "trees.json": _json({"first": model.value_trees.first.tolist(), "bias": model.value_trees.bias}),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH_OF_ZIP), content)
+    return buffer.getvalue()
+
+
+def unpack(artefact: bytes) -> Model:
+    """The model in an artefact.
+
+    Raises:
+        UnusableArtefactError: It is none, or of another format or feature list.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(artefact)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        manifest = json.loads(members["manifest.json"])
+        _expect("format", manifest["format"], FORMAT)
+        _expect("feature set", manifest["feature_set_version"], feature_set_version())
+        layer, trees = json.loads(members["layer.json"]), json.loads(members["trees.json"])
+        return Model(
+            manifest=manifest,
+            layer=Layer(
+                hedonics=Hedonics.from_json(layer["hedonics"]),
+                index=PriceIndex.from_json(layer["index"]),
+                kernel=kernel_from_json(layer["kernel"]),
+                level=layer["level"],
+            ),
+            value_trees=Explained(
+                model=load_trees(members["value.cbm"]),
+                blob=members["value.cbm"],
+                first=np.array(trees["first"], np.int64),
+                by_leaf=np.load(io.BytesIO(members["leaves.npy"]), allow_pickle=False),
+                bias=trees["bias"],
+            ),
+            spread_trees=load_trees(members["spread.cbm"]),
+            certainty=Certainty.from_json(json.loads(members["certainty.json"])),
+        )
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise UnusableArtefactError(f"the artefact cannot be read: {error!r}; train it again") from error
+
+
+def manifest_of(artefact: bytes) -> dict[str, Any]:
+    """The manifest inside an artefact, without loading the model."""
+    with zipfile.ZipFile(io.BytesIO(artefact)) as archive:
+        manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
+    return manifest
+
+
+def _expect(what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise UnusableArtefactError(f"the artefact has {what} {found}, this release needs {wanted}; train it again")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1).encode()
+
+
+def _npy(array: Floats) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,188 @@
+"""Value a batch of subjects of one segment: columns in, `Valuation`s out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import exp
+from typing import Final
+
+import numpy as np
+
+from schemas.codes import AttributeOrigin, LimitingFactor, PropertyType, Tradability
+from schemas.domain import rounding
+from schemas.events import Comparable, Enriched, ModelReference, Valuation
+from streams.scoring.attributes import Ints, numbers
+from streams.scoring.certainty import COVERAGE, METHOD, P10_REFERENCE, confidence_level
+from streams.scoring.comparables import Subjects
+from streams.scoring.explanation import reasons, stepwise_prices
+from streams.scoring.market import Market
+from streams.scoring.reference import Scorer
+from streams.scoring.selection import LEAST, as_comparables, choose, rule_checks
+
+_STALE_DAYS: Final = 180
+_WIDE: Final = 0.15  # dispersion of adjusted prices, log
+_FAST_MONTH: Final = 0.02
+_MONTH: Final = 30
+_DISAGREEMENT: Final = 0.10
+_OUT_OF_RANGE: Final = 0.30
+_SMALL, _LARGE = 20, 300  # m²; outside, few like it are ever sold
+_COMMUNITY_LEVEL: Final = 2  # the deepest fallback level that still knows the community
+_UNUSUAL: Final = frozenset({PropertyType.VILLA, PropertyType.MIXED_USE_FLAT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What was computed for a batch at once, as plain lists: reading them one by one is what Python is quick at."""
+
+    log_value: list[float]
+    half_width: list[float]
+    fsd: list[float]
+    p10: list[float]
+    steps: list[list[int]]
+    fallback_level: list[int]
+    spread: list[float]
+    comparison_price: list[float]
+    movement: list[float]
+    as_of: list[int]
+    area_out: list[bool]
+    community: list[int]
+    comparables: list[tuple[Comparable, ...]]
+
+
+def value_batch(batch: Sequence[Enriched], scorer: Scorer) -> list[Valuation | None]:
+    """One valuation for each subject, in order; `None` where not even its city is known."""
+    columns = _columns(batch, scorer)
+    return [_valuation(enriched, place, columns, scorer) for place, enriched in enumerate(batch)]
+
+
+def subjects_from(batch: Sequence[Enriched], market: Market) -> Subjects:
+    """The subjects of requests as columns. Their own row is unknown: a deal closed before the value date counts."""
+    places, words = market.places, market.vocabularies
+    community = np.array([places.code(enriched.address.community_id) for enriched in batch], np.int64)
+    parents = places.parents(community)
+    stated = [(enriched.address.city, enriched.address.district) for enriched in batch]
+    city = np.array([places.city_code(name) for name, _ in stated], np.int64)
+    district = np.array([places.district_code(*pair) for pair in stated], np.int64)
+    return Subjects(
+        community=community,
+        city=np.where(parents[:, 0] >= 0, parents[:, 0], city),
+        district=np.where(parents[:, 1] >= 0, parents[:, 1], district),
+        circle=parents[:, 2],
+        day=np.array([enriched.request.value_date.toordinal() for enriched in batch], np.int64),
+        log_area=np.log(np.array([float(enriched.request.area_m2) for enriched in batch])),
+        numeric=np.array([numbers(enriched.attributes) for enriched in batch]),
+        texts=np.array([words.known(enriched.attributes) for enriched in batch], np.int64),
+        own=np.full(len(batch), -1, np.int64),
+        cold=np.zeros(len(batch), np.int64),
+    )
+
+
+def _columns(batch: Sequence[Enriched], scorer: Scorer) -> _Batch:
+    book, market = scorer.book, scorer.book.market
+    book.follow()
+    subjects = subjects_from(batch, market)
+    comparison = book.compare(subjects)
+    estimate = scorer.model.estimate(comparison)
+    shortlist = choose(comparison, market.unit_prices, len(batch))
+    return _Batch(
+        log_value=estimate.log_value.tolist(),
+        half_width=estimate.half_width.tolist(),
+        fsd=estimate.fsd.tolist(),
+        p10=estimate.p10.tolist(),
+        steps=stepwise_prices(estimate.base, estimate.parts).tolist(),
+        fallback_level=comparison.fallback_level.tolist(),
+        spread=comparison.spread.tolist(),
+        comparison_price=shortlist.comparison_unit_price().tolist(),
+        movement=book.movement(subjects, _MONTH).tolist(),
+        as_of=_as_of(market, subjects).tolist(),
+        area_out=_area_out(market, batch, subjects),
+        community=subjects.community.tolist(),
+        comparables=as_comparables(shortlist, market.rows.deals),
+    )
+
+
+def _valuation(enriched: Enriched, i: int, b: _Batch, scorer: Scorer) -> Valuation | None:
+    if b.as_of[i] == 0:
+        return None
+    area, model = enriched.request.area_m2, scorer.model
+    unit_price = rounding.unit_price(exp(b.log_value[i]))
+    value = rounding.total(unit_price, area)
+    p10 = round(b.p10[i], 4)
+    comparables = b.comparables[i]
+    return Valuation(
+        value=value,
+        unit_price=unit_price,
+        lower=min(rounding.total(rounding.unit_price(unit_price * exp(-b.half_width[i])), area), value - 1),
+        upper=max(rounding.total(rounding.unit_price(unit_price * exp(b.half_width[i])), area), value + 1),
+        interval_coverage=COVERAGE,
+        interval_method=METHOD,
+        calibration_id=model.calibration_id,
+        fsd=round(b.fsd[i], 4),
+        p10=p10,
+        p10_reference=P10_REFERENCE,
+        confidence=round(100 * p10),
+        confidence_level=confidence_level(p10),
+        base_unit_price=b.steps[i][0],
+        reasons=reasons(b.steps[i], unit_price),
+        comparables=comparables,
+        rule_checks=rule_checks(comparables, enriched.request.value_date),
+        limiting_factors=tuple(_limits(enriched, i, b, b.comparison_price[i] / unit_price - 1)),
+        model=_reference(scorer, b.fallback_level[i]),
+        data_as_of=date.fromordinal(b.as_of[i]),
+        index_version=model.version,
+        comparison_value=rounding.total(rounding.unit_price(b.comparison_price[i]), area) if comparables else None,
+        sources=tuple(sorted({comparable.source for comparable in comparables if comparable.source})),
+    )
+
+
+def _reference(scorer: Scorer, level: int) -> ModelReference:
+    return ModelReference(
+        name=scorer.release,
+        version=scorer.model.version,
+        artefact_sha256=scorer.sha256,
+        feature_set_version=scorer.model.feature_set_version,
+        segment=scorer.model.segment,
+        fallback_level=level,
+    )
+
+
+def _limits(enriched: Enriched, i: int, b: _Batch, gap: float) -> Iterator[str]:
+    """限制因素: all that apply, in the order of the code list. `gap`: comparison price over unit price, less one."""
+    comparables, deep = b.comparables[i], b.fallback_level[i] > _COMMUNITY_LEVEL
+    attributes = enriched.attributes
+    newest = max((c.deal_date for c in comparables), default=date.fromordinal(b.as_of[i]))
+    checks = {
+        LimitingFactor.FEW_COMPARABLES: len(comparables) < LEAST,
+        LimitingFactor.STALE_COMPARABLES: (enriched.request.value_date - newest).days > _STALE_DAYS,
+        LimitingFactor.WIDE_DISPERSION: b.spread[i] > _WIDE,
+        LimitingFactor.AREA_OUT_OF_RANGE: b.area_out[i],
+        LimitingFactor.ADDRESS_PARTIAL: b.community[i] < 0,
+        LimitingFactor.ATTRIBUTE_IMPUTED: AttributeOrigin.IMPUTED in attributes.origins.values(),
+        LimitingFactor.FAST_MARKET: abs(b.movement[i]) > _FAST_MONTH,
+        LimitingFactor.MODEL_DISAGREEMENT: abs(gap) > _DISAGREEMENT,  # a gap of NaN is none
+        LimitingFactor.NEW_COMMUNITY: deep,
+        LimitingFactor.UNUSUAL_PROPERTY: not _SMALL <= enriched.request.area_m2 <= _LARGE
+        or attributes.property_type in _UNUSUAL,
+        LimitingFactor.TRADABILITY_UNKNOWN: attributes.tradability is Tradability.UNKNOWN,
+        f"FALLBACK_LEVEL_{b.fallback_level[i]}": deep,
+    }
+    return (str(factor) for factor, applies in checks.items() if applies)
+
+
+def _as_of(market: Market, subjects: Subjects) -> Ints:
+    """Day on which the newest deal of the subject's city that counts became known; 0 where there is none."""
+    shelf = market.by_level["city"]
+    first, last = shelf.before(subjects.city, subjects.day)
+    if not len(shelf.order):
+        return np.zeros(len(subjects), np.int64)
+    return np.where(last > first, market.rows.known[shelf.order[last - 1]], 0)
+
+
+def _area_out(market: Market, batch: Sequence[Enriched], subjects: Subjects) -> list[bool]:
+    """Whether the area lies more than 30 % outside what the dictionary knows of the community."""
+    area = [float(enriched.request.area_m2) for enriched in batch]
+    ranges = (market.places.area_range(code) for code in subjects.community.tolist())
+    return [
+        size < low * (1 - _OUT_OF_RANGE) or size > high * (1 + _OUT_OF_RANGE)
+        for size, (low, high) in zip(area, ranges, strict=True)
+    ]
