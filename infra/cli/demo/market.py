@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from infra.cli import CommandError
 from infra.cli.connections import codec, kafka_conf, shanghai_today, utc_now
@@ -53,15 +54,16 @@ class Prepared:
     questions: tuple[Question, ...]
 
 
-def synthetic(folder: Path, *, communities: int, deals: int, count: int) -> Prepared:
-    """Generate the synthetic market into `folder`. The same sizes give the same market on the same day."""
-    today = shanghai_today()
-    market = generate(SEED, communities=communities, deals=deals, until=today)
-    _, homes, closed, covered = write(market, folder)
+def synthetic(state: Path, *, communities: int, deals: int, count: int) -> Prepared:
+    """Generate the synthetic market below `state`: up to today, or to the day of the one that is loaded there."""
+    note = _noted(state)
+    until = date.fromisoformat(note["known_until"]) if note else shanghai_today()
+    market = generate(SEED, communities=communities, deals=deals, until=until)
+    _, homes, closed, covered = write(market, state / "synthetic-market")
     return Prepared(
         kind=SYNTHETIC,
         name=f"合成市场 {SEED}",
-        known_until=today,
+        known_until=until,
         coverage=_own(covered, Target.COVERAGE),
         communities=(_own(homes, Target.COMMUNITIES),),
         deals=_own(closed, Target.DEALS),
@@ -118,10 +120,9 @@ def prepare(prepared: Prepared, settings: Settings, tell: Tell) -> None:
     Deals of `known_until` and later are kept back, as a bank could not know them. Raises `CommandError` when the state
     folder holds another market.
     """
-    note = settings.state / _NOTE
+    found = _noted(settings.state)
     wanted = {"name": prepared.name, "known_until": prepared.known_until.isoformat(), "deals": _size(prepared.deals)}
-    if note.exists():
-        found = json.loads(note.read_text(encoding="utf-8"))
+    if found is not None:
         if found != wanted:
             raise CommandError(
                 f"{settings.state} holds the market {found['name']!r} until {found['known_until']}, not "
@@ -134,7 +135,13 @@ def prepare(prepared: Prepared, settings: Settings, tell: Tell) -> None:
     deals = list(_known_deals(prepared))
     _publish(prepared, communities, deals, settings, tell)
     _learn(deals, communities, prepared.known_until, settings, tell)
-    note.write_text(json.dumps(wanted, ensure_ascii=False), encoding="utf-8")
+    (settings.state / _NOTE).write_text(json.dumps(wanted, ensure_ascii=False), encoding="utf-8")
+
+
+def _noted(state: Path) -> dict[str, Any] | None:
+    """What the state folder holds; `None` for no market."""
+    path = state / _NOTE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _size(source: Source) -> int:
