@@ -8,11 +8,14 @@ from typing import Annotated, Any
 import typer
 from confluent_kafka.admin import AdminClient
 
+from infra.cli import CommandError
 from infra.cli.connections import kafka_conf, settings_in_force
 from infra.cli.up import catalogue_topics
 from infra.kafka.admin import Plan, TopicsError, WantedTopic, plan
 from infra.kafka.admin import apply as apply_plan
+from infra.registry.confluent import ConfluentRegistry
 from infra.settings import Settings
+from schemas.catalogue import TOPICS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -36,7 +39,12 @@ def show_plan(as_json: Annotated[bool, _AS_JSON] = False) -> None:
 
 
 @app.command()
-def apply(as_json: Annotated[bool, _AS_JSON] = False) -> None:
+def apply(
+    register: Annotated[
+        bool, typer.Option("--register", help="Register the schemas too, at AVM_REGISTRY__URL.")
+    ] = False,
+    as_json: Annotated[bool, _AS_JSON] = False,
+) -> None:
     """Create missing topics and correct settings. Never deletes, never changes a partition count."""
     admin, planned = _planned()
     try:
@@ -44,7 +52,18 @@ def apply(as_json: Annotated[bool, _AS_JSON] = False) -> None:
     except TopicsError as error:
         typer.echo(f"avm topics: {error}", err=True)
         raise typer.Exit(1) from None
+    if register:
+        _register(settings_in_force().registry.url)
     _show(planned, as_json=as_json)
+
+
+def _register(url: str) -> None:
+    if not url:
+        raise CommandError("--register needs a registry: set AVM_REGISTRY__URL")
+    registry = ConfluentRegistry(url)
+    for topic in TOPICS:
+        if topic.event is not None:
+            registry.register(topic)
 
 
 @app.command()

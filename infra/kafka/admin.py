@@ -103,6 +103,7 @@ def topic_config(topic: Topic, replication_factor: int) -> dict[str, str]:
         "cleanup.policy": "compact" if topic.compacted else "delete",
         "retention.ms": _milliseconds(topic.retention),
         "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        "message.timestamp.type": "LogAppendTime",  # the contract's stamps are the broker's, whatever a sender's clock
         "min.insync.replicas": "2" if replication_factor >= _ENOUGH_REPLICAS else "1",
         "unclean.leader.election.enable": "false",
     }

@@ -39,6 +39,7 @@ _READY_WITHIN_S = 240.0
 _QUIET_S = 60.0  # so long without any news, what is unanswered is lost
 _CALLER_WAITS_S = 3
 _BATCH_WAITS_S = 45.0
+_PLACE = ("dlq.topic", "dlq.partition", "dlq.offset")
 
 
 @app.command()
@@ -174,7 +175,7 @@ def _dead_letters(settings: Settings) -> int:
     with TopicReader(kafka_conf(settings), [DEAD_LETTERS.named()], start=Start.BEGINNING) as reader:
         letters = list(reader.to_end(within_s=60.0))
     # intake and the ledger bury the same broken request each: one record of its topic is one dead letter
-    return len({tuple(header(letter.headers(), name) for name in DLQ_PLACE) for letter in letters})
+    return len({tuple(dict(letter.headers() or ()).get(name) for name in _PLACE) for letter in letters})
 
 
 def _live_table(by_status: Mapping[str, int], asked: int, reports: int) -> Table:
