@@ -22,6 +22,7 @@ from infra.telemetry.tracing import child_of
 from schemas.catalogue import Topic
 from schemas.codec import Codec
 from schemas.codes import Lane, Reason, ServiceType, Status
+from schemas.domain.contract import INTERIM_ANSWER, ONLINE_ANSWER
 from schemas.domain.texts import reason_text
 from schemas.events import Resulted
 from schemas.headers import event_headers, event_type
@@ -52,8 +53,8 @@ _BREACH_HORIZON: Final = timedelta(days=1)  # older ones have their row
 class LatePolicy:
     """`interim_after`: when a waiting caller is told; `answer_within`: what was promised. Both from receipt (C-02)."""
 
-    interim_after: timedelta = timedelta(seconds=8)
-    answer_within: timedelta = timedelta(seconds=10)
+    interim_after: timedelta = INTERIM_ANSWER.value
+    answer_within: timedelta = ONLINE_ANSWER.value
 
 
 class LateWatch:

@@ -14,6 +14,7 @@ from uuid import UUID
 from psycopg.rows import class_row, dict_row
 
 from infra.postgres.pool import Pool
+from schemas.domain.contract import ONLINE_ANSWER
 
 R = TypeVar("R")
 
@@ -294,7 +295,7 @@ class LedgerQueries:
         now: datetime,
         *,
         grace: timedelta = timedelta(0),
-        allowance: timedelta = timedelta(seconds=10),
+        allowance: timedelta = ONLINE_ANSWER.value,
         limit: int = _MOST_ROWS,
     ) -> tuple[Lost, ...]:
         """Requests received since then whose deadline has passed without an end and with nobody to act.

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from schemas.codes import Reason, ReviewOutcome
+from schemas.domain.contract import DEVIATION
 from schemas.domain.rounding import total
 from schemas.events import Decided, ReviewRequested
 
@@ -49,13 +50,14 @@ class DeskPolicy:
     """Times and limits of the desk.
 
     `lease` is how long a task stays with a reviewer who gives no sign of life; the browser gives one each `heartbeat`.
-    A price further than `deviation_needs_reason` (0.10 = 10 %) from the model's needs a reason.
+    A price further than `deviation_needs_reason` (a share) from the model's needs a reason: by
+    the contract, one of the two would then be a deviation from the other.
     """
 
     lease: timedelta = timedelta(minutes=5)
     heartbeat: timedelta = timedelta(seconds=15)
     session: timedelta = timedelta(hours=12)
-    deviation_needs_reason: Decimal = Decimal("0.10")
+    deviation_needs_reason: Decimal = DEVIATION.value
     guideline_version: str = "2026-01"
 
 

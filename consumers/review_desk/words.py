@@ -6,7 +6,7 @@ from typing import Final
 
 from consumers.review_desk.task import DeviationReason, TaskState
 from schemas.codes import MatchLevel, Reason, ReviewOutcome
-from schemas.domain.texts import LIMITING_FACTOR_TEXTS, PROPERTY_TYPE_TEXTS, TRADABILITY_TEXTS
+from schemas.domain.texts import FACTOR_TEXTS, LIMITING_FACTOR_TEXTS, PROPERTY_TYPE_TEXTS, TRADABILITY_TEXTS
 
 REASON: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -65,26 +65,7 @@ MATCH_LEVEL: Final[Mapping[str, str]] = MappingProxyType(
 LOAN_STAGE: Final[Mapping[str, str]] = MappingProxyType(
     {"PRE_LOAN_INVESTIGATION": "贷前调查", "IN_LOAN_APPROVAL": "贷中审查审批", "OTHER": "其他"}
 )
-FACTOR: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "time": "时间",
-        "date": "时间",
-        "area": "面积",
-        "floor": "楼层",
-        "age": "房龄",
-        "built_year": "房龄",
-        "community": "小区",
-        "location": "区位",
-        "distance": "距离",
-        "renovation": "装修",
-        "lift": "电梯",
-        "metro": "地铁",
-        "rooms": "户型",
-        "orientation": "朝向",
-        "structure": "结构",
-        "building_type": "建筑类型",
-    }
-)
+FACTOR: Final[Mapping[str, str]] = FACTOR_TEXTS
 PROPERTY_TYPE: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v in PROPERTY_TYPE_TEXTS.items()})
 TRADABILITY: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v in TRADABILITY_TEXTS.items()})
 LIMITING_FACTOR: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v in LIMITING_FACTOR_TEXTS.items()})

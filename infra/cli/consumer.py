@@ -1,16 +1,13 @@
 """`avm consumer NAME`: one consumer process."""
 
-import importlib.metadata
-import threading
 from contextlib import closing
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from infra.cli.connections import codec, kafka_conf, settings_in_force, utc_now
-from infra.cli.serving import serve_beside
-from infra.kafka.producer import Publisher
+from infra.cli.connections import settings_in_force, utc_now
+from infra.cli.serving import consuming, serve_beside
 from infra.postgres import pool
 from infra.postgres.migrate import migrate
 
@@ -30,22 +27,11 @@ def consumer(name: Annotated[ConsumerName, typer.Argument(help="The consumer to 
     from consumers.ledger.queries import LedgerQueries
 
     settings = settings_in_force()
-    dsn, kafka = settings.postgres.dsn.get_secret_value(), kafka_conf(settings)
+    dsn = settings.postgres.dsn.get_secret_value()
     migrate(dsn, room=loop.ROOM)
-
-    def work(stop: threading.Event) -> None:
-        with closing(Publisher(kafka, on_fatal=lambda _: stop.set())) as publisher:
-            loop.run(
-                dsn=dsn,
-                kafka=kafka,
-                publisher=publisher,
-                codec=codec(settings),
-                clock=utc_now,
-                stop=stop,
-                release=importlib.metadata.version("house-valuation"),
-            )
-
     with closing(pool.open_pool(dsn, room=loop.ROOM)) as connections:
         web = api.build(LedgerQueries(connections), utc_now)
-        code = serve_beside(web, host=settings.ledger.host, port=settings.ledger.port, work=work)
+        code = serve_beside(
+            web, host=settings.ledger.host, port=settings.ledger.port, work=consuming(settings, loop.run)
+        )
     raise typer.Exit(code)

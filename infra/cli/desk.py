@@ -1,16 +1,13 @@
 """`avm desk`: the manual-valuation desk."""
 
-import importlib.metadata
 import random
 import secrets
-import threading
 from contextlib import closing
 
 import typer
 
-from infra.cli.connections import codec, kafka_conf, settings_in_force, utc_now
-from infra.cli.serving import serve_beside
-from infra.kafka.producer import Publisher
+from infra.cli.connections import codec, settings_in_force, utc_now
+from infra.cli.serving import consuming, serve_beside
 from infra.postgres import pool
 from infra.postgres.migrate import migrate
 
@@ -25,20 +22,8 @@ def desk() -> None:
     from consumers.review_desk.app import build
 
     settings = settings_in_force()
-    dsn, kafka = settings.postgres.dsn.get_secret_value(), kafka_conf(settings)
+    dsn = settings.postgres.dsn.get_secret_value()
     migrate(dsn, room=loop.ROOM)
-
-    def work(stop: threading.Event) -> None:
-        with closing(Publisher(kafka, on_fatal=lambda _: stop.set())) as publisher:
-            loop.run(
-                dsn=dsn,
-                kafka=kafka,
-                publisher=publisher,
-                codec=codec(settings),
-                clock=utc_now,
-                stop=stop,
-                release=importlib.metadata.version("house-valuation"),
-            )
 
     with closing(pool.open_pool(dsn, room=loop.ROOM, size=8)) as connections:
         web = build(
@@ -53,5 +38,5 @@ def desk() -> None:
             randomness=random.Random(),
             secure_cookie=settings.desk.secure_cookie,
         )
-        code = serve_beside(web, host=settings.desk.host, port=settings.desk.port, work=work)
+        code = serve_beside(web, host=settings.desk.host, port=settings.desk.port, work=consuming(settings, loop.run))
     raise typer.Exit(code)

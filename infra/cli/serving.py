@@ -1,13 +1,19 @@
 """A process that serves HTTP and does its work beside it: ledger and desk."""
 
+import importlib.metadata
 import logging
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+
+from infra.cli.connections import codec, kafka_conf, utc_now
+from infra.kafka.producer import Publisher
+from infra.settings import Settings
+from schemas.errors import PublishError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +22,32 @@ log = logging.getLogger(__name__)
 
 EXIT_RESTART_ME = 70  # as for stages: nothing that was not done is marked as done; start again
 _STOP_S = 10
+
+
+def consuming(settings: Settings, run: Callable[..., None]) -> Callable[[threading.Event], None]:
+    """The work of a consumer with a database: its `loop.run`, with all that these settings reach."""
+
+    def work(stop: threading.Event) -> None:
+        kafka, fatal = kafka_conf(settings), list[str]()
+
+        def give_up(why: str) -> None:
+            fatal.append(why)
+            stop.set()
+
+        with closing(Publisher(kafka, on_fatal=give_up)) as publisher:
+            run(
+                dsn=settings.postgres.dsn.get_secret_value(),
+                kafka=kafka,
+                publisher=publisher,
+                codec=codec(settings),
+                clock=utc_now,
+                stop=stop,
+                release=importlib.metadata.version("house-valuation"),
+            )
+        if fatal:
+            raise PublishError(fatal[0])
+
+    return work
 
 
 class _Server(uvicorn.Server):

@@ -106,6 +106,21 @@ TRADABILITY_TEXTS: Final[Mapping[Tradability, str]] = MappingProxyType(
     }
 )
 
+# factors of adjustments and of reasons, in a table's few characters
+FACTOR_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "TIME": "市场",
+        "AREA": "面积",
+        "FLOOR": "楼层",
+        "BUILDING": "楼型",
+        "AGE": "房龄",
+        "RENOVATION": "装修",
+        "LAYOUT": "户型",
+        "LOCATION": "区位",
+        "TAX": "税费",
+        "OTHER": "其他",
+    }
+)
 SERVICE_TEXTS: Final[Mapping[ServiceType, str]] = MappingProxyType(
     {
         ServiceType.VALUATE: "估值",

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from schemas.codes import LoanStage, MatchLevel, Product
+from schemas.domain.texts import FACTOR_TEXTS
 from schemas.events import ReasonPart
 
 # A StrEnum member is its text, so these answer for codes as they travel too.
@@ -26,20 +27,6 @@ MATCH_LEVEL: Final[Mapping[MatchLevel, str]] = MappingProxyType(
         MatchLevel.COMMUNITY: "匹配至小区",
         MatchLevel.BUILDING: "匹配至楼栋",
         MatchLevel.ROOM: "匹配至房号",
-    }
-)
-FACTOR: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "TIME": "市场",
-        "AREA": "面积",
-        "FLOOR": "楼层",
-        "BUILDING": "楼型",
-        "AGE": "房龄",
-        "RENOVATION": "装修",
-        "LAYOUT": "户型",
-        "LOCATION": "区位",
-        "TAX": "税费",
-        "OTHER": "其他",
     }
 )
 DRIVER: Final[Mapping[str, str]] = MappingProxyType(
@@ -78,7 +65,7 @@ def confidence_grade(confidence: int) -> str:
 
 def factor(code: str) -> str:
     """The word for an adjustment's factor; a code of a newer release reads 其他."""
-    return FACTOR.get(code, FACTOR["OTHER"])
+    return FACTOR_TEXTS.get(code, FACTOR_TEXTS["OTHER"])
 
 
 def driver(part: ReasonPart) -> str:

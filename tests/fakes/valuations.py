@@ -129,7 +129,7 @@ def comparable(number: int, **changes) -> Comparable:
         adjusted_unit_price=40_900 + 210 * number,
         weight=0.2,
         total_adjustment=0.02,
-        adjustments=(Adjustment(factor="time", share=0.015), Adjustment(factor="floor", share=0.005)),
+        adjustments=(Adjustment(factor="TIME", share=0.015), Adjustment(factor="FLOOR", share=0.005)),
         distance_m=120 * number,
         floor_band="中",
         source="synthetic",
@@ -152,7 +152,7 @@ VALUATION = Valuation(
     confidence_level=4,
     base_unit_price=40_000,
     reasons=(
-        ReasonPart(factor="floor", text="5层，共7层无电梯", unit_price_change=-400, share=-0.01),
+        ReasonPart(factor="FLOOR", text="5层，共7层无电梯", unit_price_change=-400, share=-0.01),
         ReasonPart(factor="metro", text="距地铁站 600 米内", unit_price_change=1_400, share=0.035),
     ),
     comparables=tuple(comparable(number) for number in range(1, 6)),

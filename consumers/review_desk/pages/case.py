@@ -89,6 +89,7 @@ class CasePage:
                     _show_why(case)
                     _show_subject(case)
                     _show_candidates(case)
+                    _show_drivers(case.model)
                 with ui.element("div").style(
                     "display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; min-width: 0"
                 ):
@@ -257,15 +258,23 @@ def _show_model(model: ModelOpinion | None) -> None:
             ("比较法", wan(model.comparison_value), "wide"),
             ("资料截至", f"{model.data_as_of} · {model.model_version}", "wide"),
         )
-        with ui.element("div").style(
-            "margin-top: 4px; display: grid; grid-template-columns: 1fr max-content; gap: 0 8px"
-        ):
-            for driver in model.drivers:
-                ui.label(driver.text)
-                colour = "good" if driver.unit_price_change >= 0 else "bad"
-                ui.label(f"{driver.unit_price_change:+,}").classes(f"num {colour}").style("text-align: right")
         for factor in model.limiting_factors:
             ui.label(f"限制：{said(LIMITING_FACTOR, factor)}").classes("warn")
+
+
+def _show_drivers(model: ModelOpinion | None) -> None:
+    """What moved the model's price; on the left, so that the form stays in sight on a small screen."""
+    if model is None:
+        return
+    two_columns = "display: grid; grid-template-columns: 1fr max-content; gap: 0 8px"
+    with panel("模型单价的影响因素（元/㎡）"), ui.element("div").style(two_columns):
+        ui.label("小区同期典型单价")
+        ui.label(f"{model.base_unit_price:,}").classes("num").style("text-align: right")
+        for driver in model.drivers:
+            ui.label(said(FACTOR, driver.factor))
+            colour = "good" if driver.unit_price_change >= 0 else "bad"
+            moved = f"{driver.unit_price_change:+,}（{driver.share:+.1%}）"
+            ui.label(moved).classes(f"num {colour}").style("text-align: right")
 
 
 def _comparable_row(deal: ComparableCase) -> dict[str, Any]:

@@ -21,5 +21,5 @@ def test_without_a_broker_the_remedy_is_named(monkeypatch, tmp_path):
     monkeypatch.delenv("AVM_KAFKA__BOOTSTRAP", raising=False)
     done = CliRunner().invoke(app, ["plan"])
     assert done.exit_code == 1
-    assert "AVM_KAFKA__BOOTSTRAP" in done.stderr
-    assert "avm up" in done.stderr
+    assert "AVM_KAFKA__BOOTSTRAP" in str(done.exception)
+    assert "avm up" in str(done.exception)
