@@ -33,7 +33,7 @@ class Codec:
             prefix = self._prefixes[kind] = _PREFIX.pack(_MAGIC, self._registry.id_of(kind))
         out = BytesIO()
         out.write(prefix)
-        schemaless_writer(out, parsed(kind.__name__), to_record(kind)(event))
+        schemaless_writer(out, parsed(kind.__name__), to_record(kind, named=True)(event))
         return out.getvalue()
 
     def decode(self, message: bytes | None, expected: type[E]) -> E:

@@ -9,17 +9,23 @@ import types
 import typing
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from operator import attrgetter
 from typing import Any
+
+from schemas.avro_files import NAMESPACE
 
 Convert = Callable[[Any], Any]
 
 
-def to_record(kind: type[Any]) -> Convert:
-    """Event -> dict. Enum members stay: they are the strings that Avro writes."""
-    convert = _TO_RECORD.get(kind)
+def to_record(kind: type[Any], *, named: bool = False) -> Convert:
+    """Event -> dict. Enum members stay: they are the strings that Avro writes.
+
+    `named`, as fastavro likes it: a record that might have been absent becomes a pair of its Avro name and its dict.
+    """
+    convert = _TO_RECORD.get((kind, named))
     if convert is None:
-        convert = _TO_RECORD[kind] = _build_to_record(kind)
+        convert = _TO_RECORD[kind, named] = _build_to_record(kind, named=named)
     return convert
 
 
@@ -31,14 +37,14 @@ def from_record(kind: type[Any]) -> Convert:
     return convert
 
 
-_TO_RECORD: dict[type[Any], Convert] = {}
+_TO_RECORD: dict[tuple[type[Any], bool], Convert] = {}
 _FROM_RECORD: dict[type[Any], Convert] = {}
 
 
-def _build_to_record(kind: type[Any]) -> Convert:
+def _build_to_record(kind: type[Any], *, named: bool) -> Convert:
     names = tuple(field.name for field in dataclasses.fields(kind))
     values = attrgetter(*names)  # every record has two fields or more, so this gives a tuple
-    nested = _changing_fields(kind, names, _encoder)
+    nested = _changing_fields(kind, names, partial(_encoder, named=named))
 
     def convert(event: Any) -> dict[str, Any]:
         record = dict(zip(names, values(event), strict=True))
@@ -69,7 +75,7 @@ def _changing_fields(
     kind: type[Any], names: tuple[str, ...], converter: Callable[[Any], Convert | None]
 ) -> tuple[tuple[str, Convert], ...]:
     hints = typing.get_type_hints(kind)
-    changes = ((name, converter(_required(hints[name]))) for name in names)
+    changes = ((name, converter(hints[name])) for name in names)
     return tuple((name, change) for name, change in changes if change is not None)
 
 
@@ -80,23 +86,34 @@ def _required(hint: Any) -> Any:
     return next(argument for argument in typing.get_args(hint) if argument is not types.NoneType)
 
 
-def _encoder(hint: Any) -> Convert | None:
+def _encoder(hint: Any, *, named: bool) -> Convert | None:
     """How a field's value changes on its way out; `None` where it stays as it is."""
-    if typing.get_origin(hint) is tuple:
-        return _each(list, _encoder(typing.get_args(hint)[0]))
-    return to_record(hint) if dataclasses.is_dataclass(hint) and isinstance(hint, type) else None
+    kind = _required(hint)
+    if typing.get_origin(kind) is tuple:
+        return _each(list, _encoder(typing.get_args(kind)[0], named=named))
+    if not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
+        return None
+    convert = to_record(kind, named=named)
+    return _named(kind, convert) if named and kind is not hint else convert
+
+
+def _named(kind: type[Any], convert: Convert) -> Convert:
+    """Say which member of its union a record is: else fastavro checks all of it, to the last leaf, to find out."""
+    name = f"{NAMESPACE}.{kind.__name__}"
+    return lambda event: (name, convert(event))
 
 
 def _decoder(hint: Any) -> Convert | None:
     """How a field's value changes on its way in; `None` where it stays as it is."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    kind = _required(hint)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         return _each(tuple, _decoder(arguments[0]))
     if origin is dict:
         return _each_value(_decoder(arguments[1]))
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return from_record(hint)
-    return _members(hint) if isinstance(hint, type) and issubclass(hint, StrEnum) else None
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return from_record(kind)
+    return _members(kind) if isinstance(kind, type) and issubclass(kind, StrEnum) else None
 
 
 def _members(kind: type[StrEnum]) -> Convert:

@@ -15,6 +15,8 @@ import pytest
 
 from schemas.catalogue import Topic
 
+pytest_plugins = ("tests.requirements_plugin",)
+
 _DATA_NEXT_TO_REPOSITORY = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -22,9 +22,11 @@ _COMMANDS = {
     "market": "Generate a synthetic market.",
     "model": "Train, release, list and evaluate models.",
     "topics": "Plan, apply and export the Kafka topics.",
+    "dead-letters": "List, show and replay dead letters.",
     "policy": "Check and show routing policies.",
     "report": "Preview the valuation report.",
     "trace": "Show one valuation from request to report.",
+    "conformity": "Show which tender clause is shown by which tests.",
 }
 
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(2)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request of ours
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    app = importlib.import_module(f"infra.cli.{name}").app
+    app = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").app
     try:
         app(args=given[1:], prog_name=f"avm {name}")
     except CommandError as error:

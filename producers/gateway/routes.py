@@ -20,6 +20,7 @@ from producers.gateway.service import RETRY_AFTER_S, Gateway
 from producers.gateway.views import timeline_view, view
 from schemas.codes import Lane, Status
 from schemas.domain.channels import Channel, Profile
+from schemas.domain.contract import ONLINE_ANSWER
 from schemas.domain.request_rules import problems
 from schemas.domain.worktime import SHANGHAI
 from schemas.errors import TransientError
@@ -30,6 +31,7 @@ _Responses = dict[int | str, dict[str, Any]]
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {"schema": SCHEMA}}}
 _LOOKING: _Responses = dict.fromkeys((401, 404, 429, 503), _PROBLEM)
 _ASKING: _Responses = dict.fromkeys((400, 401, 409, 413, 415, 422, 429, 503), _PROBLEM)
+_PREFER = f"`wait=N` seconds, at most {ONLINE_ANSWER.value.total_seconds():g}"
 _ANSWER = {"application/json": {"schema": {"type": "object"}}}
 
 
@@ -60,7 +62,7 @@ def valuation_routes(
         request: Request,
         channel: Annotated[Channel, Depends(channel_of)],
         idempotency_key: Annotated[str | None, Header()] = None,
-        prefer: Annotated[str | None, Header(description="`wait=N` seconds, at most 10")] = None,
+        prefer: Annotated[str | None, Header(description=_PREFER)] = None,
     ) -> JSONResponse:
         """Records the request safely and answers within `Prefer: wait=N` seconds: 200 final, 202 not yet."""
         now = gateway.clock()

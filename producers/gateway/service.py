@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from infra.kafka.producer import Record
 from infra.telemetry.tracing import child_of, traceparent
@@ -18,6 +18,7 @@ from producers.gateway.views import candidates
 from schemas.catalogue import REQUESTS, Topic
 from schemas.codec import Codec
 from schemas.codes import Action, Lane, Reason, Status
+from schemas.domain.contract import ONLINE_ANSWER
 from schemas.errors import PublishError
 from schemas.events import Problem, Reported, Requested, Resulted
 from schemas.headers import TRACEPARENT, event_headers, event_type
@@ -32,7 +33,7 @@ _UNDER_WAY = frozenset({Status.RECEIVED, Status.PROCESSING})
 class Waits:
     """How long the gateway waits, in seconds."""
 
-    answer_s: float = 10.0  # C-02: the contract's limit for an online answer
+    answer_s: float = ONLINE_ANSWER.value.total_seconds()
     acknowledgement_s: float = 5.0  # by the broker; longer than an election, shorter than a caller's patience
     ledger_s: float = 2.0
 
@@ -215,7 +216,7 @@ def request_record(requested: Requested, codec: Codec, topic: Topic, parent: str
         at=requested.requested_at,
         traceparent=parent,
     )
-    deadline = requested.requested_at + timedelta(seconds=10)
+    deadline = requested.requested_at + ONLINE_ANSWER.value
     headers.append(("deadline", deadline.isoformat().encode()))
     return Record(
         topic=topic.named(Lane.ONLINE),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.codes import Lane
+from schemas.domain.contract import BATCH_LEAST, ONLINE_ANSWER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +17,8 @@ class IntakePolicy:
     with the broker's and our queueing inside it; a clock that is further off, or ahead, is not used.
     """
 
-    online: timedelta = timedelta(seconds=10)
-    batch: timedelta = timedelta(hours=1)
+    online: timedelta = ONLINE_ANSWER.value
+    batch: timedelta = BATCH_LEAST.value
     remembered: timedelta = timedelta(hours=24)
     trusted_delay: timedelta = timedelta(minutes=1)
 

@@ -23,23 +23,27 @@ class TypstRenderer:
     template_version = TEMPLATE_VERSION
 
     def __init__(self, fonts: Path, template: Path = TEMPLATES / "slip" / "slip.typ") -> None:
-        self._compiler = typst.Compiler(
-            input=template, root=template.parent, font_paths=[fonts], ignore_system_fonts=True
-        )
+        self._template = template.name
+        self._compiler = typst.Compiler(root=template.parent, font_paths=[fonts], ignore_system_fonts=True)
 
     def render(self, content: dict[str, Any], /, *, issued_at_s: int) -> Rendered:
         """The PDF of a slip. The instant goes into the file, so that the same content gives the same bytes."""
-        pdf = self._compiler.compile(
-            format="pdf",
-            sys_inputs={
-                "slip": json.dumps(content, ensure_ascii=False),
-                "qr": qr_svg(content["verification_url"]),
-            },
-            timestamp=issued_at_s,
-        )
+        # most slips are of one page; only where that turns out wrong are the pages counted
+        pdf = self._compiled(content, timestamp=issued_at_s, pages="1")
+        if (pages := _pages(pdf)) > 1:
+            pdf = self._compiled(content, timestamp=issued_at_s, pages="none")
+        return Rendered(pdf=pdf, pages=pages)
+
+    def _compiled(self, content: dict[str, Any], *, timestamp: int, pages: str) -> bytes:
+        # A main file of its own for each slip, not `sys_inputs`: those are part of the standard library, and a change
+        # there costs a millisecond and all that was kept of earlier slips.
+        slip = _typst_string(json.dumps(content, ensure_ascii=False))
+        qr = _typst_string(qr_svg(content["verification_url"]))
+        main = f'#import "{self._template}": document-of\n#document-of(json(bytes({slip})), {qr}, pages: {pages})'
+        pdf = self._compiler.compile(input=main.encode(), format="pdf", timestamp=timestamp)
         if not isinstance(pdf, bytes):  # the compiler gives pages of an image format as a list
             raise TypeError(f"Typst gave {type(pdf).__name__} instead of the bytes of a PDF")
-        return Rendered(pdf=pdf, pages=_pages(pdf))
+        return pdf
 
 
 def qr_svg(text: str) -> str:
@@ -47,6 +51,11 @@ def qr_svg(text: str) -> str:
     drawn = io.BytesIO()
     segno.make_qr(text, error="m", boost_error=False, mask=_MASK).save(drawn, kind="svg", border=0, xmldecl=False)
     return drawn.getvalue().decode()
+
+
+def _typst_string(text: str) -> str:
+    """A literal of the template's language. Only these two characters end or change a string there."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _pages(pdf: bytes) -> int:

@@ -83,7 +83,6 @@ class Policy:
     version: str
     sha256: str
     effective_from: date
-    review_working_days: int
     validity_days: int
     fast_market_validity_days: int
     audit_share: float
@@ -127,7 +126,6 @@ def _policy(table: Table, sha256: str) -> Policy:
         version=table.text("version"),
         sha256=sha256,
         effective_from=table.day("effective_from"),
-        review_working_days=table.whole("review_working_days", least=1, most=20),
         validity_days=table.whole("validity_days", least=1, most=LONGEST_VALIDITY_DAYS),
         fast_market_validity_days=table.whole("fast_market_validity_days", least=1, most=LONGEST_VALIDITY_DAYS),
         audit_share=table.number("audit_share", least=0, most=1),

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from schemas.catalogue import RESULTS, REVIEWS
 from schemas.codes import Lane, Reason, Status
+from schemas.domain.contract import MANUAL_ANSWER
 from schemas.domain.worktime import due_at
 from schemas.events import ReviewRequested, Scored
 from streams.routing import sentences
@@ -101,7 +102,7 @@ def _review(
         scored=scored,
         reasons=reasons,
         priority=goes_first_by,
-        due_at=due_at(scored.request.received_at, policy.review_working_days),
+        due_at=due_at(scored.request.received_at, MANUAL_ANSWER.value),
         policy=policy.reference(reasons[0]),
         requested_at=now,
     )

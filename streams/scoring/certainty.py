@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from schemas.domain.contract import DEVIATION
 from streams.scoring.attributes import Floats, Ints
 from streams.scoring.comparables import FEATURES
 
 COVERAGE: Final = 0.90
+NEAR: Final = float(DEVIATION.value)  # `p10` and `ppe10`: within the deviation that the contract allows, ten per cent
 METHOD: Final = "conformal-normalised"
 P10_REFERENCE: Final = "deal"
 FLOOR: Final = 0.01  # added to absolute residuals before the logarithm: a lucky hit says little about the spread
@@ -124,7 +126,7 @@ def _calibration(outcomes: Outcomes) -> Calibration:
     ratio = np.abs(outcomes.error) / outcomes.spread
     x = signs(outcomes.spread, outcomes.features, outcomes.moved)
     centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)  # what never varied must not decide alone
-    hit = (np.abs(np.expm1(outcomes.error)) <= 0.10).astype(np.float64)  # noqa: PLR2004 - the contract's ten per cent
+    hit = (np.abs(np.expm1(outcomes.error)) <= NEAR).astype(np.float64)
     return Calibration(
         quantile=conformal_quantile(ratio, COVERAGE),
         sd=conformal_quantile(ratio, _ONE_SD),

@@ -19,6 +19,7 @@ from schemas.domain.measures import (
 )
 from schemas.events import Community, Deal
 from streams.scoring.attributes import Ints
+from streams.scoring.certainty import NEAR
 from streams.scoring.comparables import ComparableBook, Comparison, Subjects
 from streams.scoring.market import Market
 from streams.scoring.model import Model
@@ -100,7 +101,7 @@ def report(forecasts: Sequence[Forecast]) -> dict[str, Any]:
     lower, upper = (np.concatenate([getattr(f, name) for f in forecasts]) for name in ("lower", "upper"))
     count = np.concatenate([f.comparables for f in forecasts])
     error = ape(value, price)
-    hit = error <= 0.10  # noqa: PLR2004 - the contract's ten per cent
+    hit = error <= NEAR
     names = forecasts[0].baselines
     return {
         **measure(value, price).as_json(),
@@ -175,4 +176,4 @@ def _bands(count: Ints) -> dict[str, Any]:
 
 
 def _ppe10(value: Floats, price: Floats) -> float:
-    return round(float((ape(value, price) <= 0.10).mean()), 4)  # noqa: PLR2004
+    return round(float((ape(value, price) <= NEAR).mean()), 4)

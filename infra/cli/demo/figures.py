@@ -8,9 +8,10 @@ from typing import Any
 from infra.cli.demo.answers import Answers, is_answered
 from infra.cli.demo.questions import Question
 from schemas.codes import Status
+from schemas.domain.contract import DEVIATION
 from schemas.events import Resulted
 
-_WITHIN = 0.10
+_WITHIN = float(DEVIATION.value)
 _TO_ANSWER = "to_answer"  # request to first answer, topic to topic
 
 

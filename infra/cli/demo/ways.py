@@ -25,7 +25,7 @@ from schemas.headers import event_headers, event_type
 from schemas.ids import event_id, valuation_id
 
 _KAFKA_SOURCE = "bank/credit-system"
-_RATE_PER_S = 10.0  # each way; what the contract's seven channels send on a busy day
+_RATE_PER_S = 10.0  # each way; what seven channels send on a busy day
 _AT_ONCE = 16
 _HEADER = ("地址", "建筑面积", "价值时点")
 
