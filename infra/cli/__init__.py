@@ -4,9 +4,10 @@ One module per command or command group, each with a typer `app`; it builds, in 
 """
 
 import importlib
-import logging
 import sys
 from collections.abc import Sequence
+
+from infra.cli import logs
 
 # group or command -> module; imported only when asked for, so that `avm --help` and short commands stay quick
 _COMMANDS = {
@@ -44,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if name not in _COMMANDS:
         sys.stderr.write(f"avm: there is no command {name!r}; `avm --help` lists them\n")
         raise SystemExit(2)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request of ours
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.set_up()
     app = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").app
     try:
         app(args=given[1:], prog_name=f"avm {name}")

@@ -13,7 +13,7 @@ from infra.cli.connections import kafka_conf, settings_in_force
 from infra.cli.up import catalogue_topics
 from infra.kafka.admin import Plan, TopicsError, WantedTopic, plan
 from infra.kafka.admin import apply as apply_plan
-from infra.registry.confluent import ConfluentRegistry
+from infra.registry.confluent import ConfluentRegistry, SchemaRefusedError
 from infra.settings import Settings
 from schemas.catalogue import TOPICS
 
@@ -63,7 +63,10 @@ def _register(url: str) -> None:
     registry = ConfluentRegistry(url)
     for topic in TOPICS:
         if topic.event is not None:
-            registry.register(topic)
+            try:
+                registry.register(topic)
+            except SchemaRefusedError as error:
+                raise CommandError(str(error)) from error
 
 
 @app.command()
