@@ -118,7 +118,7 @@ class Ingest:
         """Prepare; nothing happens before `run`.
 
         Args:
-            name: Consumer group, and `consumer` in the table of offsets.
+            name: Consumer group `valuation-<name>`, and `consumer` in the table of offsets.
             topics: What to read, every lane of it.
             kafka: From `infra.kafka.security.client_conf`.
             pool: Of the room whose schema has the tables.
@@ -134,7 +134,7 @@ class Ingest:
         self._publisher, self._burial, self._clock = publisher, burial, clock
         self._each_second, self._max_batch = each_second, max_batch
         self._sources = {topic.named(lane): (topic, lane) for topic in topics for lane in topic.lanes or (None,)}
-        self._kafka = {**_SETTINGS, **kafka, "group.id": name}
+        self._kafka = {**_SETTINGS, **kafka, "group.id": f"valuation-{name}"}
         self._claims: dict[Partition, _Claim] = {}
         self._unclaimed: set[Partition] = set()
         self._held: list[_Held] = []
