@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(2)
     logs.set_up()
     app = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").app
+    app.pretty_exceptions_enable = False  # its boxes fill a log, and could show the values of variables
     try:
         app(args=given[1:], prog_name=f"avm {name}")
     except CommandError as error:

@@ -30,11 +30,15 @@ def trace(
         return
     console = Console()
     state = found["state"]
-    console.print(
-        f"{wanted}  {state['channel'] or '?'}  {state['status'] or 'not answered yet'}  "
-        f"trace {state['trace_id'] or '-'}",
-        markup=False,
-    )
+    received = datetime.fromisoformat(state["received_at"]).astimezone() if state["received_at"] else None
+    for name, value in (
+        ("valuation", wanted),
+        ("channel", state["channel"]),
+        ("status", state["status"] or "not answered yet"),
+        ("received", received.isoformat(sep=" ", timespec="milliseconds") if received else None),
+        ("trace", state["trace_id"]),
+    ):
+        console.print(f"{name:<9}  {value or '-'}", markup=False, highlight=False, soft_wrap=True)
     console.print(_events(found["events"]))
     console.print(_stages(found["stages"]))
 
@@ -54,18 +58,19 @@ def _timeline(ledger_url: str, valuation_id: str) -> dict[str, Any]:
 
 
 def _events(events: list[dict[str, Any]]) -> Table:
-    table = Table("on its topic", "+ ms", "event", "status", "said by", "lane", "rev.")
+    table = Table("on its topic", "+ ms", "event", "status", "said by", "rev.")
+    for column in table.columns:
+        column.no_wrap = True
     before: datetime | None = None
     for event in events:
         at = datetime.fromisoformat(event["appended_at"])
         passed = "" if before is None else f"{(at - before).total_seconds() * 1000:,.0f}"
         table.add_row(
-            at.astimezone().isoformat(timespec="milliseconds"),
+            at.astimezone().time().isoformat(timespec="milliseconds"),
             passed,
             event["kind"],
             event["status"] or "",
             event["stage"],
-            event["lane"] or "",
             str(event["revision"]),
         )
         before = at

@@ -48,6 +48,7 @@ class System:
     """A running local system. `settings` are complete: every address is filled in."""
 
     settings: Settings
+    stack: LocalStack
     supervisor: Supervisor
     pages: Mapping[str, str]
     api_keys: Mapping[str, str]  # channel code -> key in clear, of this state folder alone
@@ -63,7 +64,8 @@ def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
 
     def spec(name: str, *command: str, port: int | None = None) -> ProcessSpec:
         ready = None if port is None else answers(port)
-        return ProcessSpec(name=name, argv=(sys.executable, "-m", "infra.cli", *command), env=env, ready=ready)
+        argv = (sys.executable, "-m", "infra.cli", *command)
+        return ProcessSpec(name=name, argv=argv, env=env, ready=ready, is_service=True)
 
     return (
         spec("ledger", "consumer", "ledger", port=settings.ledger.port),
@@ -150,7 +152,7 @@ async def running_system(
             specs(complete), logs=stack.folder / "logs", env=dict(os.environ), grace_s=_WORKER_GRACE_S
         )
         async with supervisor:
-            yield System(settings=complete, supervisor=supervisor, pages=pages, **in_clear)
+            yield System(settings=complete, stack=stack, supervisor=supervisor, pages=pages, **in_clear)
 
 
 @app.command()
@@ -173,8 +175,11 @@ async def _keep_up(settings: Settings, *, as_json: bool) -> None:
     console.print(f"Starting Kafka and PostgreSQL in {settings.state.resolve()} …")
     async with running_system(settings) as system:
         ended = asked_to_end()
-        with Live(_table(system), console=console, auto_refresh=False) as live:
-            await _show_until(ended, system, live, as_json=as_json)
+        if console.is_terminal:
+            with Live(_table(system), console=console, auto_refresh=False) as live:
+                await _show_until(ended, system, lambda table: live.update(table, refresh=True), as_json=as_json)
+        else:  # a log file gets the table once, when everything is ready
+            await _show_until(ended, system, console.print, as_json=as_json, only_ready=True)
         console.print("Stopping …")
     console.print("Everything is stopped; `avm up` resumes with all data.")
 
@@ -187,15 +192,18 @@ def asked_to_end() -> asyncio.Event:
     return asked
 
 
-async def _show_until(ended: asyncio.Event, system: System, live: Live, *, as_json: bool) -> None:
+async def _show_until(
+    ended: asyncio.Event, system: System, show: Callable[[Table], None], *, as_json: bool, only_ready: bool = False
+) -> None:
     told = False
     shown: tuple[ProcessState, ...] = ()
     while not ended.is_set():
         states = system.supervisor.states()
-        if states != shown:
-            live.update(_table(system), refresh=True)
+        is_ready = all(state.phase is Phase.READY for state in states)
+        if (is_ready and not told) if only_ready else states != shown:
+            show(_table(system))
             shown = states
-        if not told and all(state.phase is Phase.READY for state in states):
+        if is_ready and not told:
             told = True
             if as_json:
                 print(
@@ -210,6 +218,7 @@ def _table(system: System) -> Table:
     for column in ("process", "state", "restarts", "address"):
         table.add_column(column)
     table.add_row("kafka", Phase.READY, "", system.settings.kafka.bootstrap)
+    table.add_row("postgres", Phase.READY, "", "")
     for state in system.supervisor.states():
         table.add_row(state.name, state.phase, str(state.restarts or ""), system.pages.get(state.name, ""))
     table.caption = f"logs: {system.settings.state / 'logs'} · API keys: {system.settings.state / _SECRETS}"

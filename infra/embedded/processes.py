@@ -49,13 +49,15 @@ class ProcessSpec:
     """A program to keep running.
 
     Without `ready` it counts as ready when `GET /health` on loopback answers 200 at the port it is given in
-    `AVM_HEALTH_PORT`, a fresh one at every start.
+    `AVM_HEALTH_PORT`, a fresh one at every start. A service is started again also when it ended well: whoever stopped
+    it, SIGTERM from outside is how one restarts it.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Readiness | None = None
+    is_service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,18 +141,18 @@ class _Kept:
         self._child: asyncio.subprocess.Process | None = None
 
     async def keep(self) -> None:
-        """Run it, again and again, until it ends with 0 or is stopped."""
+        """Run it, again and again, until it is stopped, or ends with 0 and is no service."""
         failures = restarts = 0
         while True:
             began = time.monotonic()
             code = await self._run_once(restarts)
-            if code == 0 or self._stopping.is_set():
+            if self._stopping.is_set() or (code == 0 and not self.spec.is_service):
                 self.state = self._now(Phase.ENDED, restarts=restarts, exit_code=code)
                 return
             failures = 1 if time.monotonic() - began > self._backoff.calm_s else failures + 1
             restarts += 1
             self.state = self._now(Phase.WAITING, restarts=restarts, exit_code=code)
-            level = logging.INFO if code == EXIT_BROKER_TROUBLE else logging.WARNING
+            level = logging.INFO if code in {0, EXIT_BROKER_TROUBLE} else logging.WARNING
             log.log(level, "%s ended with exit code %s; restart %s", self.spec.name, code, restarts)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._backoff.pause_s(failures))

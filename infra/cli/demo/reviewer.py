@@ -17,6 +17,8 @@ _FEW = "演示：可比实例不足三个，参考模型结果"
 _ENOUGH = 3
 _LOOK_EVERY_S = 0.3
 _AWAY_S = 1.0
+# the task went to somebody else or was decided by a call whose answer never came; the desk has lost its database
+_COMES_RIGHT = frozenset({httpx.codes.CONFLICT, httpx.codes.NOT_FOUND, httpx.codes.SERVICE_UNAVAILABLE})
 
 
 async def review(desk: str, password: str, *, stop: asyncio.Event) -> int:
@@ -31,6 +33,10 @@ async def review(desk: str, password: str, *, stop: asyncio.Event) -> int:
                 if await _decide_next(client):
                     decided, pause = decided + 1, 0.0
             except httpx.TransportError:
+                pause = _AWAY_S
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code not in _COMES_RIGHT:
+                    raise
                 pause = _AWAY_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause or 0.001)
