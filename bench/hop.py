@@ -5,7 +5,7 @@
 Both sides decode, hand batches to the same pass-through stage, encode with the same headers, wait for every ack and
 commit afterwards; what differs is who drives. Printed as one JSON object: messages/s and µs CPU per message of the
 worker process under a flood, then p50 and p99 in ms at a steady rate. `measure` takes any command line that reads
-`source` and writes `sink`, so that peers with another environment can be put beside.
+`source` and writes `sink`, and any messages, so that `bench.peers` puts other frameworks beside.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,10 @@ from streams.runtime.worker import Input, WorkerConfig, run_worker
 ROOT = Path(__file__).resolve().parents[1]
 PARTITIONS = 4
 VALUE_BYTES = 400
-SENT_AT = "bench-sent-at"
 BATCH = 500
+_STEADY_S = 10
+
+Pairs = Sequence[tuple[bytes, bytes]]
 
 
 # ---- the work: the same on both sides ------------------------------------------------------------------------------
@@ -77,6 +80,16 @@ class BytesCodec:
 CODECS: dict[str, Callable[[], Any]] = {"bytes": BytesCodec, "avro": lambda: Codec(CatalogueRegistry())}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a side has to do: `stage` over the events of `source`, whatever it says going to `sink`."""
+
+    stage: Any
+    codec: Any
+    source: Topic
+    sink: Topic
+
+
 class PassThrough:
     """Gives every event on as it is."""
 
@@ -88,6 +101,13 @@ class PassThrough:
     def handle(self, batch: Sequence[Any]) -> Sequence[Outcome]:
         """One output per event."""
         return [Outcome(outputs=(Output(topic=self._sink, event=event),)) for event in batch]
+
+
+def pass_through(codec: str, source: str, sink: str) -> Work:
+    """The work of this bench."""
+    topic = replace(REQUESTS, name=source, lanes=(), partitions=PARTITIONS)
+    out = replace(topic, name=sink)
+    return Work(stage=PassThrough(out), codec=CODECS[codec](), source=topic, sink=out)
 
 
 def values(codec: str, count: int) -> list[tuple[bytes, bytes]]:
@@ -112,32 +132,29 @@ def values(codec: str, count: int) -> list[tuple[bytes, bytes]]:
 # ---- the two sides -------------------------------------------------------------------------------------------------
 
 
-def run_ours(bootstrap: str, source: str, sink: str, codec: str) -> int:
+def run_ours(bootstrap: str, work: Work) -> int:
     """The stage runtime."""
-    topic = replace(REQUESTS, name=source, lanes=(), partitions=PARTITIONS)
-    out = replace(topic, name=sink)
     return run_worker(
-        PassThrough(out),
-        inputs=[Input(topic=topic)],
-        outputs=[out],
-        codec=CODECS[codec](),
+        work.stage,
+        inputs=[Input(topic=work.source)],
+        outputs=[work.sink],
+        codec=work.codec,
         clock=lambda: datetime.now(UTC),
         config=WorkerConfig(
             connection=client_conf(bootstrap),
-            group=f"ours.{source}",
-            dead_letters=replace(DEAD_LETTERS, name=f"{sink}.dead", partitions=PARTITIONS),
+            group=f"ours.{work.source.name}",
+            dead_letters=replace(DEAD_LETTERS, name=f"{work.sink.name}.dead", partitions=PARTITIONS),
         ),
     )
 
 
-def run_plain(bootstrap: str, source: str, sink: str, codec: str) -> int:
+def run_plain(bootstrap: str, work: Work) -> int:
     """A plain loop: poll for one, take what is there already, publish, commit. No retries, no isolation, no health."""
-    out = replace(REQUESTS, name=sink, lanes=())
-    stage, tracing, coder = PassThrough(out), CarriedTracing(), CODECS[codec]()
+    tracing, expected = CarriedTracing(), work.source.event
     publisher = Publisher(client_conf(bootstrap), on_fatal=sys.exit)
-    settings = {"group.id": f"plain.{source}", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+    settings = {"group.id": f"plain.{work.source.name}", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
     consumer = Consumer({**client_conf(bootstrap), **settings})
-    consumer.subscribe([source])
+    consumer.subscribe([work.source.name])
     running = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: running.set())
     while not running.is_set():
@@ -146,10 +163,10 @@ def run_plain(bootstrap: str, source: str, sink: str, codec: str) -> int:
             continue
         batch = [m for m in (first, *consumer.consume(BATCH - 1, 0)) if m.error() is None]
         headers = [m.headers() for m in batch]
-        outcomes = stage.handle([coder.decode(m.value(), Requested) for m in batch])
-        with tracing.batch(source, "plain", headers) as trace:
+        outcomes = work.stage.handle([work.codec.decode(m.value(), expected) for m in batch])
+        with tracing.batch(work.source.name, "plain", headers) as trace:
             outbound = Outbound(
-                codec=coder, source="bench", clock=lambda: datetime.now(UTC), max_bytes=2**20, trace=trace
+                codec=work.codec, source="bench", clock=lambda: datetime.now(UTC), max_bytes=2**20, trace=trace
             )
             records = [
                 record
@@ -189,10 +206,19 @@ class Figures:
     cpu_ms_per_message_steady: float
 
 
-def measure(
-    side: str, codec: str, bootstrap: str, command: Callable[[str, str], Sequence[str]], *, flood: int, rate: int
-) -> Figures:
-    """Start `command(source, sink)`, warm it up, flood it with `flood` messages, then send at `rate`/s for 10 s."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What is sent: `flood` messages at once, then `rate`/s for ten seconds. `pairs(n)`: n distinct keys and values."""
+
+    pairs: Callable[[int], Pairs]
+    flood: int
+    rate: int
+
+
+def measure(side: str, codec: str, bootstrap: str, command: Callable[[str, str], Sequence[str]], load: Load) -> Figures:
+    """Start `command(source, sink)`, warm it up, flood it, then send steadily."""
+    flood, rate = load.flood, load.rate
+    warming, flooding, steady = load.pairs(200), load.pairs(flood), load.pairs(rate * _STEADY_S)
     tag = uuid.uuid4().hex[:8]
     source, sink = f"bench.{tag}.in", f"bench.{tag}.out"
     make_topics(bootstrap, [source, sink, f"{sink}.dead"])
@@ -200,13 +226,14 @@ def measure(
     try:
         watcher = Watcher(bootstrap, sink)
         publisher = Publisher(client_conf(bootstrap), on_fatal=sys.exit)
-        watcher.expect(200, lambda: send(publisher, source, codec, 200), within_s=60)  # start-up and caches
+        sender = Sender(publisher, source, watcher.sent)
+        watcher.expect(len(warming), lambda: sender.all_at_once(warming), within_s=120)  # start-up and caches
         before, started = cpu_s(worker.pid), time.perf_counter()
-        watcher.expect(flood, lambda: send(publisher, source, codec, flood), within_s=120)
+        watcher.expect(flood, lambda: sender.all_at_once(flooding), within_s=120)
         flood_s, flood_cpu = time.perf_counter() - started, cpu_s(worker.pid) - before
         before = cpu_s(worker.pid)
         watcher.latencies.clear()
-        watcher.expect(rate * 10, lambda: send_steadily(publisher, source, codec, rate), within_s=60)
+        watcher.expect(len(steady), lambda: sender.steadily(steady, rate), within_s=60)
         steady_cpu = cpu_s(worker.pid) - before
         ordered = sorted(watcher.latencies)
         publisher.close()
@@ -223,37 +250,39 @@ def measure(
         cpu_us_per_message=round(flood_cpu / flood * 1e6, 1),
         p50_ms=round(ordered[len(ordered) // 2] * 1e3, 1),
         p99_ms=round(ordered[int(len(ordered) * 0.99)] * 1e3, 1),
-        cpu_ms_per_message_steady=round(steady_cpu / (rate * 10) * 1e3, 2),
+        cpu_ms_per_message_steady=round(steady_cpu / len(steady) * 1e3, 2),
     )
 
 
-def send(publisher: Publisher, source: str, codec: str, count: int) -> None:
-    """As fast as possible."""
-    publisher.publish([stamped(source, *pair) for pair in values(codec, count)])
+class Sender:
+    """Writes to `source`, noting in `sent` when each key was handed over."""
 
+    def __init__(self, publisher: Publisher, source: str, sent: dict[bytes, float]) -> None:
+        self._publisher, self._source, self._sent = publisher, source, sent
 
-def send_steadily(publisher: Publisher, source: str, codec: str, rate: int) -> None:
-    """One by one for ten seconds."""
-    started = time.perf_counter()
-    for number, (key, value) in enumerate(values(codec, rate * 10)):
-        time.sleep(max(0.0, started + number / rate - time.perf_counter()))
-        publisher.publish([stamped(source, key, value)])
+    def all_at_once(self, pairs: Pairs) -> None:
+        """As fast as possible."""
+        self._sent |= dict.fromkeys((key for key, _ in pairs), time.perf_counter())
+        self._publisher.publish([Record(topic=self._source, key=key, value=value) for key, value in pairs])
 
-
-def stamped(source: str, key: bytes, value: bytes) -> Record:
-    """A record of now."""
-    return Record(topic=source, key=key, value=value, headers=[(SENT_AT, repr(time.time()).encode())])
+    def steadily(self, pairs: Pairs, rate: int) -> None:
+        """One by one."""
+        started = time.perf_counter()
+        for number, (key, value) in enumerate(pairs):
+            time.sleep(max(0.0, started + number / rate - time.perf_counter()))
+            self._sent[key] = time.perf_counter()
+            self._publisher.publish([Record(topic=self._source, key=key, value=value)])
 
 
 class Watcher:
-    """Counts what comes out and how long it took: from the producer's own timestamp to our eyes."""
+    """Counts what comes out and how long it took, from its being sent to our eyes. Keys tell which is which."""
 
     def __init__(self, bootstrap: str, sink: str) -> None:
         settings = {"group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 50}
         self._consumer = Consumer({**client_conf(bootstrap), **settings})
         self._consumer.assign([TopicPartition(sink, partition, 0) for partition in range(PARTITIONS)])
         self.latencies: list[float] = []
-        self._sent: dict[str, float] = {}
+        self.sent: dict[bytes, float] = {}
 
     def expect(self, count: int, cause: Callable[[], None], *, within_s: float) -> None:
         """Let `cause` happen on a thread, and return when `count` more messages have come out."""
@@ -267,9 +296,9 @@ class Watcher:
             first = self._consumer.poll(0.1)
             if first is None:
                 continue
-            now = time.time()
+            now = time.perf_counter()
             arrived = [m for m in (first, *self._consumer.consume(1_000, 0)) if m.error() is None]
-            self.latencies += [now - m.timestamp()[1] / 1000 for m in arrived]
+            self.latencies += [now - self.sent[m.key()] for m in arrived]
             seen += len(arrived)
         thread.join()
 
@@ -301,7 +330,8 @@ def compare(*, flood: int, rate: int) -> dict[str, Any]:
 
     def one(bootstrap: str, side: str, codec: str) -> Figures:
         command = own_command(bootstrap, side, codec)
-        return measure(side, codec, bootstrap, command, flood=flood, rate=rate)
+        load = Load(pairs=partial(values, codec), flood=flood, rate=rate)
+        return measure(side, codec, bootstrap, command, load)
 
     folder = Path(tempfile.mkdtemp(prefix="bench-kafka-"))
     try:
@@ -321,8 +351,8 @@ def main() -> int:
     parser.add_argument("--worker", nargs=5, metavar=("SIDE", "BOOTSTRAP", "SOURCE", "SINK", "CODEC"))
     arguments = parser.parse_args()
     if arguments.worker:
-        side, *rest = arguments.worker
-        return SIDES[side](*rest)
+        side, bootstrap, source, sink, codec = arguments.worker
+        return SIDES[side](bootstrap, pass_through(codec, source, sink))
     text = json.dumps(compare(flood=arguments.flood, rate=arguments.rate), indent=2)
     print(text)
     if arguments.json:

@@ -38,8 +38,8 @@ from streams.scoring.reference import ScoringView
 from streams.scoring.stage import ScoringStage
 from streams.scoring.training import Artefact, train
 
-_NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
-_TODAY = date(2026, 11, 1)
+NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
+TODAY = date(2026, 11, 1)
 _TOLD = (
     "floor",
     "total_floors",
@@ -75,9 +75,9 @@ def asked(number: int, deal: Deal) -> Enriched:
             service_type=ServiceType.VALUATE,
             address="",
             area_m2=Decimal(str(deal.area_m2)),
-            value_date=_TODAY,
-            received_at=_NOW,
-            deadline_at=_NOW,
+            value_date=TODAY,
+            received_at=NOW,
+            deadline_at=NOW,
         ),
         address=ResolvedAddress(
             entered="",
@@ -90,7 +90,7 @@ def asked(number: int, deal: Deal) -> Enriched:
         ),
         attributes=Attributes(property_type=PropertyType.APARTMENT, **told),
         coverage=CoverageDecision(county_code="", row_version="", automation=Automation.AUTO),
-        enriched_at=_NOW,
+        enriched_at=NOW,
     )
 
 
@@ -114,7 +114,7 @@ def release(artefact: Artefact) -> Change:
         uri="",
         sha256=artefact.sha256,
         feature_set_version=artefact.manifest["feature_set_version"],
-        released_at=_NOW,
+        released_at=NOW,
         released_by="bench",
     )
     return Change(topic=MODELS_RELEASED, key=event.name, event=event)
@@ -134,14 +134,14 @@ def main() -> None:
     options.add_argument("--deals", type=int, default=60_000)
     options.add_argument("--requests", type=int, default=4_000)
     chosen = options.parse_args()
-    market = generate(1, communities=chosen.communities, deals=chosen.deals, until=_TODAY)
+    market = generate(1, communities=chosen.communities, deals=chosen.deals, until=TODAY)
     deals = [deal for deal in events(Deal, market.deals) if deal.property_type is PropertyType.APARTMENT]
     communities = events(Community, market.communities)
     began = time.process_time()
-    (artefact,) = train(deals, until=_TODAY, communities=communities)
+    (artefact,) = train(deals, until=TODAY, communities=communities)
     train_s = time.process_time() - began
     view = ScoringView(Held(artefact))
-    stage = ScoringStage(view, lambda: _NOW)
+    stage = ScoringStage(view, lambda: NOW)
     rng = random.Random(1)
     requests = [asked(number, deal) for number, deal in enumerate(rng.sample(deals, min(chosen.requests, len(deals))))]
     began = time.process_time()

@@ -102,7 +102,7 @@ def _identity(requested: Requested) -> Iterator[Problem]:
     number = requested.client_request_id
     if not 1 <= len(number) <= MAX_REQUEST_NUMBER or not number.isprintable() or not number.strip():
         yield _problem("client_request_id", f"请求编号须为 1 至 {MAX_REQUEST_NUMBER} 个可见字符")
-    elif _is_encodable(number) and requested.valuation_id != expected_valuation_id(requested):
+    elif _is_encodable(number + requested.channel) and requested.valuation_id != expected_valuation_id(requested):
         yield _problem(
             "valuation_id",
             "估值编号与渠道、请求编号不符：应为 UUIDv5（约定的命名空间，“渠道代码|请求编号”），渠道别名按正式代码计算",
