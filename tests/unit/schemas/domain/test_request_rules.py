@@ -241,5 +241,5 @@ def test_no_input_makes_the_rules_raise(**changes):
 
 
 def test_half_a_surrogate_pair_in_the_channel_is_a_problem_and_no_error():
-    found = problems(a_request(channel="\ud800"), lane=Lane.ONLINE, today=TODAY)
+    found = problems(a_request(channel="\ud800", valuation_id="v"), lane=Lane.ONLINE, today=TODAY)
     assert "channel" in {problem.field for problem in found}
