@@ -265,6 +265,15 @@ def cpu_by_process(bench: Bench) -> Counter[str]:
     return used
 
 
+def foreign_s(bench: Bench) -> float:
+    """CPU seconds so far of all that is not ours: figures are worth little where it grows quickly.
+
+    Too much by what a killed process had used, as its seconds are no longer to be found.
+    """
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system - sum(cpu_by_process(bench).values()))
+
+
 async def idle_load(bench: Bench) -> Counter[str]:
     """CPU seconds per second of each process while nothing is asked."""
     before = cpu_by_process(bench)
@@ -409,7 +418,11 @@ async def measured(chosen: argparse.Namespace, state: Path) -> dict[str, Any]:
         await everything_back(bench, dict.fromkeys((record.key.decode() for record in asked), 0.0))
         for name, part in parts:
             _tell(f"measuring {name} …")
-            found[name] = await part(bench) | {"load_average": os.getloadavg()[0]}
+            before, began = foreign_s(bench), time.monotonic()
+            found[name] = await part(bench)
+            found[name]["cores_used_by_others"] = round(
+                max(0.0, foreign_s(bench) - before) / (time.monotonic() - began), 2
+            )
         found["dead_letters"] = await asyncio.to_thread(dead_letters, bench.settings)
     return found
 
