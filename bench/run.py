@@ -81,7 +81,7 @@ def run(part: Part, *, quick: bool) -> dict[str, Any]:
         )
         found: dict[str, Any] = json.loads(done.stdout)
     except subprocess.CalledProcessError as error:
-        found = {"failed": error.stderr[-2_000:]}
+        found = {"failed": f"{error.stderr[-2_000:].rstrip()}\nended with exit code {error.returncode}"}
     except subprocess.TimeoutExpired:
         found = {"failed": f"took longer than {_WITHIN_S} s"}
     return found | {"load_before": round(load, 2), "took_s": round(time.monotonic() - began, 1)}

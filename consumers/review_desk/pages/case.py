@@ -39,7 +39,8 @@ _COLUMNS: Final[list[dict[str, Any]]] = [
 ]
 
 _ADJUSTMENTS_CELL: Final = """
-    <q-td :props="props" style="white-space: normal; word-break: keep-all; font-size: 12px; line-height: 16px; min-width: 110px">
+    <q-td :props="props"
+          style="white-space: normal; word-break: keep-all; font-size: 12px; line-height: 16px; min-width: 110px">
     {{ props.value }}</q-td>
 """
 
