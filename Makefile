@@ -16,7 +16,6 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q "uv==0.13.9"
 	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements-dev.txt
-	$(BIN)/pip install -q "uv==0.13.9"
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
