@@ -8,8 +8,6 @@ from pathlib import Path
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_POLICIES = Path(__file__).parents[1] / "streams" / "routing" / "policies"
-
 
 class KafkaSettings(BaseModel):
     """How to reach the broker. Empty `bootstrap` means: the local stack that `avm up` runs."""
@@ -92,7 +90,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     ledger: LedgerSettings = LedgerSettings()
     desk: DeskSettings = DeskSettings()
-    policy: Path = Field(default=_POLICIES / "2026-11.toml", description="routing policy in force")
+    policy: Path | None = Field(default=None, description="routing policy in force; empty: the one shipped")
     contract_ref: str = Field(default="CZBK20170118", description="contract reference printed on reports")
     issuer: str = Field(default="房屋自动估值服务", description="who issues reports, as printed on them")
     health_port: int | None = Field(default=None, description="port of a worker's health page; empty: none")

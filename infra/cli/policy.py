@@ -17,6 +17,7 @@ from infra.settings import Settings
 from schemas.domain.texts import REASON_TEXTS, reason_text
 from schemas.events import Scored
 from streams.routing.policy import Policy, PolicyError, parse
+from streams.routing.policy_file import DEFAULT_POLICY
 from streams.routing.rehearsal import Rehearsal, rehearse
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check, show and rehearse routing policies.")
@@ -65,7 +66,7 @@ def dry_run(
 
 
 def _read(file: Path | None) -> Policy:
-    path = file or Settings().policy
+    path = file or Settings().policy or DEFAULT_POLICY
     try:
         return parse(path.read_bytes())
     except OSError as error:

@@ -108,19 +108,19 @@ def _scoring(settings: Settings, _: Lane) -> Room:
 
 
 def _routing(settings: Settings, lane: Lane) -> Room:
-    from streams.routing.policy_file import PolicyFile
+    from streams.routing.policy_file import DEFAULT_POLICY, PolicyFile
     from streams.routing.stage import RoutingStage
 
-    policy = PolicyFile(settings.policy, shanghai_today)
+    policy = PolicyFile(settings.policy or DEFAULT_POLICY, shanghai_today)
     stage = RoutingStage(policy, utc_now, lane)
     return Room(stage=stage, source=SCORED, outputs=(RESULTS, REVIEWS), problems=_of_policy(policy))
 
 
 def _settle(settings: Settings, _: Lane) -> Room:
-    from streams.routing.policy_file import PolicyFile
+    from streams.routing.policy_file import DEFAULT_POLICY, PolicyFile
     from streams.routing.settle import SettleStage
 
-    policy = PolicyFile(settings.policy, shanghai_today)
+    policy = PolicyFile(settings.policy or DEFAULT_POLICY, shanghai_today)
     stage = SettleStage(policy, utc_now)
     return Room(stage=stage, source=DECISIONS, outputs=(RESULTS,), problems=_of_policy(policy))
 
