@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from schemas.catalogue import COMMUNITIES, COVERAGE
 from schemas.codes import Automation, CoverageStatus, Lane, ServiceType
 from schemas.domain.divisions import divisions
+from schemas.domain.normalise import normalise
 from schemas.events import Accepted, Community, CoverageRow, Request
-from streams.enrichment.normalise import normalise
 from streams.enrichment.parse import parse
 from streams.enrichment.reference import EnrichmentView
 from streams.enrichment.stage import EnrichmentStage

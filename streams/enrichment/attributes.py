@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from schemas.codes import AttributeOrigin, PropertyType, Tradability
+from schemas.domain.normalise import normalise
 from schemas.events import Attributes, Community, Request
 from streams.enrichment.eligibility import stated_tradability, stated_type, type_in_words
-from streams.enrichment.normalise import normalise
 from streams.enrichment.parse import ParsedAddress
 
 _STATED, _PARSED, _DICTIONARY, _IMPUTED = (

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from rapidfuzz.distance import Levenshtein
 
-from streams.enrichment.normalise import normalise, number
+from schemas.domain.normalise import normalise, number
 
 LONGEST_NAME = 48  # the longest of 32,000 real names has 31 characters
 

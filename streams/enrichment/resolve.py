@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from schemas.codes import MatchLevel
 from schemas.domain.divisions import Divisions
+from schemas.domain.normalise import normalise
 from schemas.events import AddressPart, Candidate, ResolvedAddress
 from streams.enrichment import names
 from streams.enrichment.index import CommunityIndex, Entry, Match
-from streams.enrichment.normalise import normalise
 from streams.enrichment.parse import ParsedAddress, Unit, parse
 
 # At most 1 in 100 confident answers may be wrong (AD1): see docs/experiments/0001 for the curve behind both numbers.

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.domain.divisions import divisions
+from schemas.domain.normalise import LONGEST, normalise
 from streams.enrichment.index import CommunityIndex
-from streams.enrichment.normalise import LONGEST, normalise
 from streams.enrichment.resolve import choose, resolve
 
 _FIRST, _SECOND, _THIRD = "碧春海金锦龙明瑞天翠", "波晖岚桥泉庭湾溪苑岭", "城府阁华居林轩园庄台"

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.domain.divisions import divisions
-from streams.enrichment.normalise import normalise
+from schemas.domain.normalise import normalise
 from streams.enrichment.parse import floor_of, parse
 
 

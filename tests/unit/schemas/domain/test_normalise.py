@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.enrichment.normalise import LONGEST, normalise, number
+from schemas.domain.normalise import LONGEST, normalise, number
 
 _HOUSE_WORDS = st.text(
     alphabet=st.sampled_from("〇零一二三十百0123456789号幢栋楼座单元室区门期#-—,. ()[]abZ東園街９３①朝阳"), max_size=40
