@@ -68,6 +68,16 @@ ACCEPTED = Topic(
     readers=("enrichment", "intake", "ledger"),
     says="the request holds to the contract; its deadline is set",
 )
+CLARIFICATIONS = Topic(
+    name="valuation.clarifications",
+    event=events.ClarificationTimedOut,
+    key="valuation_id",
+    lanes=BOTH_LANES,
+    writers=("ledger",),
+    readers=("intake", "ledger"),
+    says="a question about an address was not answered in time",
+    retention=FOR_PEOPLE,
+)
 ENRICHED = Topic(
     name="valuation.enriched",
     event=events.Enriched,
@@ -145,7 +155,7 @@ COMMUNITIES = Topic(
     event=events.Community,
     key="community_id",
     writers=("reference-loader", "bank"),
-    readers=("enrichment", "scoring"),
+    readers=("enrichment", "scoring", "gateway"),
     says="the community dictionary",
     retention=None,
     compacted=True,
@@ -187,7 +197,7 @@ MODELS_RELEASED = Topic(
     event=events.ModelReleased,
     key="name",
     writers=("model-release",),
-    readers=("scoring",),
+    readers=("scoring", "enrichment"),
     says="which artefact serves which segment",
     partitions=1,
     retention=None,
@@ -201,6 +211,26 @@ DEAD_LETTERS = Topic(
     readers=("ops",),
     says="original bytes and headers of what could not be handled, with the reason",
     retention=FOR_PEOPLE,
+)
+ALIASES = Topic(
+    name="reference.aliases",
+    event=events.CommunityAlias,
+    key="alias_key",
+    writers=("routing", "enrichment", "reference-loader"),
+    readers=("enrichment", "gateway"),
+    says="names of communities, confirmed by people",
+    retention=None,
+    compacted=True,
+)
+PROPERTIES = Topic(
+    name="reference.properties",
+    event=events.PropertyRecord,
+    key="property_key",
+    writers=("reference-loader",),
+    readers=("enrichment", "ledger"),
+    says="what people have established of communities, buildings, units and rooms",
+    retention=None,
+    compacted=True,
 )
 
 TOPICS = (
@@ -220,4 +250,7 @@ TOPICS = (
     INDEX,
     MODELS_RELEASED,
     DEAD_LETTERS,
+    ALIASES,
+    PROPERTIES,
+    CLARIFICATIONS,
 )

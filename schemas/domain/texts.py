@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from schemas.codes import LimitingFactor, PropertyType, Reason, ServiceType, Status, Tradability
+from schemas.codes import LimitingFactor, PropertyTag, PropertyType, Reason, ServiceType, Status, Tradability
 
 STATUS_TEXTS: Final[Mapping[Status, str]] = MappingProxyType(
     {
@@ -43,6 +43,8 @@ REASON_TEXTS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.ADDR_AMBIGUOUS: "地址对应多个小区，请确认具体小区",
         Reason.ADDR_PARTIAL: "地址不完整，请补充小区、楼栋或房号",
         Reason.ADDR_UNKNOWN: "地址未能识别，需人工核实",
+        Reason.CLARIFICATION_REMINDER: "地址尚待确认，请尽快选择具体小区或重新提交",
+        Reason.CLARIFICATION_TIMEOUT: "地址未在规定时间内确认",
         Reason.AREA_IMPLAUSIBLE: "面积与该小区房屋情况不符，需人工核实",
         Reason.THIN_COMPARABLES: "周边可比成交较少，需人工估值",
         Reason.WIDE_RANGE: "价格区间较宽，需人工估值",
@@ -104,6 +106,10 @@ TRADABILITY_TEXTS: Final[Mapping[Tradability, str]] = MappingProxyType(
         Tradability.RURAL: "宅基地房屋",
         Tradability.RESTRICTED: "限制交易",
     }
+)
+
+PROPERTY_TAG_TEXTS: Final[Mapping[PropertyTag, str]] = MappingProxyType(
+    {PropertyTag.DISPUTED: "争议多", PropertyTag.THINLY_TRADED: "交易稀少"}
 )
 
 # factors of adjustments and of reasons, in a table's few characters

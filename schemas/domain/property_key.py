@@ -1,0 +1,61 @@
+"""The key under which a house is registered: community, building, unit and room, as far down as it goes.
+
+`c-1`, `c-1|3`, `c-1|3|2`, `c-1|3|2|501`: the words 幢, 单元 and 室 are left out, so that every way of writing a
+building leads to one key. A level that a house does not have stays empty (`c-1|3||501`: a building without units).
+"""
+
+import re
+from typing import Final
+
+from schemas.domain.normalise import normalise
+
+_SEPARATOR: Final = "|"
+_LEVELS: Final = 4  # community, building, unit, room
+_COUNTER: Final = re.compile(r"(?:号楼|幢|座|楼|号|单元|门|室|房)$")
+
+
+class PropertyKeyError(ValueError):
+    """A text is no key of the property registry; the message says what one looks like."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text!r} is no key of a property; write COMMUNITY, COMMUNITY|BUILDING, COMMUNITY|BUILDING|UNIT or "
+            "COMMUNITY|BUILDING|UNIT|ROOM, e.g. c-1|3幢|2单元|501 (leave a level empty that the house does not have)"
+        )
+
+
+def property_key(
+    community_id: str, building: str | None = None, unit: str | None = None, room: str | None = None
+) -> str:
+    """The key of the deepest level that is named. Raises `PropertyKeyError` without a community."""
+    return _joined(community_id, (_bare(building), _bare(unit), _bare(room)))
+
+
+def canonical(text: str) -> str:
+    """A key as a person writes it, in its one spelling; a second time changes nothing. Raises `PropertyKeyError`."""
+    levels = text.split(_SEPARATOR)
+    if len(levels) > _LEVELS:
+        raise PropertyKeyError(text)
+    community_id, *rest = levels
+    return _joined(community_id.strip(), tuple(map(_bare, rest)))
+
+
+def keys_down_to(
+    community_id: str, building: str | None = None, unit: str | None = None, room: str | None = None
+) -> tuple[str, ...]:
+    """The keys that say something of a house, from its community down to its room, each once."""
+    levels = (_bare(building), _bare(unit), _bare(room))
+    return tuple(dict.fromkeys(_joined(community_id, levels[:depth]) for depth in range(len(levels) + 1)))
+
+
+def _joined(community_id: str, levels: tuple[str, ...]) -> str:
+    if not community_id:
+        raise PropertyKeyError(_SEPARATOR.join((community_id, *levels)))
+    return _SEPARATOR.join((community_id, *levels)).rstrip(_SEPARATOR)
+
+
+def _bare(level: str | None) -> str:
+    spelled = normalise((level or "").replace(_SEPARATOR, ""))
+    while (bare := normalise(_COUNTER.sub("", spelled))) not in {"", spelled}:
+        spelled = bare
+    return spelled
