@@ -14,16 +14,20 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from consumers.ledger.queries import LedgerQueries, State
+from consumers.ledger.registry import RegistryQueries
+from schemas.domain.property_key import PropertyKeyError
 
 _AVRO = "application/avro"
 
 
-def build(queries: LedgerQueries, clock: Callable[[], datetime]) -> FastAPI:
-    """Build the application. `clock` gives the end of a summary's window."""
+def build(queries: LedgerQueries, clock: Callable[[], datetime], registry: RegistryQueries | None = None) -> FastAPI:
+    """Build the application. `clock` gives the end of a summary's window; without `registry` it tells nothing of it."""
     app = FastAPI(title="估值台账", docs_url=None, redoc_url=None)
     _add_valuations(app, queries)
     _add_reports(app, queries)
     _add_summary(app, queries, clock)
+    if registry is not None:
+        _add_registry(app, registry)
 
     @app.exception_handler(psycopg.OperationalError)
     def away(_request: Request, error: psycopg.OperationalError) -> JSONResponse:
@@ -97,6 +101,17 @@ def _add_summary(app: FastAPI, queries: LedgerQueries, clock: Callable[[], datet
         _must_have_zone(since)
         stages = queries.stage_percentiles(since, until or clock(), lane)
         return {"stages": [asdict(stage) for stage in stages]}
+
+
+def _add_registry(app: FastAPI, registry: RegistryQueries) -> None:
+    @app.get("/registry")
+    def registered(property_key: str) -> dict[str, Any]:
+        """`current` (or null) and `history` (newest first) of a community, building, unit or room."""
+        try:
+            current, history = registry.current(property_key), registry.history(property_key)
+        except PropertyKeyError as error:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from None
+        return {"current": current and asdict(current), "history": [asdict(one) for one in history]}
 
 
 def _found(

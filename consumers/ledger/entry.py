@@ -17,6 +17,7 @@ from schemas.domain import channels
 from schemas.domain.masking import masked_personal_data
 from schemas.events import (
     Accepted,
+    ClarificationTimedOut,
     Decided,
     Enriched,
     Reported,
@@ -36,6 +37,7 @@ _SAID_ELSEWHERE: Final[Mapping[type, str]] = {ReviewRequested: "scored", Decided
 _ROOMS: Final[Mapping[type, str]] = {
     Requested: "channel",
     Accepted: "intake",
+    ClarificationTimedOut: "ledger",
     Enriched: "enrichment",
     Scored: "scoring",
     ReviewRequested: "routing",
@@ -43,7 +45,9 @@ _ROOMS: Final[Mapping[type, str]] = {
     Reported: REPORTS.writers[0],
 }
 
-LedgerEvent = Requested | Accepted | Enriched | Scored | ReviewRequested | Decided | Resulted | Reported
+LedgerEvent = (
+    Requested | Accepted | ClarificationTimedOut | Enriched | Scored | ReviewRequested | Decided | Resulted | Reported
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,7 @@ def revision_of(event: LedgerEvent) -> int:
             return 2 if event.chosen_community_id else 1
         case Resulted() | Reported():
             return event.revision
-        case Accepted() | Enriched() | Scored():
+        case Accepted() | ClarificationTimedOut() | Enriched() | Scored():
             return event.request.revision
         case ReviewRequested():
             return event.scored.request.revision
@@ -123,10 +127,18 @@ def _lane_inside(event: LedgerEvent) -> str | None:
 
 def _event_id(event: LedgerEvent, value: bytes) -> UUID:
     """The id all our rooms give. Channels' own ids are not trusted: a raw request is told apart by what it says."""
-    kind = event_type(event)
+    kind = fact_of(event)
     if isinstance(event, Requested):
         kind = f"{kind}.{hashlib.sha256(value).hexdigest()}"
     return UUID(event_id(event.valuation_id, kind, revision_of(event)))
+
+
+def fact_of(event: object) -> str:
+    """The kind of fact an event's id is made of: its type, and a reminder is another fact than its question."""
+    kind = event_type(event)
+    if isinstance(event, Resulted) and Reason.CLARIFICATION_REMINDER in event.reasons:
+        return f"{kind}.{Reason.CLARIFICATION_REMINDER}"
+    return kind
 
 
 def _stage(event: LedgerEvent, headers: Sequence[Header]) -> str:
@@ -196,7 +208,7 @@ def _says_nothing(event: LedgerEvent) -> bool:
             return event.revision == 0 and Reason.DUPLICATE_CONFLICT in event.reasons
         case Requested():
             return channels.find(event.channel) is None
-        case Enriched() | Scored() | Reported():
+        case ClarificationTimedOut() | Enriched() | Scored() | Reported():
             return True
         case _:
             return False

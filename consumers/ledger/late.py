@@ -5,7 +5,6 @@ An online request without an answer `interim_after` its receipt gets an interim 
 counts only up to the instant at which all results were read (`caught_up_at`).
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,26 +13,20 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
+from consumers.ledger.outgoing import Voice
 from consumers.ledger.postgres import standing_of
+from consumers.ledger.seen import seen_up_to
 from consumers.ledger.standing import Standing
 from infra.kafka.producer import Record
 from infra.postgres import outbox
-from infra.telemetry.tracing import child_of
 from schemas.catalogue import Topic
-from schemas.codec import Codec
 from schemas.codes import Lane, Reason, ServiceType, Status
 from schemas.domain.contract import INTERIM_ANSWER, ONLINE_ANSWER
 from schemas.domain.texts import reason_text
 from schemas.events import Resulted
-from schemas.headers import event_headers, event_type
-from schemas.ids import event_id
 
-_SOURCE: Final = "consumers/ledger"
 _AT_ONCE: Final = 500
 
-_SEEN_UP_TO = """
-    select min(coalesce(caught_up_at, '2000-01-01'::timestamptz)) from ingest_offset where consumer = %s and topic = %s
-"""
 _UNANSWERED = """
     select * from valuation
     where answered_at is null and final_at is null and late_at is null and lane = 'online' and received_at <= %s
@@ -60,15 +53,12 @@ class LatePolicy:
 class LateWatch:
     """Looks once a second, inside a transaction of the ingest loop, and speaks through the outbox."""
 
-    def __init__(
-        self, *, consumer: str, results: Topic, codec: Codec, policy: LatePolicy, randomness: random.Random
-    ) -> None:
-        self._consumer, self._results, self._codec = consumer, results, codec
-        self._policy, self._randomness = policy, randomness
+    def __init__(self, *, consumer: str, results: Topic, policy: LatePolicy, voice: Voice) -> None:
+        self._consumer, self._results, self._policy, self._voice = consumer, results, policy, voice
 
     def __call__(self, connection: Connection[TupleRow], now: datetime) -> None:
         """Say LATE for every online request that waits too long, once, and note the breaches."""
-        seen = self._seen_up_to(connection, now)
+        seen = seen_up_to(connection, self._consumer, [self._results.named(Lane.ONLINE)], now)
         if seen is None:
             return
         self._note_breaches(connection, now, seen)
@@ -77,11 +67,6 @@ class LateWatch:
             return
         outbox.write(connection, [self._record(standing, now) for standing in late])
         connection.execute(_SAID, [now, [standing.valuation_id for standing in late]])
-
-    def _seen_up_to(self, connection: Connection[TupleRow], now: datetime) -> datetime | None:
-        topic = self._results.named(Lane.ONLINE)
-        row = connection.execute(_SEEN_UP_TO, [self._consumer, topic]).fetchone()
-        return None if row is None or row[0] is None else min(row[0], now)
 
     def _note_breaches(self, connection: Connection[TupleRow], now: datetime, seen: datetime) -> None:
         before = seen - self._policy.answer_within
@@ -93,21 +78,9 @@ class LateWatch:
         return [standing_of(row) for row in rows]
 
     def _record(self, standing: Standing, now: datetime) -> Record:
-        event = late_answer(standing, now)
-        kind = event_type(event)
+        topic = self._results.named(Lane.ONLINE)
         parent = standing.identity.traceparent
-        return Record(
-            topic=self._results.named(Lane.ONLINE),
-            key=event.valuation_id.encode(),
-            value=self._codec.encode(event),
-            headers=event_headers(
-                event_id=event_id(event.valuation_id, kind, event.revision),
-                event_type=kind,
-                source=_SOURCE,
-                at=now,
-                traceparent=child_of(parent.encode() if parent else None, self._randomness),
-            ),
-        )
+        return self._voice.record(late_answer(standing, now), topic, at=now, traceparent=parent)
 
 
 def late_answer(standing: Standing, now: datetime) -> Resulted:

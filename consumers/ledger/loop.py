@@ -1,4 +1,4 @@
-"""The ledger's process: every event of a valuation into PostgreSQL, and late answers out of it."""
+"""The ledger's process: every event of a valuation into PostgreSQL; late answers, reminders and time-outs out of it."""
 
 import random
 import threading
@@ -7,7 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from consumers.ledger.clarifications import ClarificationClock
 from consumers.ledger.late import LatePolicy, LateWatch
+from consumers.ledger.outgoing import Voice
 from consumers.ledger.postgres import LedgerWriter
 from infra.postgres import pool
 from infra.postgres.dead_letters import Burial
@@ -16,9 +21,11 @@ from infra.postgres.outbox import Publishes, Relay
 from infra.postgres.together import run_together
 from schemas.catalogue import (
     ACCEPTED,
+    CLARIFICATIONS,
     DEAD_LETTERS,
     DECISIONS,
     ENRICHED,
+    PROPERTIES,
     REPORTS,
     REQUESTS,
     RESULTS,
@@ -27,9 +34,10 @@ from schemas.catalogue import (
     Topic,
 )
 from schemas.codec import Codec
+from schemas.domain.clarification import ClarificationPolicy
 
 ROOM: Final = "ledger"
-TOPICS: Final = (REQUESTS, ACCEPTED, ENRICHED, SCORED, REVIEWS, DECISIONS, RESULTS, REPORTS)
+TOPICS: Final = (REQUESTS, ACCEPTED, CLARIFICATIONS, ENRICHED, SCORED, REVIEWS, DECISIONS, RESULTS, REPORTS, PROPERTIES)
 
 
 def run(  # noqa: PLR0913 - what a process is made of
@@ -42,8 +50,10 @@ def run(  # noqa: PLR0913 - what a process is made of
     stop: threading.Event,
     topics: Sequence[Topic] = TOPICS,
     results: Topic = RESULTS,
+    clarifications: Topic = CLARIFICATIONS,
     dead_letters: str = DEAD_LETTERS.name,
     late: LatePolicy | None = None,
+    clarification: ClarificationPolicy | None = None,
     release: str = "",
     randomness: random.Random | None = None,
 ) -> None:
@@ -52,14 +62,16 @@ def run(  # noqa: PLR0913 - what a process is made of
     Args:
         dsn: The database.
         kafka: From `infra.kafka.security.client_conf`.
-        publisher: Sends late answers and dead letters.
+        publisher: Sends late answers, reminders, time-outs and dead letters.
         codec: Of the registry in use.
         clock: The instant now, in UTC.
         stop: Ends it, within about a second.
         topics: What to read.
-        results: Where late answers go; one of `topics`.
+        results: Where late answers and reminders go; one of `topics`.
+        clarifications: Where time-outs of questions go; one of `topics`.
         dead_letters: Topic for records that cannot be used.
-        late: When to speak; default as contracted.
+        late: When to speak of lateness; default as contracted.
+        clarification: How long a question stays open that does not say so itself, and when to remind.
         release: Of this program, told in dead letters.
         randomness: Makes span ids.
 
@@ -67,13 +79,14 @@ def run(  # noqa: PLR0913 - what a process is made of
         Exception: What ended it. The process should end, and be started again.
     """
     policy = late or LatePolicy()
-    watch = LateWatch(
-        consumer=ROOM,
-        results=results,
-        codec=codec,
-        policy=policy,
-        randomness=randomness or random.Random(),  # noqa: S311 - span ids are not secrets
-    )
+    voice = Voice(codec=codec, randomness=randomness or random.Random())  # noqa: S311 - span ids are not secrets
+    watch = LateWatch(consumer=ROOM, results=results, policy=policy, voice=voice)
+    clock_of_questions = ClarificationClock(consumer=ROOM, results=results, clarifications=clarifications, voice=voice)
+
+    def each_second(connection: Connection[TupleRow], now: datetime) -> None:
+        watch(connection, now)
+        clock_of_questions(connection, now)
+
     with pool.open_pool(dsn, room=ROOM) as connections:
         ingest = Ingest(
             name=ROOM,
@@ -81,11 +94,11 @@ def run(  # noqa: PLR0913 - what a process is made of
             kafka=kafka,
             pool=connections,
             codec=codec,
-            apply=LedgerWriter(answer_within=policy.answer_within),
+            apply=LedgerWriter(answer_within=policy.answer_within, clarification=clarification),
             publisher=publisher,
             burial=Burial(topic=dead_letters, stage=ROOM, release=release),
             clock=clock,
-            each_second=watch,
+            each_second=each_second,
         )
         relay = Relay(connect=partial(pool.connect, dsn, room=ROOM, autocommit=True), publisher=publisher, clock=clock)
         run_together(stop, ingest.run, relay.run)

@@ -12,9 +12,13 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
+from consumers.ledger.clarifications import note_questions
 from consumers.ledger.entry import Entry, entry_of, json_ready
+from consumers.ledger.registry import append_corrections
 from consumers.ledger.standing import Answer, Identity, Milestones, Standing, merged
 from infra.postgres.ingest import Received
+from schemas.domain.clarification import ClarificationPolicy
+from schemas.events import PropertyRecord
 
 # A whole batch is one JSON document: PostgreSQL takes it apart by column name, faster than row by row.
 _EVENTS = """
@@ -49,18 +53,21 @@ _BREACHES = """
 class LedgerWriter:
     """The effects of the ledger. `answer_within` is the promise (C-02b) whose every breach gets a row."""
 
-    def __init__(self, *, answer_within: timedelta) -> None:
+    def __init__(self, *, answer_within: timedelta, clarification: ClarificationPolicy | None = None) -> None:
         self._answer_within = answer_within
+        self._clarification = clarification or ClarificationPolicy()
 
     def __call__(self, connection: Connection[TupleRow], batch: Sequence[Received]) -> None:
-        """Write the lines of a batch and move its valuations."""
-        entries = [entry_of(received) for received in batch]
+        """Write the lines of a batch, move its valuations, and keep corrections of the property registry."""
+        append_corrections(connection, [one for one in batch if isinstance(one.event, PropertyRecord)])
+        entries = [entry_of(one) for one in batch if not isinstance(one.event, PropertyRecord)]
         connection.execute(_EVENTS, [_json(_event_row(entry) for entry in entries)])
         reports = [_report_row(entry) for entry in entries if entry.kind == "Reported"]
         if reports:
             connection.execute(_REPORTS, [_json(reports)])
         moved = write_standings(connection, folded(entries))
         connection.execute(_BREACHES, [moved, self._answer_within])
+        note_questions(connection, batch, self._clarification)
 
 
 def folded(entries: Iterable[Entry]) -> tuple[Standing, ...]:

@@ -92,7 +92,8 @@ _COUNTS = """
     from valuation where received_at >= %(since)s and received_at < %(until)s
     group by 1, 2, 3, 4 order by 1, 2, 3, 4
 """
-# With a person or with the channel is not lost. A decision that was not settled in time is.
+# With a person or with the channel is not lost. A decision that was not settled in time is, and a question that
+# nothing became of when its time had run out.
 _LOST = """
     select valuation_id, channel, client_request_id, status, received_at, deadline_at, last_kind, last_at
     from valuation v left join lateral (
@@ -101,7 +102,8 @@ _LOST = """
     ) last on true
     where final_at is null and received_at >= %(since)s
         and coalesce(deadline_at, received_at + %(allowance)s) + %(grace)s < %(now)s
-        and not (coalesce(status, '') = 'NEEDS_CLARIFICATION')
+        and not (coalesce(status, '') = 'NEEDS_CLARIFICATION'
+                 and (due_at is null or due_at + interval '1 minute' + %(grace)s >= %(now)s))
         and not ((coalesce(status, '') = 'PENDING_MANUAL' or review_at is not null)
                  and (decided_at is null or decided_at + %(grace)s >= %(now)s))
     order by received_at limit %(limit)s

@@ -25,12 +25,13 @@ def consumer(name: Annotated[ConsumerName, typer.Argument(help="The consumer to 
     """Run a consumer until it is told to stop; it migrates its tables first."""
     from consumers.ledger import api, loop
     from consumers.ledger.queries import LedgerQueries
+    from consumers.ledger.registry import RegistryQueries
 
     settings = settings_in_force()
     dsn = settings.postgres.dsn.get_secret_value()
     migrate(dsn, room=loop.ROOM)
     with closing(pool.open_pool(dsn, room=loop.ROOM)) as connections:
-        web = api.build(LedgerQueries(connections), utc_now)
+        web = api.build(LedgerQueries(connections), utc_now, RegistryQueries(connections))
         code = serve_beside(
             web, host=settings.ledger.host, port=settings.ledger.port, work=consuming(settings, loop.run)
         )

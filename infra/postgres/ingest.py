@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -43,6 +43,7 @@ _SETTINGS: Mapping[str, str | int | bool] = {
 _POLL_S = 0.1
 _DATABASE_AGAIN_S = 0.5
 _TICK_S = 1.0
+_ENDS_WITHIN_S = 1.0  # one round trip to each leader; a slower broker makes us wait a second, no worse
 _DECODE_ATTEMPTS = 5  # a registry that lags behind its writers catches up within seconds
 _MOST_DEFECTS_IN_A_ROW = 20  # so many mean that we are broken, not the records
 
@@ -374,19 +375,31 @@ class Ingest:
             return
         self._tick_due = time.monotonic() + _TICK_S
         now = self._clock()
-        caught_up = {
-            partition: claim.position for partition, claim in self._claims.items() if self._at_end(consumer, partition)
-        }
+        caught_up = self._at_end(consumer)
         with self._pool.connection() as connection:
             if caught_up:
                 offsets.mark_caught_up(connection, self._name, caught_up, now)
             if self._each_second is not None:
                 self._each_second(connection, now)
 
-    def _at_end(self, consumer: Consumer, partition: Partition) -> bool:
-        """Tell whether nothing waits, by what the latest fetch said (at most a tenth of a second old)."""
-        bounds = consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
-        return bounds is not None and 0 <= bounds[1] <= self._claims[partition].position.next_offset
+    def _at_end(self, consumer: Consumer) -> dict[Partition, Position]:
+        """Return the partitions on which nothing waits, by what the broker says now.
+
+        What the latest fetch said would be as old as the fetch, and of any age while the broker is silent: a clock
+        that trusted it would speak of requests whose answers wait there unread.
+        """
+        asked = [TopicPartition(*partition, OFFSET_END) for partition in self._claims]
+        try:
+            ends = consumer.offsets_for_times(asked, timeout=_ENDS_WITHIN_S) if asked else []
+        except KafkaException:  # silent or moving: then we do not know
+            return {}
+        known = {(end.topic, end.partition): end.offset for end in ends if end.error is None}
+        positions = {partition: claim.position for partition, claim in self._claims.items()}
+        return {
+            partition: position
+            for partition, position in positions.items()
+            if 0 <= known.get(partition, -1) <= position.next_offset
+        }
 
 
 _REFUSALS = frozenset(

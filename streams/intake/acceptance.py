@@ -3,15 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from schemas.codes import Lane, Reason, Status
 from schemas.domain.channels import channel
+from schemas.domain.echo import echo
 from schemas.domain.masking import masked_personal_data
 from schemas.domain.request_rules import MAX_ADDRESS, accepted_area, cleaned_address, property_type_code
 from schemas.domain.texts import REASON_TEXTS
 from schemas.domain.worktime import SHANGHAI
-from schemas.events import Accepted, Problem, Request, Requested, Resulted
+from schemas.events import Accepted, ClarificationTimedOut, Problem, Request, Requested, Resulted
 
 REFUSAL_REVISION = (
     0  # a refusal is about one message; it never replaces what is known of the valuation, which starts at 1
@@ -81,29 +83,26 @@ def digest(requested: Requested) -> str:
     return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()
 
 
+def without_a_reply(timed_out: ClarificationTimedOut, *, allowance: timedelta, accepted_at: datetime) -> Accepted:
+    """The second and last asking of a valuation whose question nobody answered: without a choice.
+
+    Its clock starts anew when the time to reply has run out, as that of a reply does at the reply.
+    """
+    request = replace(
+        timed_out.request,
+        revision=REPLY_REVISION,
+        received_at=timed_out.timed_out_at,
+        deadline_at=timed_out.timed_out_at + allowance,
+        chosen_community_id=None,
+    )
+    return Accepted(
+        valuation_id=timed_out.valuation_id, request=request, digest=timed_out.digest, accepted_at=accepted_at
+    )
+
+
 def acknowledged(accepted: Accepted, *, resulted_at: datetime) -> Resulted:
     """受理回执: the request is accepted, and by when it will be answered."""
-    request = accepted.request
-    return Resulted(
-        valuation_id=accepted.valuation_id,
-        status=Status.RECEIVED,
-        revision=request.revision,
-        channel=request.channel,
-        client_request_id=request.client_request_id,
-        lane=request.lane,
-        service_type=request.service_type,
-        address_entered=request.address,
-        area_m2=request.area_m2,
-        value_date=request.value_date,
-        received_at=request.received_at,
-        resulted_at=resulted_at,
-        deadline_at=request.deadline_at,
-        product=request.product,
-        loan_stage=request.loan_stage,
-        business_ref=request.business_ref,
-        branch_code=request.branch_code,
-        embed_target=request.embed_target,
-    )
+    return echo(accepted.valuation_id, accepted.request, Status.RECEIVED, resulted_at=resulted_at)
 
 
 def refused(

@@ -9,7 +9,7 @@ from schemas.domain.contract import BATCH_LEAST, ONLINE_ANSWER
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakePolicy:
-    """How long a request may take, and how long its number is remembered.
+    """How long a request may take, and how long its number and a closed question are remembered.
 
     `online` is contract figure C-02. `batch` is the least time of a batch job (C-05): intake sees one item and not the
     size of its job, so the job's own deadline, which may be later, is kept by the batch producer.
@@ -20,6 +20,7 @@ class IntakePolicy:
     online: timedelta = ONLINE_ANSWER.value
     batch: timedelta = BATCH_LEAST.value
     remembered: timedelta = timedelta(hours=24)
+    closed_remembered: timedelta = timedelta(days=30)  # a late reply seldom comes later; the topic keeps twice as long
     trusted_delay: timedelta = timedelta(minutes=1)
 
     def allowance(self, lane: Lane) -> timedelta:

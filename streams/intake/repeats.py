@@ -20,6 +20,10 @@ class Remembered:
     accepted_at: datetime
     chosen_community_id: str | None = None
 
+    def is_for(self, digest: str, chosen_community_id: str | None) -> bool:
+        """Whether a request with this hex digest and this choice is the same again."""
+        return self.digest.hex() == digest and self.chosen_community_id == chosen_community_id
+
 
 def remembered(accepted: Accepted) -> Remembered:
     """What is kept of an accepted request: no address, no reference, nothing personal."""

@@ -6,8 +6,13 @@
 | repeats one of the last 24 hours         | RECEIVED again, with the same stamps and ids; nothing re-run |
 | has the number of one, but asks another  | REJECTED_INVALID, DUPLICATE_CONFLICT                         |
 | answers a clarification                  | `Accepted` and RECEIVED with revision 2                      |
+| answers one whose time has run out       | REJECTED_INVALID, CLARIFICATION_TIMEOUT                      |
 | breaks a rule                            | REJECTED_INVALID with every problem                          |
 | names no registered channel              | a dead letter, UNKNOWN_CHANNEL: there is nobody to answer    |
+
+A question that nobody answered in time comes back from the ledger (`ClarificationTimedOut`, on a topic that no channel
+can write) and is accepted as revision 2 without a choice. Reply and time-out both pass here, and whichever comes first
+is the one: the other is refused or absorbed.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +23,7 @@ from schemas.codes import Action, Lane, Reason
 from schemas.domain import channels
 from schemas.domain.request_rules import problems
 from schemas.domain.worktime import SHANGHAI
-from schemas.events import Accepted, Problem, Requested, Resulted
+from schemas.events import Accepted, ClarificationTimedOut, Problem, Requested, Resulted
 from streams.intake.acceptance import (
     FIRST_REVISION,
     REPLY_REVISION,
@@ -26,36 +31,52 @@ from streams.intake.acceptance import (
     digest,
     refused,
     request_of,
+    without_a_reply,
 )
+from streams.intake.closed import ClosedQuestions
 from streams.intake.errors import UnknownChannelError
 from streams.intake.policy import IntakePolicy
 from streams.intake.repeats import RecentRequests, Remembered, remembered
 from streams.runtime.stage import Outcome, Output
 
 REPEAT = "repeat"
+ANSWERED = "answered"
 
 
 class IntakeStage:
-    """Serves one lane. `recent` must be filled from `valuation.accepted` of that lane before the first batch."""
+    """Serves one lane.
+
+    `recent` must be filled from `valuation.accepted` of that lane before the first batch, `closed` from
+    `valuation.clarifications`.
+    """
 
     name = "intake"
 
     def __init__(
-        self, recent: RecentRequests, *, policy: IntakePolicy, lane: Lane, clock: Callable[[], datetime]
+        self,
+        recent: RecentRequests,
+        closed: ClosedQuestions,
+        *,
+        policy: IntakePolicy,
+        lane: Lane,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._recent, self._policy, self._lane, self._clock = recent, policy, lane, clock
+        self._recent, self._closed, self._policy, self._lane, self._clock = recent, closed, policy, lane, clock
 
-    def handle(self, batch: Sequence[Requested]) -> Sequence[Outcome]:
-        """One outcome for each request. Raises `UnknownChannelError` before anything is remembered.
+    def handle(self, batch: Sequence[Requested | ClarificationTimedOut]) -> Sequence[Outcome]:
+        """One outcome for each event. Raises `UnknownChannelError` before anything is remembered.
 
         What the batch accepts is remembered only when all of it is decided: if one request makes it raise, the runtime
         hands in the others again, and they must not find themselves as their own repeats.
         """
-        if not all(channels.find(requested.channel) for requested in batch):
+        if not all(channels.find(event.channel) for event in batch if isinstance(event, Requested)):
             raise UnknownChannelError
         now = self._clock()
         fresh: dict[tuple[str, int], Accepted] = {}
-        outcomes = [self._settle(requested, now, fresh) for requested in batch]
+        outcomes = [
+            self._settle(event, now, fresh) if isinstance(event, Requested) else self._time_out(event, now, fresh)
+            for event in batch
+        ]
         self._recent.remember(tuple(fresh.values()))
         return outcomes
 
@@ -70,13 +91,12 @@ class IntakeStage:
         known = first if revision == FIRST_REVISION else self._known(requested.valuation_id, revision, fresh)
         if first is not None and first.digest.hex() != asked:
             return self._refuse(requested, (_CONFLICT,), received_at, now)
-        if known is not None and (known.digest.hex(), known.chosen_community_id) != (
-            asked,
-            requested.chosen_community_id,
-        ):
-            return self._refuse(requested, (_ANSWERED,), received_at, now)
-        if known is not None:
+        if known is not None and known.is_for(asked, requested.chosen_community_id):
             return self._acknowledge_again(requested, known, revision, asked)
+        if revision == REPLY_REVISION and (requested.valuation_id in self._closed or _timed_out(known)):
+            return self._refuse(requested, (_TOO_LATE,), received_at, now)
+        if known is not None:
+            return self._refuse(requested, (_ANSWERED,), received_at, now)
         accepted = self._accept(requested, revision, asked, received_at, now)
         fresh[accepted.valuation_id, revision] = accepted
         return Outcome(
@@ -85,6 +105,15 @@ class IntakeStage:
                 Output(topic=RESULTS, lane=self._lane, event=acknowledged(accepted, resulted_at=now)),
             )
         )
+
+    def _time_out(
+        self, timed_out: ClarificationTimedOut, now: datetime, fresh: dict[tuple[str, int], Accepted]
+    ) -> Outcome:
+        if self._known(timed_out.valuation_id, REPLY_REVISION, fresh) is not None:
+            return Outcome(silence=ANSWERED)
+        accepted = without_a_reply(timed_out, allowance=self._policy.allowance(self._lane), accepted_at=now)
+        fresh[accepted.valuation_id, REPLY_REVISION] = accepted
+        return Outcome(outputs=(Output(topic=ACCEPTED, lane=self._lane, event=accepted),))
 
     def _accept(
         self, requested: Requested, revision: int, asked: str, received_at: datetime, accepted_at: datetime
@@ -127,6 +156,11 @@ class IntakeStage:
         return requested.requested_at if plausible else now
 
 
+def _timed_out(known: Remembered | None) -> bool:
+    """Whether the second asking that is remembered is the time-out: a reply always names its choice."""
+    return known is not None and known.chosen_community_id is None
+
+
 _CONFLICT = Problem(
     field="client_request_id",
     code=Reason.DUPLICATE_CONFLICT,
@@ -136,4 +170,9 @@ _ANSWERED = Problem(
     field="chosen_community_id",
     code=Reason.DUPLICATE_CONFLICT,
     message="该请求的地址已确认过，且与本次所选小区不同；如需更改请使用新的请求编号重新提交",
+)
+_TOO_LATE = Problem(
+    field="chosen_community_id",
+    code=Reason.CLARIFICATION_TIMEOUT,
+    message="该请求的地址确认时间已过，请使用新的请求编号重新提交",
 )

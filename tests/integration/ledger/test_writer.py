@@ -8,6 +8,7 @@ import pytest
 
 from consumers.ledger.late import LatePolicy, LateWatch
 from consumers.ledger.loop import ROOM
+from consumers.ledger.outgoing import Voice
 from consumers.ledger.postgres import LedgerWriter
 from consumers.ledger.queries import LedgerQueries
 from infra.postgres import offsets
@@ -193,6 +194,19 @@ def test_reconciliation_names_what_has_no_end_and_nobody_to_act(pool, queries):
     assert "with-a-person" in {one.client_request_id for one in lost}
 
 
+@pytest.mark.requirement("AD2")
+def test_a_question_is_with_the_channel_until_its_time_has_run_out_and_lost_when_nothing_becomes_of_it_then(
+    pool, queries
+):
+    until = NOON + timedelta(hours=4)
+    question = made.resulted("asked", Status.NEEDS_CLARIFICATION, due_at=until)
+    write(pool, received(made.accepted("asked")), received(question, after_s=1))
+    start = NOON - timedelta(minutes=1)
+    assert queries.lost(start, until) == ()
+    (lost,) = queries.lost(start, until + timedelta(minutes=2))
+    assert lost.client_request_id == "asked"
+
+
 def test_the_summary_counts_by_channel_and_status_and_gives_the_automatic_ratio(pool, queries):
     write(
         pool,
@@ -217,7 +231,8 @@ def test_the_summary_counts_by_channel_and_status_and_gives_the_automatic_ratio(
 @pytest.fixture
 def tick(pool):
     randomness = random.Random(1)
-    watch = LateWatch(consumer=ROOM, results=RESULTS, codec=CODEC, policy=LatePolicy(), randomness=randomness)
+    voice = Voice(codec=CODEC, randomness=randomness)
+    watch = LateWatch(consumer=ROOM, results=RESULTS, policy=LatePolicy(), voice=voice)
 
     def at(seconds: float, *, read_up_to_s: float | None = None) -> None:
         now = NOON + timedelta(seconds=seconds)

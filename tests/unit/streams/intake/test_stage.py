@@ -15,6 +15,7 @@ from schemas.events import Accepted, Requested, Resulted
 from schemas.headers import event_type
 from schemas.ids import event_id
 from schemas.registry import CatalogueRegistry
+from streams.intake.closed import ClosedQuestions
 from streams.intake.errors import UnknownChannelError
 from streams.intake.policy import IntakePolicy
 from streams.intake.repeats import RecentRequests
@@ -42,7 +43,8 @@ class Intake:
     def __init__(self, clock=None, lane=Lane.ONLINE):
         self.clock = clock or Clock()
         self.recent = RecentRequests(clock=self.clock, keep=POLICY.remembered)
-        self.stage = IntakeStage(self.recent, policy=POLICY, lane=lane, clock=self.clock)
+        self.closed = ClosedQuestions(clock=self.clock, keep=POLICY.closed_remembered)
+        self.stage = IntakeStage(self.recent, self.closed, policy=POLICY, lane=lane, clock=self.clock)
 
     def handle(self, *requests):
         return self.stage.handle(requests)

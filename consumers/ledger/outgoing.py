@@ -1,0 +1,41 @@
+"""What the ledger says itself, as records: in the trace of the valuation it speaks of."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from consumers.ledger.entry import fact_of, revision_of
+from infra.kafka.producer import Record
+from infra.telemetry.tracing import child_of
+from schemas.codec import Codec
+from schemas.events import ClarificationTimedOut, Resulted
+from schemas.headers import event_headers, event_type
+from schemas.ids import event_id
+
+_SOURCE: Final = "consumers/ledger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """Makes records of events. `randomness` makes span ids."""
+
+    codec: Codec
+    randomness: random.Random
+
+    def record(
+        self, event: Resulted | ClarificationTimedOut, topic: str, *, at: datetime, traceparent: str | None
+    ) -> Record:
+        """The record of an event for a Kafka topic. The same event always has the same id."""
+        return Record(
+            topic=topic,
+            key=event.valuation_id.encode(),
+            value=self.codec.encode(event),
+            headers=event_headers(
+                event_id=event_id(event.valuation_id, fact_of(event), revision_of(event)),
+                event_type=event_type(event),
+                source=_SOURCE,
+                at=at,
+                traceparent=child_of(traceparent.encode() if traceparent else None, self.randomness),
+            ),
+        )
