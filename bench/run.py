@@ -44,6 +44,7 @@ PARTS: Mapping[str, Part] = {
     "hop": Part(module="bench.hop", quick=("--flood", "5000")),
     "scoring": Part(module="bench.scoring", quick=("--communities", "600", "--deals", "8000", "--requests", "1000")),
     "enrichment": Part(module="bench.enrichment", quick=("--communities", "5000", "--requests", "1000")),
+    "suggestions": Part(module="bench.suggestions", quick=("--communities", "20000", "--queries", "2000")),
     "reporting": Part(module="bench.reporting", quick=("--slips", "20")),
     "flow": Part(module="bench.flow", quick=("--requests", "500", "--seconds", "8")),
     "peers": Part(module="bench.peers", quick=("--flood", "1000")),

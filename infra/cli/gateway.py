@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -20,6 +20,7 @@ from confluent_kafka import Message
 from infra.cli.connections import codec, kafka_conf, settings_in_force, utc_now
 from infra.kafka.follower import TopicFollower
 from infra.kafka.producer import Publisher
+from infra.kafka.reader import Start
 from infra.kafka.security import ClientConf
 from infra.telemetry.health import Health, HealthServer
 from producers.gateway.api_keys import ApiKeys
@@ -30,8 +31,12 @@ from producers.gateway.meters import Meters
 from producers.gateway.ports import ReportStore
 from producers.gateway.rate_limit import Rate, RateLimits
 from producers.gateway.service import Gateway, Waits
-from schemas.catalogue import REPORTS, REQUESTS, RESULTS, Topic
+from producers.gateway.suggestions.feed import SuggestionFeed
+from producers.gateway.suggestions.index import SuggestionIndex
+from producers.gateway.suggestions.routes import Suggestions
+from schemas.catalogue import ALIASES, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
 from schemas.codec import Codec
+from schemas.domain.divisions import divisions
 
 if TYPE_CHECKING:
     from schemas.headers import Header
@@ -44,6 +49,8 @@ _LIMITS = RateLimits(
     # anonymous callers share one bucket: enough for a busy page, too little for scraping the market
     {PUBLIC_CHANNEL: Rate(per_second=20, burst=60), "CREDIT_MGMT": Rate(per_second=1_000, burst=2_000)},
 )
+# A person types ten letters for each valuation; who reads the dictionary out by thousands is slowed down.
+_TYPING_LIMITS = RateLimits(Rate(per_second=500, burst=1_000), {PUBLIC_CHANNEL: Rate(per_second=100, burst=300)})
 _STOP_S = 15  # callers who wait for a result get it, or 202, within 10 s
 
 app = typer.Typer(add_completion=False)
@@ -56,11 +63,18 @@ class FollowedTopics:
     requests: Topic = REQUESTS
     results: Topic = RESULTS
     reports: Topic = REPORTS
+    communities: Topic = COMMUNITIES
+    aliases: Topic = ALIASES
 
     @property
     def answers(self) -> tuple[str, ...]:
         """Both lanes: a channel may look at what its batch was told."""
         return (*self.results.names, *self.reports.names)
+
+    @property
+    def suggested(self) -> tuple[str, ...]:
+        """What is suggested to those who type an address."""
+        return (*self.communities.names, *self.aliases.names)
 
 
 async def serve(
@@ -110,6 +124,10 @@ async def serve(
         publisher = Publisher(connection, on_fatal=end)
         stack.callback(publisher.close)
         follower = stack.enter_context(TopicFollower(connection, followed.answers, take))
+        index = SuggestionIndex(divisions())
+        feed = SuggestionFeed(index, codec, aliases=frozenset(followed.aliases.names))
+        dictionary = stack.enter_context(_followed_dictionary(connection, followed.suggested, feed))
+        suggestions = Suggestions(index=index, divisions=divisions(), is_loaded=lambda: dictionary.caught_up)
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=2.0, trust_env=False))
         gateway = Gateway(
             publisher=publisher,
@@ -123,8 +141,9 @@ async def serve(
             requests=followed.requests,
         )
         access = Access(keys=ApiKeys(api_keys), limits=_LIMITS, monotonic_s=time.monotonic)
+        typing = Access(keys=access.keys, limits=_TYPING_LIMITS, monotonic_s=time.monotonic)
         meters = Meters(board)
-        web = build(gateway, access=access, reports=reports, meters=meters)
+        web = build(gateway, access=access, typing=typing, suggestions=suggestions, reports=reports, meters=meters)
         config = uvicorn.Config(
             web, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_STOP_S
         )
@@ -132,11 +151,18 @@ async def serve(
         servers.append(server)
         stack.enter_context(_ended_by_signals(server))
         if health_port is not None:
-            pulse = HealthServer(lambda: _health(follower), meters.text, port=health_port)
+            pulse = HealthServer(lambda: _health(follower, suggestions), meters.text, port=health_port)
             pulse.start()
             stack.callback(pulse.stop)
         await server.serve(sockets=[listening])
     return exit_code[0] if exit_code else 0
+
+
+def _followed_dictionary(connection: ClientConf, topics: Sequence[str], feed: SuggestionFeed) -> TopicFollower:
+    def take(message: Message) -> None:
+        feed.take(message.topic(), message.key(), message.value())
+
+    return TopicFollower(connection, topics, take, start=Start.BEGINNING, after_batch=feed.settle)
 
 
 class _Server(uvicorn.Server):
@@ -168,9 +194,11 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _health(follower: TopicFollower) -> Health:
-    reasons = () if follower.positioned else ("the results topics are not being followed",)
-    return Health(live=True, reasons=reasons)
+def _health(follower: TopicFollower, suggestions: Suggestions) -> Health:
+    reasons = [] if follower.positioned else ["the results topics are not being followed"]
+    if not suggestions.is_loaded():
+        reasons.append("the dictionary of communities is not loaded yet")
+    return Health(live=True, reasons=tuple(reasons))
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -1,4 +1,7 @@
-"""Following topics on a thread of its own, without a consumer group: from now on, or from where a run before stood."""
+"""Following topics on a thread of its own, without a consumer group.
+
+From now on, from their beginning, or from where a run before stood.
+"""
 
 import logging
 import threading
@@ -6,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from infra.kafka.reader import Start
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,8 @@ class TopicFollower:
         on_message: Callable[[Message], None],
         *,
         start_at: Positions | None = None,
+        start: Start = Start.END,
+        after_batch: Callable[[], None] | None = None,
     ) -> None:
         """Prepare; nothing happens before `start`.
 
@@ -47,11 +54,13 @@ class TopicFollower:
             conf: From `client_conf`.
             topics: Kafka topics, all partitions of each.
             on_message: Called for each message.
-            start_at: Offsets to begin with; partitions not named begin at their end.
+            start_at: Offsets to begin with; partitions not named begin at `start`.
+            start: Where all others begin.
+            after_batch: Called when the messages that arrived together were handed over; must not raise either.
         """
         self._conf = {**_SETTINGS, **conf}
         self._topics = tuple(topics)
-        self._on_message = on_message
+        self._on_message, self._after_batch, self._start = on_message, after_batch, start
         self._positions: dict[Partition, int] = dict(start_at or {})
         self._positioned = threading.Event()
         self._behind: dict[Partition, int] | None = None  # ends seen at the start that are not reached yet
@@ -75,6 +84,11 @@ class TopicFollower:
     def positioned(self) -> bool:
         """Whether everything written from now on will be seen."""
         return self._positioned.is_set() and self._thread.is_alive()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything written before the start was handed over."""
+        return self._caught_up.is_set()
 
     def positions(self) -> dict[Partition, int]:
         """The next offset of each partition; good as `start_at` of a later follower."""
@@ -106,8 +120,10 @@ class TopicFollower:
 
     def _follow(self, consumer: Consumer) -> None:
         found = [partition for topic in self._topics for partition in self._partitions(consumer, topic)]
-        ends = {partition: self._end(consumer, partition) for partition in found}
-        self._positions = {**ends, **self._positions}
+        bounds = {partition: self._bounds(consumer, partition) for partition in found}
+        ends = {partition: end for partition, (_, end) in bounds.items()}
+        first = 0 if self._start is Start.BEGINNING else 1
+        self._positions = {**{partition: bounds[partition][first] for partition in found}, **self._positions}
         if self._behind is None:
             self._behind = {partition: end for partition, end in ends.items() if self._positions[partition] < end}
         self._note_progress()
@@ -118,6 +134,8 @@ class TopicFollower:
             messages = consumer.consume(1, _POLL_S)
             for message in messages + (consumer.consume(_BATCH, 0) if messages else []):
                 self._take(message)
+            if messages and self._after_batch is not None:
+                self._after_batch()
             if messages and not self._caught_up.is_set():
                 self._note_progress()
 
@@ -143,8 +161,9 @@ class TopicFollower:
         return [(topic, number) for number in sorted(metadata.partitions)]
 
     @staticmethod
-    def _end(consumer: Consumer, partition: Partition) -> int:
+    def _bounds(consumer: Consumer, partition: Partition) -> tuple[int, int]:
+        """First and next offset."""
         bounds = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_ASK_S)
         if bounds is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's own code
-        return int(bounds[1])
+        return int(bounds[0]), int(bounds[1])

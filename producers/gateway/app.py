@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -18,8 +19,10 @@ from producers.gateway.pages import ask_page, verification_page
 from producers.gateway.ports import LedgerUnavailableError, ReportStore
 from producers.gateway.problems import Code, ProblemError
 from producers.gateway.rate_limit import RateLimits
+from producers.gateway.request_body import query_problems
 from producers.gateway.routes import evidence_routes, valuation_routes
 from producers.gateway.service import RETRY_AFTER_S, Gateway
+from producers.gateway.suggestions.routes import Suggestions, suggestion_routes
 from schemas.domain import channels
 from schemas.domain.channels import Channel
 from schemas.headers import TRACEPARENT
@@ -67,8 +70,19 @@ class Access:
         return channel
 
 
-def build(gateway: Gateway, *, access: Access, reports: ReportStore, meters: Meters) -> FastAPI:
-    """The application. Traffic may come at once: until answers are being followed, a request is answered 503."""
+def build(
+    gateway: Gateway,
+    *,
+    access: Access,
+    typing: Access,
+    suggestions: Suggestions,
+    reports: ReportStore,
+    meters: Meters,
+) -> FastAPI:
+    """The application. Traffic may come at once: until answers are being followed, a request is answered 503.
+
+    `typing` admits those who ask for suggestions: a person types many letters for each valuation.
+    """
     # The interactive pages of FastAPI load their scripts from outside; the machine-readable document is enough.
     app = FastAPI(
         title="House valuation",
@@ -83,8 +97,10 @@ def build(gateway: Gateway, *, access: Access, reports: ReportStore, meters: Met
     app.include_router(valuation_routes(gateway, access.with_key, meters, prefix="/v1"))
     app.include_router(evidence_routes(gateway, access.with_key, reports))
     app.include_router(valuation_routes(gateway, access.anonymous, meters, prefix="/h5", in_schema=False))
+    app.include_router(suggestion_routes(suggestions, typing.with_key, meters, prefix="/v1"))
+    app.include_router(suggestion_routes(suggestions, typing.anonymous, meters, prefix="/h5", in_schema=False))
     _pages(app, gateway, access)
-    _operations(app, gateway, meters)
+    _operations(app, gateway, suggestions, meters)
     return app
 
 
@@ -106,6 +122,10 @@ def _answer_problems(app: FastAPI) -> None:
         if problem.valuation_id is not None:
             response.headers["X-Valuation-Id"] = problem.valuation_id
         return response
+
+    @app.exception_handler(RequestValidationError)
+    async def of_the_query(_: Request, error: RequestValidationError) -> JSONResponse:
+        return problem_response(ProblemError(Code.INVALID_REQUEST, problems=query_problems(error.errors())))
 
     @app.exception_handler(HTTPException)
     async def of_the_framework(_: Request, error: HTTPException) -> JSONResponse:
@@ -137,13 +157,14 @@ def _pages(app: FastAPI, gateway: Gateway, access: Access) -> None:
         return HTMLResponse(page, status, headers=_PAGE_HEADERS)
 
 
-def _operations(app: FastAPI, gateway: Gateway, meters: Meters) -> None:
+def _operations(app: FastAPI, gateway: Gateway, suggestions: Suggestions, meters: Meters) -> None:
     @app.get("/health", tags=["operations"], summary="Can requests be answered?")
     async def health() -> JSONResponse:
-        """200 when answers are being followed, 503 otherwise."""
-        ready = gateway.is_following()
-        reasons = [] if ready else ["the results topics are not being followed: is the broker away?"]
-        return JSONResponse({"ready": ready, "reasons": reasons}, 200 if ready else 503)
+        """200 when answers are being followed and suggestions are loaded, 503 otherwise."""
+        reasons = [] if gateway.is_following() else ["the results topics are not being followed: is the broker away?"]
+        if not suggestions.is_loaded():
+            reasons.append("the dictionary of communities is not loaded yet")
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse)
     async def metrics() -> PlainTextResponse:

@@ -51,10 +51,11 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is known of a valuation: its latest answer and, once there is one, its report."""
+    """What is known of a valuation: its latest answer, the trace it came in, and, once there is one, its report."""
 
     result: Resulted
     report: Reported | None = None
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class _Entry:
     status: Status | None = None
     result: bytes | None = None
     report: bytes | None = None
+    trace_id: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,7 +123,7 @@ class AnswerBoard:
             return None
         result = self._decoded(entry.result, Resulted)
         report = self._decoded(entry.report, Reported) if entry.report is not None else None
-        return State(result=result, report=report) if result is not None else None
+        return State(result=result, report=report, trace_id=entry.trace_id) if result is not None else None
 
     @contextmanager
     def waiting(self, valuation_id: str, trace_id: str) -> Iterator[asyncio.Future[Resulted]]:
@@ -153,7 +155,7 @@ class AnswerBoard:
         if arrival.kind is Kind.REPORT:
             entry = replace(entry, report=arrival.value)
         elif _supersedes(arrival.status, entry.status):
-            entry = replace(entry, status=arrival.status, result=arrival.value)
+            entry = replace(entry, status=arrival.status, result=arrival.value, trace_id=arrival.trace_id)
         self._entries[arrival.valuation_id] = entry
         self._entries.move_to_end(arrival.valuation_id)
         if len(self._entries) > self._capacity:

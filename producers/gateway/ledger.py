@@ -1,14 +1,7 @@
 """The ledger, asked over its HTTP interface."""
 
-import types
-import typing
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -17,8 +10,7 @@ from producers.gateway.board import State
 from producers.gateway.ports import Archived, LedgerUnavailableError, Timeline
 from schemas.codes import Action
 from schemas.events import Reported, Requested, Resulted
-
-E = TypeVar("E")
+from schemas.json_events import event_from_json
 
 _NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})  # unknown, or no id at all
 
@@ -37,8 +29,13 @@ class HttpLedger:
         result = found.get("result")
         reports = found.get("reports") or ()
         report = event_from_json(Reported, reports[0]["payload"]) if reports else None
-        state = State(result=event_from_json(Resulted, result), report=report) if result else None
-        return Archived(channel=found["state"].get("channel"), state=state)
+        known = found["state"]
+        state = (
+            State(result=event_from_json(Resulted, result), report=report, trace_id=known.get("trace_id"))
+            if result
+            else None
+        )
+        return Archived(channel=known.get("channel"), state=state)
 
     async def request(self, valuation_id: str) -> Requested | None:
         """See `Ledger`."""
@@ -72,31 +69,3 @@ class HttpLedger:
             raise LedgerUnavailableError(f"the ledger answers {response.status_code}")
         found: dict[str, Any] = response.json()
         return found
-
-
-def event_from_json(kind: type[E], record: Mapping[str, Any]) -> E:
-    """An event from the JSON in which the ledger keeps it. A field this release does not know is left out."""
-    hints = typing.get_type_hints(kind)
-    known = {field.name for field in fields(kind)} & record.keys()  # type: ignore[arg-type]
-    return kind(**{name: _value(hints[name], record[name]) for name in known})
-
-
-def _value(hint: Any, value: Any) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if value is None:
-        return None
-    if origin in {types.UnionType, typing.Union}:
-        return _value(next(argument for argument in arguments if argument is not types.NoneType), value)
-    if origin is tuple:
-        return tuple(_value(arguments[0], item) for item in value)
-    if origin is dict:
-        return {key: _value(arguments[1], item) for key, item in value.items()}
-    return _plain(hint, value)
-
-
-def _plain(kind: type[Any], value: Any) -> Any:
-    if is_dataclass(kind):
-        return event_from_json(kind, value)
-    if kind in {datetime, date}:
-        return kind.fromisoformat(value)
-    return kind(value) if kind is Decimal or issubclass(kind, StrEnum) else value

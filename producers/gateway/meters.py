@@ -7,6 +7,7 @@ from producers.gateway.board import AnswerBoard
 
 ANSWERS: Final = "avm_gateway_answers_total"
 SECONDS: Final = "avm_gateway_request_seconds"
+SUGGESTING: Final = "avm_gateway_suggestion_seconds"
 WAITERS: Final = "avm_gateway_waiting_callers"
 
 
@@ -17,6 +18,7 @@ class Meters:
         self._metrics = Metrics(room="gateway")
         self.answers = self._metrics.add(ANSWERS, Counter("status"), "Answers by HTTP status.")
         self.seconds = self._metrics.add(SECONDS, Summary(), "Seconds from a valuation's POST to its answer.")
+        self.suggesting = self._metrics.add(SUGGESTING, Summary(), "Seconds to find suggestions for what was typed.")
         self._metrics.add(WAITERS, Gauge(lambda: board.waiters), "Callers waiting for a result now.")
 
     def text(self) -> str:

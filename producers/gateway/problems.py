@@ -25,6 +25,7 @@ class Code(StrEnum):
     INVALID_REQUEST = "invalid-request"
     RATE_LIMITED = "rate-limited"
     UNAVAILABLE = "unavailable"
+    LOADING = "loading"
     INTERNAL = "internal"
 
 
@@ -76,6 +77,11 @@ _KNOWN: dict[Code, tuple[HTTPStatus, str, str]] = {
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The request could not be recorded safely; send it again with the same client_request_id.",
         "暂时无法可靠受理，请稍后使用相同的请求编号重试。",
+    ),
+    Code.LOADING: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The dictionary of communities is still being loaded; try again after Retry-After seconds.",
+        "小区名录正在加载，请按 Retry-After 指示的秒数后重试。",
     ),
     Code.INTERNAL: (
         HTTPStatus.INTERNAL_SERVER_ERROR,

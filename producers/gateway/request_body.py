@@ -1,7 +1,7 @@
 """From the bytes of a POST to a `Requested` event. Strict: unknown fields are refused, all problems named at once."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -102,6 +102,11 @@ def read_clarification(body: bytes) -> str:
         raise _refused(error) from None
 
 
+def query_problems(errors: Sequence[Any]) -> tuple[Problem, ...]:
+    """The problems of a query string, as FastAPI found them."""
+    return tuple(replace(problem, field=problem.field.removeprefix("query.")) for problem in map(_problem, errors))
+
+
 def clarified(original: Requested, community_id: str, *, received_at: datetime) -> Requested:
     """The original request again, with the community chosen."""
     return replace(original, action=Action.CLARIFY, chosen_community_id=community_id, requested_at=received_at)
@@ -162,6 +167,7 @@ _MESSAGES: Mapping[str, tuple[str, str]] = {
     "string_type": ("WRONG_TYPE", "须为文本。"),
     "string_too_long": ("TOO_LONG", "文本过长。"),
     "int_type": ("WRONG_TYPE", "须为整数。"),
+    "int_parsing": ("WRONG_TYPE", "须为整数。"),
     "bool_type": ("WRONG_TYPE", "须为 true 或 false。"),
     "date_type": ("WRONG_TYPE", "须为日期，格式 YYYY-MM-DD。"),
     "date_parsing": ("WRONG_TYPE", "须为日期，格式 YYYY-MM-DD。"),

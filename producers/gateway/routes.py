@@ -98,14 +98,11 @@ def valuation_routes(
         channel: Annotated[Channel, Depends(channel_of)],
         prefer: Annotated[str | None, Header()] = None,
     ) -> JSONResponse:
-        """Answers NEEDS_CLARIFICATION; the same valuation goes on."""
-        state = await gateway.clarify(
-            valuation_id,
-            channel.code,
-            read_clarification(await json_body(request)),
-            wait_s=preferred_wait_s(prefer, gateway.waits.answer_s),
-            traceparent=request.state.traceparent,
-        )
+        """Answers NEEDS_CLARIFICATION, once and until its `answer_by`; the same valuation goes on in its own trace."""
+        reply = await gateway.reply(valuation_id, channel.code, read_clarification(await json_body(request)))
+        request.state.traceparent = reply.continuing(request.state.traceparent)
+        wait_s = preferred_wait_s(prefer, gateway.waits.answer_s)
+        state = await gateway.clarify(reply, wait_s=wait_s, traceparent=request.state.traceparent)
         return _answered(state, channel, valuation_id, located(valuation_id))
 
     return router

@@ -64,6 +64,18 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A reply about to be sent. `trace_id` is that of the valuation, `None` when it is not known."""
+
+    requested: Requested
+    trace_id: str | None
+
+    def continuing(self, traceparent: str) -> str:
+        """This call's place in the trace of the valuation: a reply belongs to what it answers, whoever sends it."""
+        return traceparent if self.trace_id is None else f"00-{self.trace_id}-{traceparent[36:]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """One instance. `clock` gives the time of day in UTC; `is_following` whether answers written now will be seen."""
 
@@ -93,7 +105,7 @@ class Gateway:
         with self.board.waiting(requested.valuation_id, trace_id(traceparent)) as answer:
             await self._send(requested, traceparent)
             resulted = await _until(answer, deadline)
-        if resulted is None:
+        if resulted is None or _asks_again(requested, resulted):
             return await self._looked_up(requested, wait_s)
         if resulted.status is Status.REJECTED_INVALID:
             self.remembered.forget(requested)
@@ -134,13 +146,12 @@ class Gateway:
         except (LedgerUnavailableError, TimeoutError):
             raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S) from None
 
-    async def clarify(
-        self, valuation_id: str, channel: str, community_id: str, *, wait_s: float, traceparent: str
-    ) -> State | None:
-        """Answer NEEDS_CLARIFICATION with one of its candidates, and wait as `ask` does.
+    async def reply(self, valuation_id: str, channel: str, community_id: str) -> Reply:
+        """The reply to NEEDS_CLARIFICATION that chooses one of its candidates; to be sent with `clarify`.
 
         Raises:
-            ProblemError: NOT_FOUND, NOT_AWAITING_CLARIFICATION, INVALID_REQUEST for a community that was not offered.
+            ProblemError: NOT_FOUND, NOT_AWAITING_CLARIFICATION, INVALID_REQUEST for a community that was not offered,
+                UNAVAILABLE.
         """
         state = await self.state(valuation_id, channel)
         if state is None or state.result.status is not Status.NEEDS_CLARIFICATION:
@@ -153,9 +164,16 @@ class Gateway:
             original = await self._archived_request(valuation_id)
         if original is None:
             raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=valuation_id)
-        reply = clarified(original, community_id, received_at=self.clock())
-        self.board.withdraw(valuation_id)
-        return await self.ask(reply, wait_s=wait_s, traceparent=traceparent)
+        return Reply(requested=clarified(original, community_id, received_at=self.clock()), trace_id=state.trace_id)
+
+    async def clarify(self, reply: Reply, *, wait_s: float, traceparent: str) -> State | None:
+        """Send a reply and wait as `ask` does. `traceparent` is that of `reply.continuing`.
+
+        Raises:
+            ProblemError: As `ask`; NOT_AWAITING_CLARIFICATION when the time to reply has run out.
+        """
+        self.board.withdraw(reply.requested.valuation_id)
+        return await self.ask(reply.requested, wait_s=wait_s, traceparent=traceparent)
 
     def new_traceparent(self, received: str | None) -> str:
         """Continue the caller's trace, or begin one."""
@@ -246,7 +264,15 @@ def _owned(state: State | None, owner: str | None, channel: str) -> State | None
     return state
 
 
+def _asks_again(requested: Requested, resulted: Resulted) -> bool:
+    """Whether an answer to a reply is the question once more: a reminder that crossed it, and no answer at all."""
+    return requested.action is Action.CLARIFY and resulted.status is Status.NEEDS_CLARIFICATION
+
+
 def _refusal(resulted: Resulted) -> ProblemError:
+    if Reason.CLARIFICATION_TIMEOUT in resulted.reasons:
+        late = resulted.problems
+        return ProblemError(Code.NOT_AWAITING_CLARIFICATION, problems=late, valuation_id=resulted.valuation_id)
     if is_conflict(resulted):
         return ProblemError(Code.DUPLICATE_CONFLICT, valuation_id=resulted.valuation_id)
     if Reason.QUOTA_EXCEEDED in resulted.reasons:

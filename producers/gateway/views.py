@@ -99,12 +99,21 @@ def view(state: State, profile: Profile) -> dict[str, Any]:
     shown["final"] = state.result.status.is_final
     shown["disclaimer"] = PUBLIC_DISCLAIMER if profile is Profile.PUBLIC else DISCLAIMER
     if state.result.status is Status.NEEDS_CLARIFICATION:
-        shown["candidates"] = [project(candidate, _CANDIDATE_FOR_CHOICE) for candidate in candidates(state.result)]
+        shown |= _question(state.result)
     if state.report is not None and profile in {Profile.STAFF, Profile.INTERNAL}:
         shown["report"] = project(state.report, _REPORT_FIELDS)
     if state.report is not None and profile is Profile.CUSTOMER:
         shown["report"] = {"report_no": state.report.report_no}
     return shown
+
+
+def _question(result: Resulted) -> dict[str, Any]:
+    """What is asked, what may be chosen, and the last instant at which a reply is in time."""
+    shown = {
+        "question": result.reason_text,
+        "candidates": [project(candidate, _CANDIDATE_FOR_CHOICE) for candidate in candidates(result)],
+    }
+    return shown if result.due_at is None else shown | {"answer_by": _json(result.due_at, None)}
 
 
 def timeline_view(timeline: Timeline) -> dict[str, Any]:

@@ -176,3 +176,26 @@ def test_no_page_without_log_in(desk):
     assert httpx.get(f"{desk}/api/tasks").status_code == 401
     wrong = httpx.post(f"{desk}/login", data={"username": "lin", "password": "wrong"})
     assert (wrong.status_code, "set-cookie" in wrong.headers) == (401, False)
+
+
+@pytest.mark.requirement("AD1", "AD7")
+async def test_a_reviewer_says_which_community_an_unknown_name_means(desk, page, pool, tasks):
+    tasks.open(made.open_review("unknown", due_at=datetime.now(UTC) + timedelta(hours=8)))
+    await log_in(page, desk)
+    await page.keyboard.press("c")
+    await page.wait_for_selector("[data-testid=community]")
+    shown = await page.content()
+    assert "翠湾香庭（西湖区）" in shown
+    assert "登记：争议多" in shown
+    await page.click("[data-testid=community] >> text=翠湾香庭")
+    await page.fill("[data-testid=unit-price]", "40500")
+    await page.get_by_label("可比实例不足三例的原因").fill("名称未识别，无可比实例")
+    await page.fill("[data-testid=rationale]", _NOTE)
+    await page.click("[data-testid=release]")  # given back: what was chosen is kept
+    await page.wait_for_url(f"{desk}/")
+    await page.keyboard.press("c")
+    await page.wait_for_selector("[data-testid=community]")
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_url(f"{desk}/")
+    (decided,) = published(pool)
+    assert (decided.outcome, decided.confirmed_community_id) == (ReviewOutcome.VALUE, "c-9")

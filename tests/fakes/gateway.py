@@ -16,6 +16,9 @@ from producers.gateway.meters import Meters
 from producers.gateway.ports import Archived, LedgerUnavailableError, Timeline
 from producers.gateway.rate_limit import Rate, RateLimits
 from producers.gateway.service import Gateway, Waits
+from producers.gateway.suggestions.index import SuggestionIndex
+from producers.gateway.suggestions.routes import Suggestions
+from schemas.domain.divisions import divisions
 from schemas.errors import PublishError
 from schemas.events import Reported, Requested, Resulted
 from schemas.headers import TRACEPARENT, header
@@ -98,6 +101,8 @@ class House:
     reports: FakeReports
     following: list[bool]
     seconds: list[float]
+    index: SuggestionIndex
+    loaded: list[bool]
 
     def client(self, channel: str | None = "CREDIT_MGMT") -> httpx.AsyncClient:
         headers = {"X-API-Key": KEYS[channel]} if channel else {}
@@ -117,7 +122,7 @@ def a_house(
 ) -> House:
     board = AnswerBoard(CODEC)
     publisher, ledger, reports = FakePublisher(board, pipeline), FakeLedger(), FakeReports()
-    following, seconds = [True], [0.0]
+    following, seconds, loaded = [True], [0.0], [True]
     gateway = Gateway(
         publisher=publisher,
         codec=CODEC,
@@ -133,5 +138,8 @@ def a_house(
         limits=RateLimits(rate),
         monotonic_s=lambda: seconds[0],
     )
-    app = build(gateway, access=access, reports=reports, meters=Meters(board))
-    return House(app, gateway, board, publisher, ledger, reports, following, seconds)
+    typing = Access(keys=access.keys, limits=RateLimits(rate), monotonic_s=lambda: seconds[0])
+    index = SuggestionIndex(divisions())
+    suggestions = Suggestions(index=index, divisions=divisions(), is_loaded=lambda: loaded[0])
+    app = build(gateway, access=access, typing=typing, suggestions=suggestions, reports=reports, meters=Meters(board))
+    return House(app, gateway, board, publisher, ledger, reports, following, seconds, index, loaded)

@@ -42,7 +42,13 @@ def house_topics(topics):
 @asynccontextmanager
 async def a_gateway(connection, topics, *, waits=None):
     listening, servers = bound("127.0.0.1", 0), []
-    followed = FollowedTopics(requests=topics.requests, results=topics.results, reports=topics.reports)
+    followed = FollowedTopics(
+        requests=topics.requests,
+        results=topics.results,
+        reports=topics.reports,
+        communities=topics.communities,
+        aliases=topics.aliases,
+    )
     running = asyncio.create_task(
         serve(
             listening,
@@ -184,10 +190,11 @@ def test_a_gateway_process_becomes_ready_and_ends_cleanly_when_told_to(kafka, ho
 
     from infra.embedded.ports import held_ports
     from infra.kafka.admin import apply, plan, wanted_topics
-    from schemas.catalogue import REPORTS, REQUESTS, RESULTS
+    from schemas.catalogue import ALIASES, COMMUNITIES, REPORTS, REQUESTS, RESULTS
 
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    apply(admin, plan(admin, wanted_topics((REQUESTS, RESULTS, REPORTS), replication_factor=1, max_partitions=4)))
+    needed = (REQUESTS, RESULTS, REPORTS, COMMUNITIES, ALIASES)
+    apply(admin, plan(admin, wanted_topics(needed, replication_factor=1, max_partitions=4)))
     with held_ports([0, 0]) as (port, health_port):
         pass
     environment = {

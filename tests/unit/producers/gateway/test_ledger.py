@@ -4,9 +4,10 @@ import httpx
 import pytest
 
 from consumers.ledger.entry import json_ready
-from producers.gateway.ledger import HttpLedger, event_from_json
+from producers.gateway.ledger import HttpLedger
 from producers.gateway.ports import LedgerUnavailableError
 from schemas.events import Reported, Requested, Resulted
+from schemas.json_events import event_from_json
 from schemas.records import to_record
 from tests.fakes.answers import a_full_answer, a_report, a_request
 
