@@ -59,6 +59,7 @@ class Decision(BaseModel):
     comparable_ids: list[str] = Field(default_factory=list, max_length=100)
     few_comparables_because: str | None = Field(default=None, max_length=_MOST_TEXT)
     deviation_because: DeviationReason | None = None
+    confirmed_community_id: str | None = Field(default=None, max_length=200)
 
     def conclusion(self) -> Conclusion:
         """Return what was decided."""
@@ -71,6 +72,7 @@ class Decision(BaseModel):
             comparable_ids=tuple(self.comparable_ids),
             few_comparables_because=self.few_comparables_because,
             deviation_because=self.deviation_because,
+            confirmed_community_id=self.confirmed_community_id,
         )
 
 

@@ -82,7 +82,7 @@ class ComparableCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A task with its evidence. `reasons` and `concerns` are codes."""
+    """A task with its evidence. `reasons`, `concerns` and `tags` are codes."""
 
     task: Task
     subject: Subject
@@ -90,7 +90,13 @@ class Case:
     model: ModelOpinion | None
     comparables: tuple[ComparableCase, ...]
     concerns: tuple[str, ...]
+    tags: tuple[str, ...]
     received_at: datetime
+
+    @property
+    def community_is_open(self) -> bool:
+        """Whether the address left open which of its candidates is meant, so that a person can confirm one."""
+        return self.subject.community is None and bool(self.candidates)
 
 
 def case_of(task: Task, review: ReviewRequested) -> Case:
@@ -103,6 +109,7 @@ def case_of(task: Task, review: ReviewRequested) -> Case:
         model=_model(review),
         comparables=_comparables(review) if valuation else (),
         concerns=review.scored.concerns,
+        tags=review.scored.tags,
         received_at=review.scored.request.received_at,
     )
 

@@ -73,10 +73,10 @@ _DECIDE = f"""
 _DECISION = """
     insert into decision (valuation_id, revision, outcome, unit_price, value, lower, upper, reasons, comparable_ids,
         few_comparables_because, deviation_because, rationale, guideline_version, reviewer, grade, claimed_at,
-        decided_at)
+        decided_at, confirmed_community_id)
     values (%(valuation_id)s, %(revision)s, %(outcome)s, %(unit_price)s, %(value)s, %(lower)s, %(upper)s, %(reasons)s,
         %(comparable_ids)s, %(few_comparables_because)s, %(deviation_because)s, %(rationale)s, %(guideline_version)s,
-        %(reviewer)s, %(grade)s, %(claimed_at)s, %(decided_at)s)
+        %(reviewer)s, %(grade)s, %(claimed_at)s, %(decided_at)s, %(confirmed_community_id)s)
 """
 
 

@@ -93,7 +93,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What a reviewer enters. Money in whole yuan; `lower` and `upper` are totals. The total itself is computed."""
+    """What a reviewer enters. Money in whole yuan; `lower` and `upper` are totals. The total itself is computed.
+
+    `confirmed_community_id`: which of the candidates the address means, where it did not say so clearly.
+    """
 
     outcome: ReviewOutcome
     rationale: str
@@ -103,6 +106,7 @@ class Conclusion:
     comparable_ids: tuple[str, ...] = ()
     few_comparables_because: str | None = None
     deviation_because: DeviationReason | None = None
+    confirmed_community_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +177,7 @@ def needs_deviation_reason(unit_price: int, review: ReviewRequested, policy: Des
 
 def violations(conclusion: Conclusion, review: ReviewRequested, policy: DeskPolicy) -> tuple[Violation, ...]:
     """Return everything that is wrong with a decision; empty when it may go out."""
-    found = [*_of_rationale(conclusion)]
+    found = [*_of_rationale(conclusion), *_of_community(conclusion, review)]
     if conclusion.outcome not in OUTCOMES:
         found.append(Violation(field="outcome", message="暂不支持该处理结果"))
     if conclusion.outcome is ReviewOutcome.VALUE:
@@ -187,6 +191,13 @@ def _of_rationale(conclusion: Conclusion) -> list[Violation]:
     if len(conclusion.rationale.strip()) >= SHORTEST_RATIONALE:
         return []
     return [Violation(field="rationale", message=f"请写明判断依据，不少于{SHORTEST_RATIONALE}个字")]
+
+
+def _of_community(conclusion: Conclusion, review: ReviewRequested) -> list[Violation]:
+    offered = {candidate.community_id for candidate in review.scored.address.candidates}
+    if conclusion.confirmed_community_id is None or conclusion.confirmed_community_id in offered:
+        return []
+    return [Violation(field="confirmed_community_id", message="所确认的小区不在本案候选中")]
 
 
 def _of_price(conclusion: Conclusion, review: ReviewRequested, policy: DeskPolicy) -> list[Violation]:
@@ -250,4 +261,5 @@ def decided_event(  # noqa: PLR0913 - what a decision consists of
         lower=conclusion.lower if valued else None,
         upper=conclusion.upper if valued else None,
         comparable_ids=conclusion.comparable_ids if valued else (),
+        confirmed_community_id=conclusion.confirmed_community_id,
     )

@@ -6,7 +6,13 @@ from typing import Final
 
 from consumers.review_desk.task import DeviationReason, TaskState
 from schemas.codes import MatchLevel, Reason, ReviewOutcome
-from schemas.domain.texts import FACTOR_TEXTS, LIMITING_FACTOR_TEXTS, PROPERTY_TYPE_TEXTS, TRADABILITY_TEXTS
+from schemas.domain.texts import (
+    FACTOR_TEXTS,
+    LIMITING_FACTOR_TEXTS,
+    PROPERTY_TAG_TEXTS,
+    PROPERTY_TYPE_TEXTS,
+    TRADABILITY_TEXTS,
+)
 
 REASON: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -67,6 +73,7 @@ LOAN_STAGE: Final[Mapping[str, str]] = MappingProxyType(
 )
 FACTOR: Final[Mapping[str, str]] = FACTOR_TEXTS
 PROPERTY_TYPE: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v in PROPERTY_TYPE_TEXTS.items()})
+PROPERTY_TAG: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v in PROPERTY_TAG_TEXTS.items()})
 TRADABILITY: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v in TRADABILITY_TEXTS.items()})
 LIMITING_FACTOR: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v in LIMITING_FACTOR_TEXTS.items()})
 

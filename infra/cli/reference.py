@@ -1,4 +1,4 @@
-"""`avm reference`: load communities, deals and coverage, and see what is loaded."""
+"""`avm reference`: load communities, deals and coverage, see what is loaded, and look after aliases."""
 
 import json
 from contextlib import closing
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from infra.cli.aliases import app as alias_app
 from infra.reference.mapping import FileMapping, MappingError, Target, own_names, read_mapping
 from infra.reference.tables import UnreadableTableError, columns_of, count_lines
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from infra.reference.rows import Event, RejectedRow
 
 app = typer.Typer(help="Load communities, deals and coverage.", no_args_is_help=True)
+app.add_typer(alias_app, name="alias")
 _console = Console(stderr=True)
 _SHOWN_REASONS = 8
 
@@ -76,10 +78,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     """Count what lies on each reference topic."""
     from infra.cli.connections import NothingRunsError, kafka_conf, settings_in_force
     from infra.reference.load import TOPIC_OF, live_keys
+    from schemas.catalogue import ALIASES, PROPERTIES
 
     try:
         conf = kafka_conf(settings_in_force())
-        counts = {topic.name: len(live_keys(conf, topic)) for topic in TOPIC_OF.values()}
+        counts = {topic.name: len(live_keys(conf, topic)) for topic in (*TOPIC_OF.values(), ALIASES, PROPERTIES)}
     except (NothingRunsError, LookupError) as error:
         _fail(str(error), as_json=as_json)
     if as_json:

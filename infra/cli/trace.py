@@ -37,6 +37,7 @@ def trace(
         ("status", state["status"] or "not answered yet"),
         ("received", received.isoformat(sep=" ", timespec="milliseconds") if received else None),
         ("trace", state["trace_id"]),
+        ("tags", ", ".join(_tags(found["events"]))),
     ):
         console.print(f"{name:<9}  {value or '-'}", markup=False, highlight=False, soft_wrap=True)
     console.print(_events(found["events"]))
@@ -55,6 +56,12 @@ def _timeline(ledger_url: str, valuation_id: str) -> dict[str, Any]:
     response.raise_for_status()
     found: dict[str, Any] = response.json()
     return found
+
+
+def _tags(events: list[dict[str, Any]]) -> list[str]:
+    """What the property registry said of the house when it was last resolved."""
+    enriched = [event["payload"] for event in events if event["kind"] == "Enriched"]
+    return enriched[-1].get("tags", []) if enriched else []
 
 
 def _events(events: list[dict[str, Any]]) -> Table:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from schemas.codes import LimitingFactor, MatchLevel, Status, Tradability
 from schemas.domain.channels import Profile, find
+from schemas.domain.echo import echo
 from schemas.domain.worktime import shanghai_date
 from schemas.events import HumanDecision, PolicyReference, Resulted, Scored, Valuation
 from streams.routing.policy import Policy
@@ -52,30 +53,12 @@ def answer(  # noqa: PLR0913 -- one keyword for each thing in which answers diff
     human_touched: bool = False,
 ) -> Resulted:
     """The answer with everything that is echoed. The model's evidence goes out only with a value: never a bare hint."""
-    request = scored.request
-    return Resulted(
-        valuation_id=scored.valuation_id,
-        status=status,
-        revision=request.revision,
-        channel=request.channel,
-        client_request_id=request.client_request_id,
-        lane=request.lane,
-        service_type=request.service_type,
-        address_entered=request.address,
-        received_at=request.received_at,
-        resulted_at=at,
+    return replace(
+        echo(scored.valuation_id, scored.request, status, resulted_at=at),
         reasons=reasons,
         reason_text=reason_text,
-        area_m2=request.area_m2,
-        value_date=request.value_date,
-        deadline_at=request.deadline_at,
         due_at=due_at,
         valid_until=valid_until,
-        product=request.product,
-        loan_stage=request.loan_stage,
-        business_ref=request.business_ref,
-        branch_code=request.branch_code,
-        embed_target=request.embed_target,
         value=money and money.value,
         unit_price=money and money.unit_price,
         lower=money and money.lower,

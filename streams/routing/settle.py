@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from schemas.catalogue import RESULTS
-from schemas.codes import Reason, ReviewOutcome, Status
+from schemas.catalogue import ALIASES, RESULTS
+from schemas.codes import AliasSource, Reason, ReviewOutcome, Status
+from schemas.domain.aliases import confirmed_alias
 from schemas.domain.rounding import total
 from schemas.errors import PermanentError
 from schemas.events import Decided, HumanDecision, Resulted
+from schemas.ids import pseudonym
 from streams.routing import sentences
 from streams.routing.answer import Money, answer, model_money, valid_until
 from streams.routing.policy import Policy
@@ -34,7 +36,8 @@ class SettleStage:
     """`Decided` → the final result, on the lane of the request.
 
     The decision on an automatic answer drawn for quality control changes nothing for the channel: a final status never
-    changes, so it is silence here, and the ledger compares the two values. `policy` gives the validity of a value.
+    changes, so it is silence here, and the ledger compares the two values. A community that the reviewer confirmed for
+    a name becomes an alias. `policy` gives the validity of a value.
     """
 
     name = "settle"
@@ -50,10 +53,26 @@ class SettleStage:
 
 
 def _settled(decided: Decided, policy: Policy, now: datetime) -> Outcome:
+    learned = _learned(decided)
     if decided.review.reasons == (Reason.QA_SAMPLE,):
-        return Outcome(silence="quality sample: the answer stands")
+        return Outcome(outputs=learned, silence="quality sample: the answer stands")
     result = settle(decided, policy, now=now)
-    return Outcome(outputs=(Output(topic=RESULTS, lane=decided.review.scored.request.lane, event=result),))
+    return Outcome(outputs=(Output(topic=RESULTS, lane=decided.review.scored.request.lane, event=result), *learned))
+
+
+def _learned(decided: Decided) -> tuple[Output, ...]:
+    """What the confirmation of a community teaches every later address, whatever was decided about the value."""
+    if decided.confirmed_community_id is None:
+        return ()
+    alias = confirmed_alias(
+        decided.review.scored.address,
+        decided.confirmed_community_id,
+        source=AliasSource.REVIEWER,
+        confirmed_by=pseudonym("reviewer", decided.reviewer),
+        confirmed_at=decided.decided_at,
+        valuation_id=decided.valuation_id,
+    )
+    return () if alias is None else (Output(topic=ALIASES, event=alias),)
 
 
 def settle(decided: Decided, policy: Policy, *, now: datetime) -> Resulted:

@@ -6,7 +6,7 @@ from typing import Self
 
 from infra.kafka.follower import TopicFollower
 from infra.kafka.producer import Publisher, Record
-from schemas.catalogue import REPORTS, REQUESTS, RESULTS, Topic
+from schemas.catalogue import ALIASES, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
 from schemas.codes import Lane
 from schemas.events import Reported, Requested, Resulted
 from schemas.headers import TRACEPARENT, header
@@ -22,10 +22,18 @@ class Topics:
     requests: Topic
     results: Topic
     reports: Topic
+    communities: Topic
+    aliases: Topic
 
     @classmethod
     def made_by(cls, topics) -> Self:
-        return cls(requests=topics.like(REQUESTS), results=topics.like(RESULTS), reports=topics.like(REPORTS))
+        return cls(
+            requests=topics.like(REQUESTS),
+            results=topics.like(RESULTS),
+            reports=topics.like(REPORTS),
+            communities=topics.like(COMMUNITIES),
+            aliases=topics.like(ALIASES),
+        )
 
 
 @dataclass

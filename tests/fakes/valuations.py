@@ -10,6 +10,7 @@ from schemas.codec import Codec
 from schemas.codes import AttributeOrigin, Automation, Lane, MatchLevel, PropertyType, ReviewOutcome, Status
 from schemas.events import (
     Accepted,
+    AddressPart,
     Adjustment,
     Attributes,
     Candidate,
@@ -105,6 +106,36 @@ ADDRESS = ResolvedAddress(
             community_id="c-2", name="翠苑四区", city="杭州市", district="西湖区", probability=0.02, matched_by="fuzzy"
         ),
     ),
+)
+# The name is nobody's: two communities may be meant, and a person has to say which.
+OPEN_ADDRESS = replace(
+    ADDRESS,
+    entered="杭州市西湖区翠湾雅苑3幢2单元501室",
+    normalised="杭州市西湖区翠湾雅苑3幢2单元501室",
+    match_level=MatchLevel.DISTRICT,
+    probability=0.42,
+    road=None,
+    community_id=None,
+    community_name=None,
+    candidates=(
+        Candidate(
+            community_id="c-1",
+            name="翠苑三区",
+            city="杭州市",
+            district="西湖区",
+            probability=0.42,
+            matched_by="similar",
+        ),
+        Candidate(
+            community_id="c-9",
+            name="翠湾香庭",
+            city="杭州市",
+            district="西湖区",
+            probability=0.31,
+            matched_by="similar",
+        ),
+    ),
+    parts=(AddressPart(level="community", text="翠湾雅苑", origin="rules"),),
 )
 ATTRIBUTES = Attributes(
     property_type=PropertyType.APARTMENT,
@@ -209,6 +240,13 @@ def review(number: str = "r-1", *, valuation: Valuation | None = VALUATION, **ch
         requested_at=NOON,
     )
     return replace(made, **changes)
+
+
+def open_review(number: str = "r-1", **changes) -> ReviewRequested:
+    """A review of an address whose community is open; nothing could be valued."""
+    made = review(number, valuation=None, reasons=("ADDR_UNKNOWN",), **changes)
+    asked = replace(made.scored.request, address=OPEN_ADDRESS.entered)
+    return replace(made, scored=replace(made.scored, request=asked, address=OPEN_ADDRESS, tags=("DISPUTED",)))
 
 
 def decided(number: str = "r-1", **changes) -> Decided:

@@ -20,11 +20,13 @@ from consumers.review_desk.words import (
     LIMITING_FACTOR,
     LOAN_STAGE,
     MATCH_LEVEL,
+    PROPERTY_TAG,
     PROPERTY_TYPE,
     REASON,
     TRADABILITY,
     said,
 )
+from schemas.events import Candidate
 
 _COLUMNS: Final[list[dict[str, Any]]] = [
     {"name": "community", "label": "小区", "field": "community", "align": "left"},
@@ -38,6 +40,7 @@ _COLUMNS: Final[list[dict[str, Any]]] = [
     {"name": "weight", "label": "权重", "field": "weight", "align": "right"},
 ]
 
+_NOBODY_KNOWS: Final = ""  # the value of "none of them": a radio's choices are never empty
 _ADJUSTMENTS_CELL: Final = """
     <q-td :props="props"
           style="white-space: normal; word-break: keep-all; font-size: 12px; line-height: 16px; min-width: 110px">
@@ -72,6 +75,7 @@ class CasePage:
         self._id = case.task.valuation_id
         self._busy = False
         self._chart: ui.echart | None = None
+        self._community: ui.radio | None = None
 
     def build(self) -> None:
         """Lay the page out for 1366 × 768: evidence on the left and in the middle, the form always in sight."""
@@ -89,7 +93,7 @@ class CasePage:
                 with ui.element("div").style("display: grid; gap: 8px"):
                     _show_why(case)
                     _show_subject(case)
-                    _show_candidates(case)
+                    self._show_candidates()
                     _show_drivers(case.model)
                 with ui.element("div").style(
                     "display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; min-width: 0"
@@ -106,6 +110,28 @@ class CasePage:
         ui.timer(self._desk.policy.heartbeat.total_seconds(), self._sign_of_life)
 
     # ---- evidence that changes ------------------------------------------------------------------------------------
+
+    def _show_candidates(self) -> None:
+        """The candidates; where the address left the community open, to be chosen from."""
+        if not self._case.community_is_open:
+            _show_candidates(self._case)
+            return
+        with panel("地址指的是哪个小区？"):
+            choices = {
+                _NOBODY_KNOWS: "无法确认",
+                **{one.community_id: _candidate(one) for one in self._case.candidates},
+            }
+            kept = self._case.task.draft.get("confirmed_community_id")
+            self._community = (
+                ui.radio(choices, value=kept if kept in choices else _NOBODY_KNOWS)
+                .props("dense data-testid=community")
+                .style("display: grid; gap: 2px")
+            )
+            ui.label("确认后，今后同样写法的小区名按此识别。").classes("soft")
+
+    @property
+    def _confirmed(self) -> str | None:
+        return None if self._community is None else self._community.value or None
 
     def _show_chart(self) -> None:
         with panel("可比实例修正后单价（元/㎡）与模型区间"):
@@ -149,7 +175,8 @@ class CasePage:
             self._busy = False
 
     async def _decide(self) -> None:
-        conclusion = self._form.conclusion(tuple(row["id"] for row in self._comparables.selected))
+        chosen = tuple(row["id"] for row in self._comparables.selected)
+        conclusion = self._form.conclusion(chosen, self._confirmed)
         version = self._case.task.version
         try:
             await to_thread(self._desk.decide, self._id, self._reviewer, conclusion, version=version)
@@ -178,7 +205,10 @@ class CasePage:
             self._lost(error.why)
 
     async def _keep(self) -> None:
-        draft = self._form.draft() | {"comparable_ids": [row["id"] for row in self._comparables.selected]}
+        draft = self._form.draft() | {
+            "comparable_ids": [row["id"] for row in self._comparables.selected],
+            "confirmed_community_id": self._confirmed,
+        }
         await to_thread(self._desk.keep, self._id, self._reviewer, draft)
 
     def _lost(self, why: str) -> None:
@@ -204,6 +234,8 @@ def _show_why(case: Case) -> None:
         with ui.element("div").style("display: flex; flex-wrap: wrap; gap: 4px"):
             for reason in case.task.reasons:
                 ui.label(said(REASON, reason)).classes("chip")
+            for tag in case.tags:
+                ui.label(f"登记：{said(PROPERTY_TAG, tag)}").classes("chip calm")
 
 
 def _show_subject(case: Case) -> None:
@@ -240,8 +272,16 @@ def _show_candidates(case: Case) -> None:
             ui.label("没有候选").classes("soft")
         with ui.element("div").style("display: grid; grid-template-columns: 1fr max-content; gap: 0 10px"):
             for candidate in case.candidates:
-                ui.label(f"{candidate.name}（{candidate.district}）")
+                ui.label(_named(candidate))
                 ui.label(f"{candidate.probability:.0%}").classes("num soft").style("text-align: right")
+
+
+def _named(candidate: Candidate) -> str:
+    return f"{candidate.name}（{candidate.district}）"
+
+
+def _candidate(candidate: Candidate) -> str:
+    return f"{_named(candidate)} {candidate.probability:.0%}"
 
 
 def _show_model(model: ModelOpinion | None) -> None:

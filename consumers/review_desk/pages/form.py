@@ -64,7 +64,7 @@ class DecisionForm:
         ).props(_DENSE)
         self._few = ui.input("可比实例不足三例的原因", value=draft.get("few_comparables_because", "")).props(_DENSE)
 
-    def conclusion(self, comparable_ids: tuple[str, ...]) -> Conclusion:
+    def conclusion(self, comparable_ids: tuple[str, ...], confirmed_community_id: str | None) -> Conclusion:
         """Return what the fields say; whether it is complete is judged by the rules, not here."""
         outcome = ReviewOutcome(self._outcome.value)
         valued = outcome is ReviewOutcome.VALUE
@@ -78,6 +78,7 @@ class DecisionForm:
             comparable_ids=comparable_ids if valued else (),
             few_comparables_because=self._few.value or None,
             deviation_because=DeviationReason(because) if because and valued else None,
+            confirmed_community_id=confirmed_community_id,
         )
 
     def draft(self) -> dict[str, Any]:

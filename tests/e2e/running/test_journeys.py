@@ -202,7 +202,7 @@ def test_what_is_uncertain_is_decided_at_the_desk_and_the_channel_gets_the_decis
     assert len({event["trace_id"] for event in events}) == 1, "one trace, through the desk as well"
 
 
-@pytest.mark.requirement("RT1", "AD3")
+@pytest.mark.requirement("RT1", "AD2", "AD3", "IN9")
 def test_an_ambiguous_address_is_asked_back_and_the_reply_leads_to_a_value(system, market):
     house = market.house(Kind.AMBIGUOUS_NAME)
     response = system.customer.ask(system.number(), house.address, str(house.area_m2))
@@ -223,6 +223,7 @@ def test_an_ambiguous_address_is_asked_back_and_the_reply_leads_to_a_value(syste
     events = system.timeline(valuation, "Scored")["events"]
     scored = next(event["payload"] for event in events if event["kind"] == "Scored")
     assert scored["address"]["community_id"] == house.community_id
+    assert len({event["trace_id"] for event in events}) == 1, "the reply goes on in the trace of the valuation"
 
 
 # ---- the evidence ---------------------------------------------------------------------------------------------------
