@@ -43,11 +43,15 @@ _PLACE = ("dlq.topic", "dlq.partition", "dlq.offset")
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0917 -- typer reads options from parameters
     market: Annotated[
         Path | None,
         typer.Option(help="Folder of real data that fits a description in docs/examples/markets; default: synthetic."),
     ] = None,
+    typed: Annotated[
+        bool,
+        typer.Option("--as-typed", help="With --market: addresses as people type them, with slips and parts left out."),
+    ] = False,
     requests: Annotated[int | None, typer.Option(help="How many; default 320, with --market all there are.")] = None,
     communities: Annotated[int, typer.Option(help="Communities of the synthetic market.")] = 3_000,
     deals: Annotated[int, typer.Option(help="Deals of the synthetic market.")] = 60_000,
@@ -61,11 +65,13 @@ def demo(
     settings = Settings()
     if settings.kafka.bootstrap:
         raise CommandError("AVM_KAFKA__BOOTSTRAP names a broker; the demonstration runs its own: unset it")
+    if typed and market is None:
+        raise CommandError("--as-typed needs --market: requests of the synthetic market are written freely anyway")
     console = Console(stderr=True)
     if market is None:
         prepared = markets.synthetic(settings.state, communities=communities, deals=deals, count=requests or 320)
     else:
-        prepared = markets.from_files(market, count=requests)
+        prepared = markets.from_files(market, count=requests, typed=typed)
     console.print(f"{prepared.name}: {len(prepared.questions):,} requests to ask")
     try:
         found = asyncio.run(_run(settings, prepared, console, stay=not end, as_json=as_json))

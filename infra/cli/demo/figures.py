@@ -46,9 +46,27 @@ def figures(
         "dead_letters": dead_letters,
         "market": market,
     }
+    whole |= addresses(
+        [(asked[key], result) for key, result in answered.items() if asked[key].community_id is not None]
+    )
     return whole | accuracy(
         [(asked[key], result) for key, result in answered.items() if asked[key].deal_unit_price is not None]
     )
+
+
+def addresses(pairs: Sequence[tuple[Question, Resulted]]) -> dict[str, Any]:
+    """Of the requests whose community is known: the shares led to a community, asked back, and led to a wrong one."""
+    if not pairs:
+        return {}
+    found = [
+        (question.community_id, result.address.community_id if result.address is not None else None, result.status)
+        for question, result in pairs
+    ]
+    return {
+        "resolved_share": round(fmean(led_to is not None for _, led_to, _ in found), 4),
+        "wrong_confident_share": round(fmean(led_to not in {None, truth} for truth, led_to, _ in found), 4),
+        "asked_back_share": round(fmean(status is Status.NEEDS_CLARIFICATION for _, _, status in found), 4),
+    }
 
 
 def accuracy(pairs: Sequence[tuple[Question, Resulted]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.cli import CommandError
 from infra.cli.connections import codec, kafka_conf, shanghai_today, utc_now
-from infra.cli.demo.questions import Question, about_deals, simulated
+from infra.cli.demo.questions import Question, about_deals, as_typed, in_full, simulated
 from infra.cli.releases import announce_releases, keep_release
 from infra.kafka.producer import Publisher
 from infra.reference.coverage import read_coverage
@@ -75,17 +75,20 @@ def _own(path: Path, target: Target) -> Source:
     return Source(path=path, mapping=own_names(target, columns_of(path)))
 
 
-def from_files(folder: Path, *, count: int | None) -> Prepared:
+def from_files(folder: Path, *, count: int | None, typed: bool = False) -> Prepared:
     """The market in `folder`, by the description in docs/examples/markets whose files are all there.
 
-    `count` questions at most, evenly drawn. Raises `CommandError` when no description fits.
+    `count` questions at most, evenly drawn; `typed` writes them as people type instead of in full. Raises
+    `CommandError` when no description fits.
     """
     description = _description_of(folder)
     about = tomllib.loads(description.read_text(encoding="utf-8"))
     deals = _described(folder, about["deals"])
     asked_from: date = about["split"]
     later = [deal for deal in _good(deals) if isinstance(deal, Deal) and deal.deal_date >= asked_from]
-    questions = about_deals(sorted(later, key=lambda deal: (deal.deal_date, deal.deal_id)))
+    communities = tuple(_described(folder, source) for source in about["communities"])
+    write = as_typed(_once(communities), seed=SEED) if typed else in_full
+    questions = about_deals(sorted(later, key=lambda deal: (deal.deal_date, deal.deal_id)), write)
     if count is not None and count < len(questions):
         questions = tuple(questions[number * len(questions) // count] for number in range(count))
     coverage = EXAMPLES / about["coverage"]
@@ -94,7 +97,7 @@ def from_files(folder: Path, *, count: int | None) -> Prepared:
         name=about["name"],
         known_until=asked_from,
         coverage=_own(coverage, Target.COVERAGE),
-        communities=tuple(_described(folder, source) for source in about["communities"]),
+        communities=communities,
         deals=deals,
         questions=questions,
     )
@@ -131,7 +134,7 @@ def prepare(prepared: Prepared, settings: Settings, tell: Tell) -> None:
             )
         tell(f"{prepared.name}: already loaded and learned from")
         return
-    communities = list(_communities(prepared))
+    communities = list(_once(prepared.communities))
     deals = list(_known_deals(prepared))
     _publish(prepared, communities, deals, settings, tell)
     _learn(deals, communities, prepared.known_until, settings, tell)
@@ -171,10 +174,10 @@ def _publish(
             tell(f"{prepared.name}: {loaded.loaded:,} {target} loaded")
 
 
-def _communities(prepared: Prepared) -> Iterator[Community]:
+def _once(sources: Iterable[Source]) -> Iterator[Community]:
     """Each community once; of two files the first one's row stands."""
     seen: set[str] = set()
-    for source in prepared.communities:
+    for source in sources:
         for row in _good(source):
             if isinstance(row, Community) and row.community_id not in seen:
                 seen.add(row.community_id)
