@@ -2,6 +2,8 @@
 
 import typer
 
+from infra.cli.evaluate import communities, pairs, parsing
+
 app = typer.Typer(help="Measure what reads addresses, on labelled files.", no_args_is_help=True)
 
 
@@ -10,4 +12,6 @@ def _one_of_several() -> None:
     """Keep the sub-command's name even while there is only one."""
 
 
-# One line per sub-command: app.command("parsing")(parsing.evaluate_parsing), imported above.
+app.command("parsing")(parsing.evaluate_parsing)
+app.command("pairs")(pairs.evaluate_pairs)
+app.command("communities")(communities.evaluate_communities)

@@ -1,0 +1,1 @@
+"""Whether two written addresses mean the same unit, learned from labelled pairs."""
