@@ -1,50 +1,63 @@
-"""CPU of enrichment: µs per request through the stage, and µs per look-up, over a generated dictionary.
+"""Enrichment over 30,000 and 300,000 made-up communities: memory, load time, µs a look-up and a request, a live change.
 
-    .venv/bin/python bench/enrichment.py [--communities 30000] [--requests 5000]
+    .venv/bin/python bench/enrichment.py [--communities 30000 300000] [--requests 4000]
 
-Addresses are written in five ways (complete, without city, other spelling, mistyped, unknown name), so that the mean
-holds fuzzy look-ups too. Prints one JSON object.
+Addresses are typed as people type them (`producers/simulator/mistyping.py`, mixed), one in ten of a community that is
+not in the dictionary. Times are CPU of one core. `hostile_ms` is the slowest of 5,000 hostile texts of
+`tests/fakes/hostile.py`: no input may stall a stage. Each size runs in a process of its own, so that memory is its own.
+Prints one JSON object a line.
 """
 
 import argparse
 import json
 import random
+import resource
+import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from producers.simulator.mistyping import Kind, Named, Typist
 from schemas.catalogue import COMMUNITIES, COVERAGE
 from schemas.codes import Automation, CoverageStatus, Lane, ServiceType
 from schemas.domain.divisions import divisions
-from schemas.domain.normalise import normalise
 from schemas.events import Accepted, Community, CoverageRow, Request
 from streams.enrichment.parse import parse
+from streams.enrichment.readings import arranged, doubtful, heads
 from streams.enrichment.reference import EnrichmentView
+from streams.enrichment.resolve import resolve
 from streams.enrichment.stage import EnrichmentStage
 from streams.runtime.stage import Change
+from tests.fakes.hostile import hostile_texts
 
 _NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
-_FIRST = "金银翠玉碧锦华丽阳光春秋江湖海山云天龙凤和康安泰新东南西北"
-_SECOND = "水林园泉湾岸城景苑庭府台轩阁居源溪谷峰岭桥港"
-_ENDINGS = ("小区", "花园", "家园", "苑", "公寓", "嘉园", "新村", "", "一期", "二区", "东里")
-_CITIES = ("北京市", "杭州市", "上海市", "成都市", "南京市", "宁波市")
+_FIRST = (
+    "金银翠玉碧锦华丽阳光春秋江湖海山云天龙凤和康安泰新东南西北嘉瑞福禄祥盛兴隆永恒"
+    "世纪景明星月风雅馨怡静宁文武学府御尚品上善若水青绿蓝紫红"
+)
+_SECOND = "水林园泉湾岸城景庭府台轩阁居源溪谷峰岭桥港洲洋堡汇邸苑郡墅坊寓舍里村庄原野岛汀渡口门关塔寺庙井坝塘河浦滨堤"
+_ENDINGS = ("小区", "花园", "家园", "苑", "公寓", "嘉园", "新村", "", "", "一期", "二区", "东里", "大厦", "新苑")
+_CITIES = ("北京市", "杭州市", "上海市", "成都市", "南京市", "宁波市", "武汉市", "广州市", "西安市", "重庆市")
+_UNKNOWN = 10  # every tenth address names a community that is not there
+_HOSTILE = 5_000
 
 
 def dictionary(rng: random.Random, count: int) -> list[Community]:
-    """Made-up communities over the counties of six cities; names repeat between districts as real ones do."""
+    """Made-up communities over the counties of ten cities; a third are named after a road, as in Shanghai."""
     counties = [county for county in divisions().counties.values() if county.city in _CITIES]
     made = []
     for number in range(count):
         county = rng.choice(counties)
-        stem = "".join((rng.choice(_FIRST), rng.choice(_SECOND), rng.choice(_FIRST + _SECOND)))[: rng.choice((2, 3, 3))]
         made.append(
             Community(
                 community_id=f"c{number}",
-                name=stem + rng.choice(_ENDINGS),
+                name=_name(rng),
                 province=county.province,
                 city=county.city,
                 district=county.name,
@@ -55,21 +68,11 @@ def dictionary(rng: random.Random, count: int) -> list[Community]:
     return made
 
 
-def written(rng: random.Random, community: Community) -> str:
-    """One way to write an address in the community."""
-    unit = f"{rng.randint(1, 30)}号楼{rng.randint(1, 4)}单元{rng.randint(1, 18)}0{rng.randint(1, 4)}室"
-    name, place = community.name, community.city + community.district
-    way = rng.random()
-    if way < 0.70:
-        return place + name + unit
-    if way < 0.80:
-        return community.district + name + unit
-    if way < 0.88:
-        return f"{place}中山路{rng.randint(1, 300)}号{name.removesuffix('小区')}{unit}"
-    if way < 0.96:
-        at = rng.randrange(len(name))
-        return place + name[:at] + rng.choice(_SECOND) + name[at + 1 :] + unit
-    return f"{place}从未见过的名字{unit}"
+def _name(rng: random.Random) -> str:
+    stem = "".join(rng.choice(_FIRST + _SECOND) for _ in range(rng.choice((1, 2, 2, 3)))) + rng.choice(_SECOND)
+    if rng.random() < 0.33:
+        return f"{stem[:2]}路{rng.randint(1, 2500)}{rng.choice('弄号')}"
+    return stem + rng.choice(_ENDINGS)
 
 
 def accepted(number: int, address: str) -> Accepted:
@@ -79,7 +82,7 @@ def accepted(number: int, address: str) -> Accepted:
         client_request_id=str(number),
         lane=Lane.BATCH,
         service_type=ServiceType.VALUATE,
-        address=address,
+        address=address[:200],
         area_m2=Decimal("88.50"),
         value_date=date(2026, 11, 25),
         received_at=_NOW,
@@ -89,7 +92,7 @@ def accepted(number: int, address: str) -> Accepted:
 
 
 def coverage() -> list[Change]:
-    """Every county of the six cities, active."""
+    """Every county of the cities, active."""
     return [
         Change(
             topic=COVERAGE,
@@ -112,45 +115,96 @@ def coverage() -> list[Change]:
     ]
 
 
-def main() -> None:
-    """Measure and print."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--communities", type=int, default=30_000)
-    options.add_argument("--requests", type=int, default=5_000)
-    chosen = options.parse_args()
+def measure(count: int, requests: int) -> dict[str, Any]:
+    """All figures of one size."""
     rng = random.Random(1)
-    communities = dictionary(rng, chosen.communities)
+    communities = dictionary(rng, count + count // _UNKNOWN)
+    named = [Named(name=one.name, city=one.city, district=one.district) for one in communities]
+    typist = Typist(named)
+    chosen = [rng.choice(named[count:] if at % _UNKNOWN == 0 else named[:count]) for at in range(requests)]
+    texts = [typist.write(one, Kind.MIXED, rng) for one in chosen]
     view = EnrichmentView(divisions())
     view.apply(coverage())
+    before = _resident_mb()
     began = time.process_time()
-    view.apply([Change(topic=COMMUNITIES, key=one.community_id, event=one) for one in communities])
-    build_s = time.process_time() - began
-    batch = [accepted(n, written(rng, rng.choice(communities))) for n in range(chosen.requests)]
+    view.apply([Change(topic=COMMUNITIES, key=one.community_id, event=one) for one in communities[:count]])
+    load_s = time.process_time() - began
+    memory = _resident_mb() - before
+    resolve(texts[0], view.communities, view.divisions)  # reads what is read once
+    parsed = [parse(arranged(text, view.divisions), view.divisions) for text in texts]
+    look_ups = _each_us(
+        lambda one: view.communities.find(
+            heads(one), city=one.place.city, counties=one.place.counties, doubtful=doubtful(one)
+        ),
+        parsed,
+    )
+    whole = _each_us(lambda text: resolve(text, view.communities, view.divisions), texts)
+    changes = _each_us(
+        lambda one: view.apply([Change(topic=COMMUNITIES, key=one.community_id, event=one)]), communities[count:]
+    )
+    hostile = _each_us(lambda text: resolve(text, view.communities, view.divisions), list(hostile_texts(1, _HOSTILE)))
+    return {
+        "communities": count,
+        "load_s": round(load_s, 1),
+        "index_mb": round(memory),
+        "look_up_us_mean": _mean(look_ups),
+        "look_up_us_p99": _p99(look_ups),
+        "resolve_us_mean": _mean(whole),
+        "resolve_us_p99": _p99(whole),
+        "request_us_mean": _stage_us(view, texts),
+        "live_put_us_mean": _mean(changes),
+        "live_put_us_max": round(max(changes)),
+        "hostile_ms_max": round(max(hostile) / 1000, 1),
+    }
+
+
+def _each_us(act: Callable[[Any], object], things: Sequence[Any]) -> list[float]:
+    times = []
+    for thing in things:
+        began = time.thread_time()
+        act(thing)
+        times.append((time.thread_time() - began) * 1e6)
+    return times
+
+
+def _stage_us(view: EnrichmentView, texts: Sequence[str]) -> float:
+    batch = [accepted(number, text) for number, text in enumerate(texts)]
     stage = EnrichmentStage(view, lambda: _NOW)
     stage.handle(batch[:100])
     began = time.process_time()
     for start in range(0, len(batch), 500):
         stage.handle(batch[start : start + 500])
-    request_us = (time.process_time() - began) / len(batch) * 1e6
-    parsed = [parse(normalise(one.request.address), view.divisions) for one in batch]
-    look_ups = []
-    for one in parsed:
-        began = time.perf_counter()
-        view.communities.find(one.heads, city=one.place.city, counties=one.place.counties)
-        look_ups.append((time.perf_counter() - began) * 1e6)
-    look_ups.sort()
-    print(
-        json.dumps(
-            {
-                "communities": len(view.communities),
-                "build_s": round(build_s, 2),
-                "us_per_request": round(request_us, 1),
-                "us_per_look_up": round(sum(look_ups) / len(look_ups), 1),
-                "us_look_up_p50": round(look_ups[len(look_ups) // 2], 1),
-                "us_look_up_p99": round(look_ups[int(len(look_ups) * 0.99)], 1),
-            }
-        )
-    )
+    return round((time.process_time() - began) / len(batch) * 1e6, 1)
+
+
+def _mean(times: Sequence[float]) -> float:
+    return round(sum(times) / len(times), 1)
+
+
+def _p99(times: Sequence[float]) -> float:
+    return round(sorted(times)[int(0.99 * len(times))], 1)
+
+
+def _resident_mb() -> float:
+    status = Path("/proc/self/status")
+    if not status.is_file():  # not Linux: the peak is the next best
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def main() -> None:
+    """Measure each size in a process of its own."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--communities", type=int, nargs="+", default=[30_000, 300_000])
+    options.add_argument("--requests", type=int, default=4_000)
+    chosen = options.parse_args()
+    if len(chosen.communities) == 1:
+        print(json.dumps(measure(chosen.communities[0], chosen.requests)), flush=True)
+        return
+    for count in chosen.communities:
+        command = [sys.executable, __file__, "--communities", str(count), "--requests", str(chosen.requests)]
+        subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,15 @@ from infra.cli.connections import codec, kafka_conf, settings_in_force, shanghai
 from infra.settings import Settings
 from schemas.catalogue import (
     ACCEPTED,
+    ALIASES,
+    CLARIFICATIONS,
     COMMUNITIES,
     COVERAGE,
     DEALS,
     DECISIONS,
     ENRICHED,
     MODELS_RELEASED,
+    PROPERTIES,
     REPORTS,
     REQUESTS,
     RESULTS,
@@ -52,43 +55,57 @@ class StageName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """A stage with all it stands between."""
+    """A stage with all it stands between. `beside` are further sources, with the lanes of `source`."""
 
     stage: Stage[Any]
     source: Topic
     outputs: tuple[Topic, ...]
+    beside: tuple[Topic, ...] = ()
     references: tuple[ReferenceSource, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
     problems: Callable[[], Sequence[str]] = tuple
 
 
 def _intake(_: Settings, lane: Lane) -> Room:
+    from streams.intake.closed import ClosedQuestions
     from streams.intake.policy import IntakePolicy
     from streams.intake.repeats import RecentRequests
     from streams.intake.stage import IntakeStage
 
     policy = IntakePolicy()
     recent = RecentRequests(clock=utc_now, keep=policy.remembered, lane=lane)
-    followed = ReferenceSource(name="recent", view=recent, topics=(ACCEPTED,), since=utc_now() - policy.remembered)
+    closed = ClosedQuestions(clock=utc_now, keep=policy.closed_remembered)
+    followed = (
+        ReferenceSource(name="recent", view=recent, topics=(ACCEPTED,), since=utc_now() - policy.remembered),
+        ReferenceSource(
+            name="closed", view=closed, topics=(CLARIFICATIONS,), since=utc_now() - policy.closed_remembered
+        ),
+    )
     return Room(
-        stage=IntakeStage(recent, policy=policy, lane=lane, clock=utc_now),
+        stage=IntakeStage(recent, closed, policy=policy, lane=lane, clock=utc_now),
         source=REQUESTS,
+        beside=(CLARIFICATIONS,),
         outputs=(ACCEPTED, RESULTS),
-        references=(followed,),
+        references=followed,
     )
 
 
-def _enrichment(_: Settings, __: Lane) -> Room:
+def _enrichment(settings: Settings, _: Lane) -> Room:
+    from infra.storage.models import ModelStore
     from schemas.domain.divisions import divisions
     from streams.enrichment.reference import EnrichmentView
+    from streams.enrichment.released import ReleasedTagger
     from streams.enrichment.stage import EnrichmentStage
+    from streams.enrichment.tagging.tagger import AddressTagger
 
-    view = EnrichmentView(divisions())
+    view = EnrichmentView(divisions(), ReleasedTagger(ModelStore(settings.models_url), AddressTagger.of))
+    topics = (COMMUNITIES, ALIASES, COVERAGE, PROPERTIES, MODELS_RELEASED)
     return Room(
         stage=EnrichmentStage(view, clock=utc_now),
         source=ACCEPTED,
-        outputs=(ENRICHED, RESULTS),
-        references=(ReferenceSource(name="places", view=view, topics=(COMMUNITIES, COVERAGE)),),
+        outputs=(ENRICHED, RESULTS, ALIASES),
+        references=(ReferenceSource(name="places", view=view, topics=topics),),
+        problems=lambda: view.problems,
     )
 
 
@@ -122,7 +139,7 @@ def _settle(settings: Settings, _: Lane) -> Room:
 
     policy = PolicyFile(settings.policy or DEFAULT_POLICY, shanghai_today)
     stage = SettleStage(policy, utc_now)
-    return Room(stage=stage, source=DECISIONS, outputs=(RESULTS,), problems=_of_policy(policy))
+    return Room(stage=stage, source=DECISIONS, outputs=(RESULTS, ALIASES), problems=_of_policy(policy))
 
 
 def _of_policy(policy: "PolicyFile") -> Callable[[], Sequence[str]]:
@@ -184,7 +201,7 @@ def worker(
     )
     code = run_worker(
         room.stage,
-        inputs=(Input(topic=room.source, lane=source_lane),),
+        inputs=tuple(Input(topic=topic, lane=source_lane) for topic in (room.source, *room.beside)),
         outputs=room.outputs,
         codec=codec(settings),
         config=config,

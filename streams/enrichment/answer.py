@@ -1,11 +1,13 @@
 """Answers that enrichment gives itself: outside the service, not eligible, a question, or an impossible reply."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from schemas.catalogue import RESULTS
 from schemas.codes import Reason, Status
-from schemas.events import Accepted, Problem, ResolvedAddress, Resulted
+from schemas.domain.echo import echo
+from schemas.events import Accepted, Problem, ResolvedAddress
 from streams.runtime.stage import Outcome, Output
 
 
@@ -18,31 +20,16 @@ def answer(  # noqa: PLR0913 - an answer is made of these
     now: datetime,
     address: ResolvedAddress | None = None,
     problems: Sequence[Problem] = (),
+    due_at: datetime | None = None,
 ) -> Outcome:
-    """The result for the channel: the request echoed, a status, why, and the Chinese words for it."""
+    """The result for the channel: the request echoed, a status, why, the Chinese words for it, and until when."""
     request = accepted.request
-    resulted = Resulted(
-        valuation_id=accepted.valuation_id,
-        status=status,
-        revision=request.revision,
-        channel=request.channel,
-        client_request_id=request.client_request_id,
-        lane=request.lane,
-        service_type=request.service_type,
-        address_entered=request.address,
-        received_at=request.received_at,
-        resulted_at=now,
+    resulted = replace(
+        echo(accepted.valuation_id, request, status, resulted_at=now),
         reasons=tuple(reasons),
         reason_text=text,
-        area_m2=request.area_m2,
-        value_date=request.value_date,
-        deadline_at=request.deadline_at,
-        product=request.product,
-        loan_stage=request.loan_stage,
-        business_ref=request.business_ref,
-        branch_code=request.branch_code,
-        embed_target=request.embed_target,
         address=address,
         problems=tuple(problems),
+        due_at=due_at,
     )
     return Outcome(outputs=(Output(topic=RESULTS, lane=request.lane, event=resulted),))

@@ -1,42 +1,85 @@
-"""What is known of the house: stated by the channel, read off the address, or known of its community, in that order."""
+"""What is known of the house: stated by the channel, registered by people, read off the address, or looked up.
+
+What the channel states (in its fields or in words beside the address) stands, whatever is registered: the two are shown
+to a person when they differ. A registered fact outranks what we infer from a room number or find in the dictionary.
+"""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from schemas.codes import AttributeOrigin, PropertyType, Tradability
 from schemas.domain.normalise import normalise
 from schemas.events import Attributes, Community, Request
 from streams.enrichment.eligibility import stated_tradability, stated_type, type_in_words
 from streams.enrichment.parse import ParsedAddress
+from streams.enrichment.registry import Registered
 
-_STATED, _PARSED, _DICTIONARY, _IMPUTED = (
+_STATED, _PARSED, _REGISTERED, _DICTIONARY, _IMPUTED = (
     AttributeOrigin.REQUEST,
     AttributeOrigin.PARSED,
+    AttributeOrigin.REGISTRY,
     AttributeOrigin.DICTIONARY,
     AttributeOrigin.IMPUTED,
 )
+_ONLY_REGISTERED: Final = ("halls", "structure", "renovation", "has_lift", "near_metro")
+# Completion, title and first sale of one house lie so far apart; further off, it is another house.
+_YEARS_APART: Final = 2
+
+_Known = tuple[Any, AttributeOrigin]
 
 
-def attributes(request: Request, parsed: ParsedAddress, community: Community | None) -> Attributes:
-    """All that is known, each field with where it came from. A stated value wins over what we read or look up."""
+def attributes(
+    request: Request, parsed: ParsedAddress, community: Community | None, registered: Registered | None = None
+) -> Attributes:
+    """All that is known, each field with where it came from. `registered`: what the registry says of the house."""
+    person = registered or Registered()
     words = _words(parsed, community)
-    floor = _first((request.floor, _STATED), (parsed.unit.floor, _PARSED))
-    total = _first((request.total_floors, _STATED), (community and community.total_floors, _DICTIONARY))
-    found: dict[str, tuple[Any, AttributeOrigin] | None] = {
-        "property_type": _type(request, words, community),
-        "tradability": _tradability(request, words, community),
+    floor = _first((request.floor, _STATED), (person.fact("floor"), _REGISTERED), (parsed.unit.floor, _PARSED))
+    total = _first(
+        (request.total_floors, _STATED),
+        (person.fact("total_floors"), _REGISTERED),
+        (parsed.unit.total_floors, _PARSED),
+        (community and community.total_floors, _DICTIONARY),
+    )
+    found: dict[str, _Known | None] = {
+        "property_type": _type(request, words, person, community),
+        "tradability": _tradability(request, words, person, community),
         "floor": floor,
         "total_floors": total,
         "floor_band": _band(floor, total),
-        "built_year": _first((request.built_year, _STATED), (community and community.built_year, _DICTIONARY)),
-        "rooms": _first((request.rooms, _STATED)),
-        "building_type": _first((community and community.building_type, _DICTIONARY)),
+        "built_year": _first(
+            (request.built_year, _STATED),
+            (person.fact("built_year"), _REGISTERED),
+            (community and community.built_year, _DICTIONARY),
+        ),
+        "rooms": _first((request.rooms, _STATED), (person.fact("rooms"), _REGISTERED)),
+        "building_type": _first(
+            (person.fact("building_type"), _REGISTERED), (community and community.building_type, _DICTIONARY)
+        ),
+        **{name: _registered(person, name) for name in _ONLY_REGISTERED},
     }
     known = {name: pair for name, pair in found.items() if pair is not None}
     return Attributes(
         **{name: value for name, (value, _) in known.items()},
         origins={name: origin for name, (_, origin) in known.items()},
     )
+
+
+def contradicts(request: Request, parsed: ParsedAddress, community: Community | None, registered: Registered) -> bool:
+    """Whether the channel describes another house than the one that people registered under this address."""
+    words = _words(parsed, community)
+    stated_kind, stated_title = _stated_type(request, words), _stated_tradability(request, words)
+    year, registered_year = request.built_year, registered.fact("built_year")
+    pairs = (
+        (stated_kind and stated_kind[0], registered.fact("property_type")),
+        (stated_title and stated_title[0], registered.fact("tradability")),
+        (request.floor, registered.fact("floor")),
+        (request.total_floors, registered.fact("total_floors")),
+        (request.rooms, registered.fact("rooms")),
+    )
+    above_the_roof = request.floor and request.floor > (registered.fact("total_floors") or request.floor)
+    another_year = year and registered_year and abs(year - registered_year) > _YEARS_APART
+    return bool(above_the_roof or another_year) or any(stated and known and stated != known for stated, known in pairs)
 
 
 def floor_band(floor: int, total_floors: int) -> str | None:
@@ -50,32 +93,40 @@ def floor_band(floor: int, total_floors: int) -> str | None:
     return "低" if floor <= total_floors / 3 else "中" if floor <= total_floors * 2 / 3 else "高"
 
 
-def _first(*choices: tuple[Any, AttributeOrigin]) -> tuple[Any, AttributeOrigin] | None:
+def _first(*choices: _Known) -> _Known | None:
     return next(((value, origin) for value, origin in choices if value), None)
 
 
-def _band(
-    floor: tuple[Any, AttributeOrigin] | None, total: tuple[Any, AttributeOrigin] | None
-) -> tuple[Any, AttributeOrigin] | None:
+def _registered(registered: Registered, name: str) -> _Known | None:
+    value = registered.fact(name)
+    return None if value is None else (value, _REGISTERED)
+
+
+def _band(floor: _Known | None, total: _Known | None) -> _Known | None:
     band = floor_band(floor[0], total[0]) if floor and total else None
     return (band, floor[1]) if floor and band else None
 
 
 def _type(
-    request: Request, words: tuple[str, ...], community: Community | None
-) -> tuple[PropertyType, AttributeOrigin] | None:
-    stated = stated_type(request.property_type)
-    read = next((kind for text in words if (kind := type_in_words(text)) is not PropertyType.UNKNOWN), None)
+    request: Request, words: tuple[str, ...], registered: Registered, community: Community | None
+) -> _Known | None:
+    said = _stated_type(request, words) or _registered(registered, "property_type")
+    if said is not None:
+        return said
     listed = list(_listed_types(community))
-    if stated is not PropertyType.UNKNOWN:
-        return stated, _STATED
-    if read is not None:
-        return read, _PARSED
     if len(listed) == 1:
         return listed[0], _DICTIONARY
     if PropertyType.APARTMENT in listed or (community and not listed):
         return PropertyType.APARTMENT, _IMPUTED  # a community is made of flats unless somebody says otherwise
     return None
+
+
+def _stated_type(request: Request, words: tuple[str, ...]) -> _Known | None:
+    stated = stated_type(request.property_type)
+    if stated is not PropertyType.UNKNOWN:
+        return stated, _STATED
+    read = next((kind for text in words if (kind := type_in_words(text)) is not PropertyType.UNKNOWN), None)
+    return None if read is None else (read, _PARSED)
 
 
 def _listed_types(community: Community | None) -> Iterator[PropertyType]:
@@ -85,14 +136,21 @@ def _listed_types(community: Community | None) -> Iterator[PropertyType]:
 
 
 def _tradability(
-    request: Request, words: tuple[str, ...], community: Community | None
-) -> tuple[Tradability, AttributeOrigin] | None:
+    request: Request, words: tuple[str, ...], registered: Registered, community: Community | None
+) -> _Known | None:
+    said = _stated_tradability(request, words) or _registered(registered, "tradability")
+    if said is not None:
+        return said
+    if community and community.tradability is not Tradability.UNKNOWN:
+        return community.tradability, _DICTIONARY
+    return None
+
+
+def _stated_tradability(request: Request, words: tuple[str, ...]) -> _Known | None:
     for texts, origin in (((request.property_type or "",), _STATED), (words, _PARSED)):
         said = stated_tradability(texts)
         if said is not Tradability.UNKNOWN:
             return said, origin
-    if community and community.tradability is not Tradability.UNKNOWN:
-        return community.tradability, _DICTIONARY
     return None
 
 

@@ -1,46 +1,40 @@
-"""The community dictionary in memory: exact names and aliases, then names that share rare pairs of characters.
+"""The community dictionary in memory: found by its exact names, by what one slip leaves of them, by sound and initials.
 
-Plain dicts and lists, changed in place by the reference view between batches. A look-up costs tens of microseconds when
-a spelling is known; otherwise the rarest character pairs of the written name lead to at most `_POSTINGS` entries, of
-which the best `_RERANKED` are compared character by character. So no input, however long or common, can stall it.
+Changed in place by the reference view between batches; a change costs some ten microseconds and never a rebuild. A
+look-up follows the signs of a written name (itself, without its ending or phase, with one character left out, its
+syllables, its initials) to the few entries that share one. Where none is near enough, the rarest pairs of characters
+lead to at most `_POSTINGS` entries. All lists are cut off, so no input, however long or common, can stall it.
 """
 
 import heapq
 import math
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
-from rapidfuzz import fuzz
+from dataclasses import dataclass, replace
 
 from schemas.domain.divisions import County, Divisions
+from schemas.domain.normalise import normalise
+from schemas.domain.pinyin import initials_variants
 from schemas.events import Community
 from streams.enrichment import names
+from streams.enrichment.chains import Chains
+from streams.enrichment.chances import Evidence, Path, shares
+from streams.enrichment.likeness import NO_SLIPS, Likeness, compare
 
 _POSTINGS = 1000
-_RERANKED = 12
-_FUZZY_HEADS = 2
-_NO_RIVAL = 5.0
-_MAX_RELATIVE_COST = 0.5  # more than half of the name mistyped is another name
+_COMPARED = 24
+_BY_GRAMS = 12
+_FUZZY_HEADS = 3
+_NEAR_ENOUGH = 1.2  # one slip: no other way of looking will find anything nearer
+_SHORTEST_INITIALS = 3
+_OTHER_ENDING = 0.9  # in characters: as bad as one mistyped
+_BELONGS = 3  # characters: 融创外滩|188, 城市广场|B座
 
-# Probabilities of the exact paths: measured on seeded corruptions of 32,000 real names (docs/experiments/0001).
-_BY_NAME = 0.99
-_BY_ALIAS = 0.98
-_BY_CORE = 0.94
-_BY_PHASELESS = 0.85  # 望京花园二期 written, the dictionary knows 望京花园 as a whole
-_BY_ONLY_PHASE = 0.6  # 望京花园 written, the dictionary knows its 二期 alone
-_OTHER_DISTRICT = 0.55  # factor: the name is right, the stated district is not the dictionary's
-
-# Logistic regression of "the best fuzzy candidate is right" on the same corruptions, one name in six unknown.
-_INTERCEPT = -2.1
-_PER_COST = -3.4
-_PER_RELATIVE_COST = 5.5
-_PER_GAP = 1.0
-_PER_CHARACTER = 0.86
-_PER_CHARACTER_BEFORE = -0.39
-_PER_CHARACTER_AFTER = -1.1
-_HOUSE_NUMBER = -1.0  # 安福路211号 and 福安路211号 are both real: set by hand, not fitted
-_SAME_DISTRICT = 0.75
+# What a sign is, written before it: one text may be the name of one community and the core of another.
+_PHASE_LEFT_OUT = "phase"
+_STREETS = frozenset("路街道巷同条里弄村")
+_NAME, _ALIAS, _CORE, _WHOLE, _NEAR, _SOUND, _INITIALS = "nacwxsi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +55,25 @@ class Match:
     entry: Entry
     probability: float
     matched_by: str
+    left_over: int = 0  # characters written around the name that nothing accounts for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Where a name is looked for: the stated city, what the stated district may be, and the branch's city."""
+
+    city: str | None = None
+    counties: frozenset[str] = frozenset()
+    hint_city: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Near:
-    slot: int
-    cost: float
-    before: int  # characters left over before the name: mostly a road or a business circle
-    after: int  # … behind it: mostly a phase or a wing
-    length: int  # telling characters of the name
-    has_number: bool
+class _Reading:
+    """The key of one reading, and what it leaves out of the longest one."""
 
-    @property
-    def relative_cost(self) -> float:
-        return self.cost / self.length
+    key: str
+    before: str
+    after: str
 
 
 class CommunityIndex:
@@ -85,11 +84,10 @@ class CommunityIndex:
         self._entries: list[Entry | None] = []
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
-        self._names: defaultdict[str, list[int]] = defaultdict(list)
-        self._aliases: defaultdict[str, list[int]] = defaultdict(list)
-        self._cores: defaultdict[str, list[int]] = defaultdict(list)
-        self._phaseless: defaultdict[str, list[int]] = defaultdict(list)
-        self._postings: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        self._signs = Chains()
+        self._postings: defaultdict[tuple[str, str], array[int]] = defaultdict(_no_slots)
+        self._characters: Counter[str] = Counter()
+        self._learned: defaultdict[str, dict[str | None, str]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -98,6 +96,10 @@ class CommunityIndex:
         """The community of that id, or `None`."""
         slot = self._slots.get(community_id)
         return None if slot is None else self._entries[slot]
+
+    def get_at(self, slot: int) -> Entry:
+        """The entry of a slot that `candidates` named. Raises LookupError for an empty one."""
+        return self._at(slot)
 
     def put(self, community: Community) -> None:
         """Add a community or replace the one with its id. Putting the same one again changes nothing."""
@@ -112,8 +114,11 @@ class CommunityIndex:
         else:
             self._entries[slot] = entry
         self._slots[community.community_id] = slot
+        for sign in _signs(entry):
+            self._signs.add(sign, slot)
         for place in self._places(entry):
             place.append(slot)
+        self._characters.update(set(entry.key))
 
     def remove(self, community_id: str) -> None:
         """Forget a community; harmless when it is not there."""
@@ -121,13 +126,23 @@ class CommunityIndex:
         entry = self._entries[slot] if slot is not None else None
         if slot is None or entry is None:
             return
+        for sign in _signs(entry):
+            self._signs.remove(sign, slot)
         for place in self._places(entry):
             place.remove(slot)
+        self._characters.subtract(set(entry.key))
         self._entries[slot] = None
         self._free.append(slot)
 
     def find(
-        self, heads: Sequence[str], *, city: str | None, counties: Iterable[County] = (), limit: int = 5
+        self,
+        heads: Sequence[str],
+        *,
+        city: str | None,
+        counties: Iterable[County] = (),
+        hint_city: str | None = None,
+        doubtful: Sequence[str] = (),
+        limit: int = 5,
     ) -> tuple[Match, ...]:
         """The communities that the readings of a name may mean, the likeliest first; empty: not in the dictionary.
 
@@ -135,92 +150,178 @@ class CommunityIndex:
             heads: Normalised readings, the likeliest first, as `parse` gives them.
             city: Full name of the stated city; `None` searches all cities.
             counties: What the stated district may be; agreeing raises, disagreeing lowers the probability.
+            hint_city: The branch's city, full name: likelier than others where no city is stated, nothing else.
+            doubtful: Further readings, looked at where `heads` lead to nothing sure.
             limit: How many at most.
         """
-        keys = self._keys(heads)
-        codes = frozenset(county.code for county in counties)
-        found = self._exact(keys, city, codes) or self._fuzzy(_distinct(keys)[:_FUZZY_HEADS], city, codes)
-        return tuple(found[:limit])
+        same_ground = self._divisions.overlaps
+        codes = frozenset(code for one in counties for code in (one.code, *same_ground.get(one.code, ())))
+        where = Where(city=city, counties=codes, hint_city=None if city else hint_city)
+        return self.matches(self.candidates(heads, where, doubtful))[:limit]
 
     def find_exact(self, heads: Sequence[str], *, limit: int = 5) -> tuple[Match, ...]:
         """The communities of any city that carry one of the names, spelled as the dictionary or an alias has it."""
-        return tuple(self._exact(self._keys(heads), None, frozenset())[:limit])
+        return self.matches(list(self._exact(self._readings(heads), Where()).items()))[:limit]
 
-    def _keys(self, heads: Sequence[str]) -> list[str]:
-        """The keys of readings that say anything, or that are a name as they stand (花园新区)."""
-        keys = map(names.key_of_normalised, heads)
-        return [spelled for spelled in keys if names.is_telling(spelled) or spelled in self._names]
+    def matches(self, candidates: Sequence[tuple[int, Evidence]]) -> tuple[Match, ...]:
+        """Candidates with their chances, the likeliest first; of equal ones in the order of their ids."""
+        chances = shares([evidence for _, evidence in candidates])
+        found = [
+            Match(
+                entry=self._at(slot),
+                probability=round(chance, 4),
+                matched_by=evidence.path.value,
+                left_over=evidence.before + evidence.after,
+            )
+            for (slot, evidence), chance in zip(candidates, chances, strict=True)
+        ]
+        return tuple(sorted(found, key=lambda match: (-match.probability, match.entry.community.community_id)))
+
+    def candidates(
+        self, heads: Sequence[str], where: Where, doubtful: Sequence[str] = ()
+    ) -> list[tuple[int, Evidence]]:
+        """The slots worth weighing, with what speaks for each."""
+        readings = self._readings(heads)
+        found = self._exact(readings, where)
+        if any(map(_is_sure, found.values())):
+            return list(found.items())
+        known = {reading.key for reading in readings}
+        unsure = [reading for reading in self._readings(doubtful, heads) if reading.key not in known]
+        for slot, evidence in self._exact(unsure, where).items():
+            found.setdefault(slot, replace(evidence, is_doubtful=True))
+        fuzzy = _distinct(readings)[:_FUZZY_HEADS]
+        similar = self._similar(fuzzy, where) | self._by_initials([*readings, *unsure], where)
+        if not found and not any(one.likeness.cost <= _NEAR_ENOUGH for one in similar.values()):
+            similar |= self._further([*fuzzy, *_distinct(unsure)][:_FUZZY_HEADS], where)
+        for slot, evidence in similar.items():
+            exact = found.get(slot)
+            if exact is None or _badness_of(evidence) < _badness_of(exact):
+                found[slot] = evidence
+        return heapq.nsmallest(_COMPARED, found.items(), key=lambda item: (item[1].likeness.cost, item[0]))
+
+    def _readings(self, heads: Sequence[str], of: Sequence[str] = ()) -> list[_Reading]:
+        """The readings that say anything, or that are a name as they stand (花园新区), within the longest `of` them."""
+        keys = list(dict.fromkeys(map(names.key_of_normalised, heads)))
+        whole = _whole(list(map(names.key_of_normalised, of)) or keys)
+        return [
+            _reading(spelled, whole)
+            for spelled in keys
+            if names.is_telling(spelled) or _as_initials(spelled) or self._signs.find(_NAME + spelled)
+        ]
+
+    # ---- learned aliases ------------------------------------------------------------------------------------------
+
+    def put_alias(self, alias: str, community_id: str, city: str | None) -> None:
+        """From now on `alias` means that community in `city` (`None`: anywhere), known already or not yet."""
+        self._learned[names.key(alias)][city] = community_id
+
+    def remove_alias(self, alias: str, city: str | None) -> None:
+        """Forget a learned alias; harmless when it is not there."""
+        spelled = names.key(alias)
+        self._learned[spelled].pop(city, None)
+        if not self._learned[spelled]:
+            del self._learned[spelled]
+
+    def _learned_slots(self, spelled: str) -> list[int]:
+        if spelled not in self._learned:
+            return []
+        means = self._learned[spelled].items()
+        found = ((city, self._slots.get(community_id)) for city, community_id in means)
+        return [slot for city, slot in found if slot is not None and city in {None, self._at(slot).city}]
 
     # ---- exact --------------------------------------------------------------------------------------------------
 
-    def _exact(self, keys: Sequence[str], city: str | None, codes: frozenset[str]) -> list[Match]:
-        elsewhere: list[Match] = []
-        for look_up, probability, matched_by in (
-            (self._by_name, _BY_NAME, "name"),
-            (self._by_alias, _BY_ALIAS, "alias"),
-            (self._by_core, _BY_CORE, "core"),
-            (self._by_other_phase, _BY_PHASELESS, "phase"),
-        ):
-            for spelled in keys:
-                slots = [slot for slot in look_up(spelled) if city is None or self._at(slot).city == city]
-                agreeing = [slot for slot in slots if not codes or _agrees(self._at(slot), codes)]
-                alone = _BY_ONLY_PHASE if matched_by == "phase" and spelled in self._phaseless else probability
-                if agreeing:
-                    return self._shared(agreeing, alone, matched_by)
-                if slots and not elsewhere:  # perhaps a less exact spelling lies in the stated district
-                    elsewhere = self._shared(slots, alone * _OTHER_DISTRICT, matched_by)
-        return elsewhere
+    def _exact(self, readings: Sequence[_Reading], where: Where) -> dict[int, Evidence]:
+        """Of each spelling the surest path; nothing less sure once a name agrees with the stated district."""
+        found: dict[int, Evidence] = {}
+        for look_up in (self._by_name, self._by_alias, self._by_core, self._by_phase):
+            for reading in readings:
+                for slot, path, ending in look_up(reading.key):
+                    if slot not in found and self._is_in(slot, where):
+                        like = Likeness(NO_SLIPS, 0.0, names.telling_length(self._at(slot).key))
+                        found[slot] = self._evidence(slot, path, like, where, reading, ending)
+                if any(one.district >= 0 for one in found.values()):
+                    return found
+        return found
 
-    def _by_name(self, spelled: str) -> Sequence[int]:
-        return self._names.get(spelled, ())
+    def _by_name(self, spelled: str) -> Iterator[tuple[int, Path, str]]:
+        for slot in self._signs.find(_NAME + spelled):
+            yield slot, Path.NAME, ""
 
-    def _by_alias(self, spelled: str) -> Sequence[int]:
-        return self._aliases.get(spelled, ())
+    def _by_alias(self, spelled: str) -> Iterator[tuple[int, Path, str]]:
+        for slot in (*self._learned_slots(spelled), *self._signs.find(_ALIAS + spelled)):
+            yield slot, Path.ALIAS, ""
 
-    def _by_core(self, spelled: str) -> Sequence[int]:
+    def _by_core(self, spelled: str) -> Iterator[tuple[int, Path, str]]:
         stem = names.core(spelled)
-        found = [*self._cores.get(spelled, ()), *self._names.get(stem, ()), *self._cores.get(stem, ())]
-        # 万科花园 is near 万科小区 by its stem, but as a whole name it is another one where both endings are telling.
-        return tuple(dict.fromkeys(found))
+        for slot in self._signs.find(_CORE + stem):
+            yield slot, Path.CORE, _ending(spelled, stem, self._at(slot))
+        for slot in self._signs.find(_CORE + spelled) if stem != spelled else ():
+            yield slot, Path.CORE, "known"  # 翠苑花园 written, 翠苑花园小区 known
 
-    def _by_other_phase(self, spelled: str) -> Sequence[int]:
+    def _by_phase(self, spelled: str) -> Iterator[tuple[int, Path, str]]:
         whole = names.without_phase(spelled)
-        if whole is None:
-            return self._phaseless.get(spelled, ())
-        return self._names.get(whole, ()) or self._cores.get(whole, ())
-
-    def _shared(self, slots: Sequence[int], probability: float, matched_by: str) -> list[Match]:
-        """All of one spelling, in the order of their ids, with the chance shared."""
-        chance = round(probability / len(slots), 4)
-        entries = sorted((self._at(slot) for slot in slots), key=lambda entry: entry.community.community_id)
-        return [Match(entry=entry, probability=chance, matched_by=matched_by) for entry in entries]
+        for slot in self._signs.find(_WHOLE + spelled):
+            yield slot, Path.PHASE_MISSING, ""
+        if whole is not None:
+            for look_up in (self._by_name, self._by_alias, self._by_core):
+                for slot, _, ending in look_up(whole):
+                    yield slot, Path.PHASE_ADDED, ending
 
     # ---- fuzzy --------------------------------------------------------------------------------------------------
 
-    def _fuzzy(self, keys: Sequence[str], city: str | None, codes: frozenset[str]) -> list[Match]:
-        best: dict[int, _Near] = {}
-        for spelled in keys:
-            for slot in self._sharing_grams(spelled, city or ""):
-                near = self._near(slot, spelled)
-                if near is not None and (slot not in best or near.relative_cost < best[slot].relative_cost):
-                    best[slot] = near
-        ranked = sorted(best.values(), key=lambda near: self._rank(near, codes))
-        return [
-            Match(
-                entry=self._at(near.slot),
-                probability=round(self._chance(ranked, place, codes), 4),
-                matched_by="similar",
-            )
-            for place, near in enumerate(ranked)
-        ]
+    def _similar(self, readings: Sequence[_Reading], where: Where) -> dict[int, Evidence]:
+        """Entries one slip away from a reading, or of the same sound."""
+        best: dict[int, Evidence] = {}
+        for reading in readings:
+            for slot in self._sharing_signs(reading.key, where):
+                self._weigh(slot, reading, where, best)
+        return best
+
+    def _further(self, readings: Sequence[_Reading], where: Where) -> dict[int, Evidence]:
+        """Entries that share rare pairs of characters with a reading."""
+        best: dict[int, Evidence] = {}
+        for reading in readings:
+            for slot in self._sharing_grams(reading.key, where.city or ""):
+                self._weigh(slot, reading, where, best)
+        return best
+
+    def _by_initials(self, readings: Sequence[_Reading], where: Where) -> dict[int, Evidence]:
+        best: dict[int, Evidence] = {}
+        for reading in readings:
+            letters = _as_initials(reading.key)
+            like = Likeness(NO_SLIPS, 0.0, len(letters))
+            for slot in self._found(_INITIALS + letters, where)[:_COMPARED] if letters else ():
+                best.setdefault(slot, self._evidence(slot, Path.INITIALS, like, where, reading))
+        return best
+
+    def _weigh(self, slot: int, reading: _Reading, where: Where, best: dict[int, Evidence]) -> None:
+        """Compare an entry by all its spellings; keep the nearest reading of it."""
+        entry = self._at(slot)
+        for name in (entry.key, *entry.aliases):
+            for written, known, ending in _pairs(reading.key, name):
+                like = compare(written, known)
+                if like is not None and (
+                    slot not in best or _badness(like, ending) < _badness(best[slot].likeness, best[slot].ending)
+                ):
+                    best[slot] = self._evidence(slot, Path.SIMILAR, like, where, reading, ending)
+
+    def _sharing_signs(self, spelled: str, where: Where) -> list[int]:
+        """The entries one slip away from a key, with or without its ending and phase, and those that sound like it."""
+        found: dict[int, None] = {}
+        for variant in _variants(spelled):
+            for sign in (variant, *sorted(names.shortened(variant))):
+                found.update(dict.fromkeys(self._found(_NEAR + sign, where)))
+            found.update(dict.fromkeys(self._found(_SOUND + names.sounds(variant), where)))
+        return list(found)[:_COMPARED]
+
+    def _found(self, sign: str, where: Where) -> list[int]:
+        slots = self._signs.find(sign)
+        return [slot for slot in slots if self._is_in(slot, where)] if slots else slots
 
     def _sharing_grams(self, spelled: str, city: str) -> list[int]:
-        """The entries that share most of the rarest pairs and characters with a key."""
-        lists = [
-            postings
-            for gram in (*names.grams(spelled), *set(spelled))
-            if (postings := self._postings.get((city, gram)))
-        ]
+        """The entries that share most of the rarest pairs of characters with a key."""
+        lists = [postings for gram in sorted(names.grams(spelled)) if (postings := self._postings.get((city, gram)))]
         lists.sort(key=len)
         total = len(self._slots) + 1
         weights: defaultdict[int, float] = defaultdict(float)
@@ -232,43 +333,40 @@ class CommunityIndex:
             weight = math.log(total / len(postings)) + 0.1
             for slot in postings[:_POSTINGS]:
                 weights[slot] += weight
-        return heapq.nlargest(_RERANKED, weights, key=lambda slot: (weights[slot], -slot))
+        return heapq.nlargest(_BY_GRAMS, weights, key=lambda slot: (weights[slot], -slot))
 
-    def _near(self, slot: int, spelled: str) -> _Near | None:
-        best: _Near | None = None
+    # ---- evidence -----------------------------------------------------------------------------------------------
+
+    def _is_in(self, slot: int, where: Where) -> bool:
+        return where.city is None or self._at(slot).city == where.city
+
+    def _evidence(
+        self, slot: int, path: Path, like: Likeness, where: Where, reading: _Reading, ending: str = ""
+    ) -> Evidence:
         entry = self._at(slot)
-        for name in (entry.key, *entry.aliases):
-            near = _compare(slot, spelled, name)
-            if near is not None and (best is None or near.relative_cost < best.relative_cost):
-                best = near
-        return best
-
-    def _rank(self, near: _Near, codes: frozenset[str]) -> tuple[float, int, str]:
-        entry = self._at(near.slot)
-        bonus = 0.0 if not codes else -0.05 if _agrees(entry, codes) else 0.15
-        return (
-            near.relative_cost + 0.02 * near.before + 0.05 * near.after + bonus,
-            -near.length,
-            entry.community.community_id,
+        known = bool(where.counties) and entry.county is not None
+        agrees = entry.county is not None and entry.county.code in where.counties
+        after = like.after + reading.after
+        if not ending and names.is_ending(after):
+            ending, after = "written", ""  # 金臣别墅|社区
+        return Evidence(
+            path=path,
+            likeness=like,
+            before=names.unexplained_before(reading.before + like.before),
+            after=names.unexplained_after(after),
+            leaves_house=names.is_house(after),
+            is_street=entry.key[-1:] in _STREETS,
+            has_phase=names.is_phase(after) or ending == _PHASE_LEFT_OUT,
+            ending="" if ending == _PHASE_LEFT_OUT else ending,
+            types=(names.says_a_type(_ending_of(reading.key)), names.says_a_type(_ending_of(entry.key))),
+            district=(1 if agrees else -1) if known else 0,
+            city_stated=where.city is not None,
+            hint=0 if where.hint_city is None else 1 if entry.city == where.hint_city else -1,
+            is_house_number=entry.key[-1:] in {"号", "弄"},
+            known_pairs=tuple(len(self._postings.get(("", pair), ())) for pair in sorted(like.new_pairs)),
+            known_characters=tuple(self._characters[character] for character in like.new_characters),
+            digits=len(names.ordinals(entry.key)),
         )
-
-    def _chance(self, ranked: Sequence[_Near], place: int, codes: frozenset[str]) -> float:
-        near = ranked[place]
-        rival = ranked[1 if place == 0 else 0].cost if len(ranked) > 1 else _NO_RIVAL
-        agrees = bool(codes) and _agrees(self._at(near.slot), codes)
-        score = (
-            _INTERCEPT
-            + _PER_COST * min(near.cost, 3.0)
-            + _PER_RELATIVE_COST * near.relative_cost
-            + _PER_GAP * max(-1.0, min(2.0, rival - near.cost))
-            + _PER_CHARACTER * min(near.length, 7)
-            + _PER_CHARACTER_BEFORE * near.before
-            + _PER_CHARACTER_AFTER * near.after
-            + (_HOUSE_NUMBER if near.has_number else 0.0)
-            + (_SAME_DISTRICT if agrees else 0.0)
-        )
-        chance = 1 / (1 + math.exp(-score))
-        return chance if agrees or not codes else chance * _OTHER_DISTRICT
 
     # ---- upkeep -------------------------------------------------------------------------------------------------
 
@@ -288,46 +386,111 @@ class CommunityIndex:
             aliases=tuple(dict.fromkeys(spelled for alias in community.aliases if (spelled := names.key(alias)))),
         )
 
-    def _places(self, entry: Entry) -> Iterator[list[int]]:
-        """Every list that holds the entry's slot."""
-        yield self._names[entry.key]
-        stem = names.core(entry.key)
-        if stem != entry.key:
-            yield self._cores[stem]
-        whole = names.without_phase(entry.key)
-        if whole is not None:
-            yield self._phaseless[whole]
-        for alias in entry.aliases:
-            yield self._aliases[alias]
-        spelled = (entry.key, *entry.aliases)
-        for gram in {gram for name in spelled for gram in (*names.grams(name), *name)}:
+    def _places(self, entry: Entry) -> "Iterator[array[int]]":
+        """Every posting list that holds the entry's slot."""
+        for gram in {gram for name in (entry.key, *entry.aliases) for gram in names.grams(name)}:
             yield self._postings[("", gram)]
             yield self._postings[(entry.city, gram)]
 
 
-def _agrees(entry: Entry, codes: frozenset[str]) -> bool:
-    return entry.county is None or entry.county.code in codes
+def _no_slots() -> "array[int]":
+    return array("i")
 
 
-def _distinct(keys: Sequence[str]) -> list[str]:
-    """Without readings that only add something at the end of another one."""
-    return [one for one in keys if not any(one != other and one.startswith(other) for other in keys)]
+def _signs(entry: Entry) -> set[str]:
+    """Every sign an entry is found under."""
+    found = {_NAME + entry.key, *(_ALIAS + alias for alias in entry.aliases), _CORE + names.core(entry.key)}
+    whole = names.without_phase(entry.key)
+    if whole is not None:
+        found.add(_WHOLE + whole)
+    for name in (entry.key, *entry.aliases):
+        for variant in {name, names.core(name)}:
+            found.add(_SOUND + names.sounds(variant))
+            found.update(_NEAR + sign for sign in (variant, *names.shortened(variant)))
+    for name in (entry.community.name, *entry.community.aliases):
+        found.update(_INITIALS + letters for letters in _initials(name))
+    return found
 
 
-def _compare(slot: int, spelled: str, name: str) -> _Near | None:
-    """Cost of reading `spelled` as `name`, relative to the telling length of the name; `None`: another place."""
-    segment, before, after = spelled, "", ""
-    if len(spelled) > len(name) + 1:  # something unrecognised stands around the name
-        alignment = fuzz.partial_ratio_alignment(name, spelled)
-        if alignment is None:
-            return None
-        start, end = alignment.dest_start, alignment.dest_end
-        segment, before, after = spelled[start:end], spelled[:start], spelled[end:]
-    if names.ordinals(after) and names.without_phase(name + after) != name:
-        return None  # 东花市大街|2号 is a house in the street, not the community named after it
-    cost = names.difference(segment, name)
-    length = names.telling_length(name)
-    if cost is None or cost > _MAX_RELATIVE_COST * length:
-        return None
-    has_number = name[-1:] in ("号", "弄")
-    return _Near(slot, cost, min(len(before), 10), min(len(after), 6), length, has_number)
+def _initials(name: str) -> set[str]:
+    """Initials of a name as it is written (嘉园二里, 18号院) and as it is compared, without its ending too."""
+    written = normalise(name).replace("(", "").replace(")", "")
+    spelled = names.key_of_normalised(written)
+    return {letters for text in (written, spelled, names.core(spelled)) for letters in initials_variants(text)}
+
+
+def _variants(spelled: str) -> tuple[str, ...]:
+    whole = names.without_phase(spelled) or spelled
+    return tuple(dict.fromkeys((spelled, names.core(spelled), whole, names.core(whole))))
+
+
+def _pairs(spelled: str, name: str) -> Iterator[tuple[str, str, str]]:
+    """Pairs to compare: as they stand, and without their endings; with who has an ending the other has not."""
+    yield spelled, name, ""
+    stem, known = names.core(spelled), names.core(name)
+    if (stem != spelled or known != name) and names.is_telling(stem) and names.is_telling(known):
+        ending, other = spelled.removeprefix(stem), name.removeprefix(known)
+        yield stem, known, "" if ending == other else "both" if ending and other else "written" if ending else "known"
+    whole = names.without_phase(spelled)
+    if whole is not None and names.without_phase(name) is None:
+        yield whole, name, _PHASE_LEFT_OUT
+
+
+def _ending_of(spelled: str) -> str:
+    return spelled.removeprefix(names.core(spelled))
+
+
+def _ending(spelled: str, stem: str, entry: Entry) -> str:
+    if spelled == stem:
+        return "known" if entry.key != stem else ""
+    return "both" if entry.key != stem else "written"
+
+
+def _as_initials(spelled: str) -> str:
+    """The key as the initials of a name (WJXY3Q); empty where it cannot be."""
+    letters = spelled.lower()
+    is_one = len(letters) >= _SHORTEST_INITIALS and letters.isascii() and letters.isalnum() and not letters.isdigit()
+    return letters if is_one else ""
+
+
+def _is_sure(one: Evidence) -> bool:
+    """Whether nothing nearer can be found: the whole of what is written is the name, but for a generic ending."""
+    if one.district < 0 or one.after or one.has_phase:
+        return False
+    return one.path in {Path.NAME, Path.ALIAS} or (one.path is Path.CORE and one.ending != "both" and not one.before)
+
+
+def _badness(like: Likeness, ending: str) -> float:
+    """罗马家园 is 罗马嘉园 mistyped rather than 罗马 with another ending."""
+    return like.badness + (_OTHER_ENDING if ending == "both" else 0.0)
+
+
+def _badness_of(one: Evidence) -> float:
+    return _badness(one.likeness, one.ending) + 0.1 * (one.before + one.after)
+
+
+def _distinct(readings: Sequence[_Reading]) -> list[_Reading]:
+    """Without readings that only add a unit to the end of another one; a short number may belong to the name."""
+    keys = [reading.key for reading in readings]
+    return [one for one in readings if not any(_adds_a_unit(one.key, other) for other in keys)]
+
+
+def _adds_a_unit(key: str, other: str) -> bool:
+    return key.startswith(other) and len(key) > len(other) + _BELONGS
+
+
+def _whole(keys: Sequence[str]) -> str:
+    """The reading that a name has to account for: the first, without a shortened county that may begin it."""
+    first = keys[0] if keys else ""
+    for other in keys[1:2]:
+        if first.endswith(other) and names.unexplained_before(first.removesuffix(other)):
+            return other
+    return first
+
+
+def _reading(spelled: str, whole: str) -> _Reading:
+    at = whole.find(spelled)
+    if at >= 0:
+        return _Reading(spelled, whole[:at], whole[at + len(spelled) :])
+    missing = 0 if whole in spelled else max(0, len(whole) - len(spelled))
+    return _Reading(spelled, "", "?" * missing)  # without the brackets in the middle

@@ -6,31 +6,37 @@ ordinals and points of the compass tell neighbours apart: 三区 is not 四区, 
 """
 
 import re
-from collections.abc import Iterable
-
-from rapidfuzz.distance import Levenshtein
+from functools import lru_cache
 
 from schemas.domain.normalise import normalise, number
+from schemas.domain.pinyin import sound
 
+_REMEMBERED = 32_768  # keys: a look-up asks the same of each candidate several times
 LONGEST_NAME = 48  # the longest of 32,000 real names has 31 characters
 
 _APART = re.compile(r"[()\-#]+")
 _NUMERALS = re.compile(r"[〇零一二三四五六七八九十]+")
 _COURTYARD = re.compile(r"(?<=[0-9]号)院")
-_SUFFIX = re.compile(r"(?:住宅小区|小区|社区|花园|家园|公寓|新村|新苑|花苑|嘉园|苑|园|里|院)$")
+_SUFFIX = re.compile(
+    r"(?:住宅小区|小区|社区|花园|家园|公寓|新村|新苑|花苑|嘉园|大厦|大楼|别墅|家属院|大院|宿舍|苑|园|里|院)$"
+)
 # A phase, zone or wing at the end: 1期, A区, 南区, 3组团.
-_PHASE = re.compile(r"(?:[0-9]{1,2}|[A-Z]|[东西南北中])(?:期|区|组团|苑区)$")
+_PHASE = re.compile(r"第?(?:[0-9]{1,2}|[A-Z]|[东西南北中])(?:期|区|组团|苑区)$")
 
-_ORDINALS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ甲乙丙丁戊己庚辛")
-_COMPASS = frozenset("东西南北中前后左右上下内外")
-_GENERIC = frozenset("小区社花园家公寓新村苑嘉里院住宅")
+_ROAD_BEFORE = re.compile(
+    r".*(?:路|街|道|胡同|巷|里|村|条|弄)[甲乙丙丁]?[0-9]{1,5}(?:号|弄|支弄|院)?院?|.{1,8}(?:路|街|大道|胡同|巷)"
+)
+_HOUSE_AFTER = re.compile(r"第?[甲乙丙丁]?(?:[0-9]{1,4}|[A-Z](?![A-Z])).*")
 
-_ROAD_WORDS = frozenset("号弄路街道巷胡同区期里")
+_HOUSE = re.compile(r"[甲乙丙丁]?[0-9]{1,4}号?院?")
 
-_ORDINARY_COST = 1.0
-_MOVED_COST = 0.6
-_GENERIC_COST = 0.35
-_COMPASS_COST = 2.0
+ORDINALS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ甲乙丙丁戊己庚辛")
+COMPASS = frozenset("东西南北中前后左右上下内外")
+GENERIC = frozenset("小区社花园家公寓新村苑嘉里院住宅")
+
+_SAYS_NOTHING = GENERIC | ORDINALS | COMPASS | frozenset("号期区幢座栋楼层第弄大")
+_TYPES = frozenset({"公寓", "大厦", "大楼", "别墅", "家属院", "大院", "宿舍"})
+ROAD_WORDS = frozenset("号弄路街道巷胡同区期里")
 
 
 def key(name: str) -> str:
@@ -44,10 +50,21 @@ def key_of_normalised(text: str) -> str:
     return _COURTYARD.sub("", bare)[:LONGEST_NAME]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def core(name_key: str) -> str:
     """The key without its generic ending; the key itself where nothing telling would be left (花园新区, 家园)."""
     short = _SUFFIX.sub("", name_key)
-    return short if len(short) > 1 and not set(short) <= _GENERIC else name_key
+    return short if len(short) > 1 and not set(short) <= GENERIC else name_key
+
+
+def is_ending(text: str) -> bool:
+    """Whether it is a generic ending and nothing else."""
+    return _SUFFIX.fullmatch(text) is not None
+
+
+def says_a_type(ending: str) -> bool:
+    """Whether an ending tells flats from villas and offices: 公寓 and 别墅 of one name are two entries."""
+    return ending in _TYPES
 
 
 def without_phase(name_key: str) -> str | None:
@@ -56,14 +73,35 @@ def without_phase(name_key: str) -> str | None:
     return short if short != name_key and len(short) > 1 else None
 
 
+def unexplained_before(text: str) -> int:
+    """How many characters before a name are neither a road with its number nor nothing; at most ten."""
+    return 0 if _ROAD_BEFORE.fullmatch(text) else min(len(text), 10)
+
+
+def unexplained_after(text: str) -> int:
+    """How many characters behind a name are neither a phase nor the number of a house; at most six."""
+    return 0 if _PHASE.fullmatch(text) or _HOUSE_AFTER.fullmatch(text) else min(len(text), 6)
+
+
+def is_house(text: str) -> bool:
+    """Whether it is the number of a house and nothing else: 30号, 甲2号院."""
+    return _HOUSE.fullmatch(text) is not None
+
+
+def is_phase(text: str) -> bool:
+    """Whether it is a phase, zone or wing and nothing else."""
+    return _PHASE.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def telling_length(name_key: str) -> int:
     """How many characters of a name tell it from others: without digits, generic endings and words of the road."""
-    return max(1, sum(character not in _ORDINALS and character not in _ROAD_WORDS for character in core(name_key)))
+    return max(1, sum(character not in ORDINALS and character not in ROAD_WORDS for character in core(name_key)))
 
 
 def is_telling(name_key: str) -> bool:
-    """Whether a key says anything by itself: not only generic words, digits and letters."""
-    return len(name_key) > 1 and any(c not in _GENERIC and c not in _ORDINALS and c not in "号期区幢" for c in name_key)
+    """Whether a key says anything by itself: not only generic words, digits, letters and points of the compass."""
+    return len(name_key) > 1 and not _SAYS_NOTHING.issuperset(name_key)
 
 
 def grams(name_key: str) -> set[str]:
@@ -71,36 +109,21 @@ def grams(name_key: str) -> set[str]:
     return {name_key[i : i + 2] for i in range(len(name_key) - 1)} or {name_key}
 
 
-def difference(written: str, name: str) -> float | None:
-    """How much must be mistyped to get from `name` to `written`; `None` when they name different places.
+def shortened(name_key: str) -> set[str]:
+    """The key with one character left out: two names one slip apart share one of these. Ordinals are never left out."""
+    if len(name_key) < 3:  # noqa: PLR2004 - one character says nothing
+        return set()
+    return {name_key[:at] + name_key[at + 1 :] for at, character in enumerate(name_key) if character not in ORDINALS}
 
-    The unit is one ordinary character. Both are keys; a difference in a digit, letter or ordinal is no typing error.
-    """
-    edits = [
-        (name[edit.src_pos] if edit.tag != "insert" else "", written[edit.dest_pos] if edit.tag != "delete" else "")
-        for edit in Levenshtein.editops(name, written)
-    ]
-    if any(old in _ORDINALS or new in _ORDINALS for old, new in edits):
-        return None
-    if len(edits) == 2 and edits[0] == edits[1][::-1] and "" in edits[0]:  # noqa: PLR2004 - one character moved
-        return _MOVED_COST
-    return sum(_edit_cost(old, new) for old, new in edits)
+
+def sounds(name_key: str) -> str:
+    """The syllables of a key, one after the other: what names typed by sound have in common."""
+    return " ".join(map(sound, name_key))
 
 
 def ordinals(name_key: str) -> str:
     """The digits, letters and ordinals of a key, in order."""
-    return "".join(character for character in name_key if character in _ORDINALS)
-
-
-def _edit_cost(old: str, new: str) -> float:
-    characters = [character for character in (old, new) if character]
-    if any(character in _COMPASS for character in characters):
-        return _COMPASS_COST
-    return _GENERIC_COST if _all_generic(characters) else _ORDINARY_COST
-
-
-def _all_generic(characters: Iterable[str]) -> bool:
-    return all(character in _GENERIC for character in characters)
+    return "".join(character for character in name_key if character in ORDINALS)
 
 
 def _in_digits(match: re.Match[str]) -> str:

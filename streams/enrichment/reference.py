@@ -1,44 +1,92 @@
-"""What enrichment keeps in memory: the community dictionary and the coverage table, live from their topics."""
+"""What enrichment keeps in memory, live from its topics: communities and their names, coverage, registry, tagger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from schemas.catalogue import COMMUNITIES, COVERAGE
+from schemas.catalogue import ALIASES, COMMUNITIES, COVERAGE, MODELS_RELEASED, PROPERTIES
 from schemas.domain.divisions import Divisions
-from schemas.events import Community, CoverageRow
+from schemas.events import Community, CommunityAlias, CoverageRow, PropertyRecord
 from streams.enrichment.coverage import CoverageTable
 from streams.enrichment.index import CommunityIndex
+from streams.enrichment.learned import LearnedAliases
+from streams.enrichment.pieces import Tagger
+from streams.enrichment.registry import PropertyRegistry
+from streams.enrichment.released import ReleasedTagger
 from streams.runtime.stage import Change
 
 
 class EnrichmentView:
     """A mutable object without locks: changed between batches only, on the stage's own thread."""
 
-    def __init__(self, divisions: Divisions) -> None:
+    def __init__(self, divisions: Divisions, released: ReleasedTagger | None = None) -> None:
+        """`released` follows the tagger's releases; without it addresses are read by rules alone."""
         self.divisions = divisions
         self.communities = CommunityIndex(divisions)
+        self.aliases = LearnedAliases(self.communities)
         self.coverage = CoverageTable(divisions)
+        self.registry = PropertyRegistry()
+        self._released = released
+        self._apply: Mapping[str, Callable[[str, Any], None]] = {
+            COMMUNITIES.name: self._community,
+            ALIASES.name: self._alias,
+            COVERAGE.name: self._coverage,
+            PROPERTIES.name: self._property,
+            MODELS_RELEASED.name: self._release,
+        }
 
     @property
     def version(self) -> str:
-        """Names what an answer could see: the newest coverage version and the size of the dictionary."""
-        return f"coverage {self.coverage.version or '-'}, {len(self.communities)} communities"
+        """Names what an answer could see: coverage version, size of the dictionary, names learned, tagger."""
+        known = f"coverage {self.coverage.version or '-'}, {len(self.communities)} communities"
+        learned = f", {len(self.aliases)} aliases" if len(self.aliases) else ""
+        return f"{known}{learned}, tagger {self.tagger.version}" if self.tagger else f"{known}{learned}"
+
+    @property
+    def tagger(self) -> Tagger | None:
+        """Who cuts addresses into pieces; `None` while no tagger is released."""
+        return None if self._released is None else self._released.tagger
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What arrived and cannot be used, for the health page."""
+        refused = None if self._released is None else self._released.problem
+        return (*self.aliases.problems, *(() if refused is None else (refused,)))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take changes over, in their order; applying one twice changes nothing. Other topics are left alone."""
         for change in changes:
-            if change.topic.name == COMMUNITIES.name:
-                self._community(change)
-            elif change.topic.name == COVERAGE.name:
-                self._coverage(change)
+            apply = self._apply.get(change.topic.name)
+            if apply is not None:
+                apply(change.key, change.event)
 
-    def _community(self, change: Change) -> None:
-        if isinstance(change.event, Community):
-            self.communities.put(change.event)
+    def _community(self, key: str, event: object) -> None:
+        before = self.communities.get(key)
+        if isinstance(event, Community):
+            self.communities.put(event)
         else:
-            self.communities.remove(change.key)
+            self.communities.remove(key)
+        for entry in (before, self.communities.get(key)):
+            if entry is not None:
+                self.aliases.named(entry.community, entry.city)
 
-    def _coverage(self, change: Change) -> None:
-        if isinstance(change.event, CoverageRow):
-            self.coverage.put(change.key, change.event)
+    def _alias(self, key: str, event: object) -> None:
+        if isinstance(event, CommunityAlias):
+            self.aliases.put(key, event)
         else:
-            self.coverage.remove(change.key)
+            self.aliases.remove(key)
+
+    def _coverage(self, key: str, event: object) -> None:
+        if isinstance(event, CoverageRow):
+            self.coverage.put(key, event)
+        else:
+            self.coverage.remove(key)
+
+    def _property(self, key: str, event: object) -> None:
+        if isinstance(event, PropertyRecord):
+            self.registry.put(key, event)
+        else:
+            self.registry.remove(key)
+
+    def _release(self, key: str, event: object) -> None:
+        if self._released is not None:
+            self._released.apply(key, event)

@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 
 from schemas.codes import MatchLevel
 from schemas.domain.divisions import Divisions
-from schemas.domain.normalise import normalise
 from schemas.events import AddressPart, Candidate, ResolvedAddress
 from streams.enrichment import names
+from streams.enrichment.chances import Path
 from streams.enrichment.index import CommunityIndex, Entry, Match
 from streams.enrichment.parse import ParsedAddress, Unit, parse
+from streams.enrichment.pieces import Piece
+from streams.enrichment.readings import arranged, doubtful, heads
 
-# At most 1 in 100 confident answers may be wrong (AD1): see docs/experiments/0001 for the curve behind both numbers.
-ACCEPT = 0.85
-ACCEPT_GAP = 0.3
+# At most 1 in 100 confident answers may be wrong (AD1), names the dictionary lacks included: the curve behind this
+# number is in docs/experiments/0001. Chances of all candidates add up to less than 1, so no rival is near.
+ACCEPT = 0.93
 # Below this a candidate is not worth a person's reading.
 WORTH_ASKING = 0.1
 MOST_CANDIDATES = 5
@@ -36,35 +38,84 @@ class Resolution:
         return self.chosen is None and len(self.matches) > 1
 
 
-def resolve(entered: str, index: CommunityIndex, divisions: Divisions) -> Resolution:
-    """Find the community of an entered address. Never raises, and never takes the nearest name for the right one."""
-    parsed = parse(normalise(entered), divisions)
-    found = _on_the_road(_find(parsed, index, MOST_CANDIDATES), parsed)
+def resolve(
+    entered: str,
+    index: CommunityIndex,
+    divisions: Divisions,
+    *,
+    hint_city: str | None = None,
+    pieces: Sequence[Piece] = (),
+) -> Resolution:
+    """Find the community of an entered address. Never raises, and never takes the nearest name for the right one.
+
+    Args:
+        entered: As the customer typed it.
+        index: The dictionary.
+        divisions: The official list.
+        hint_city: The branch's city, full name: its communities are likelier where no city is written.
+        pieces: What the tagger says of the `arranged` address; further readings of the name.
+    """
+    parsed, found = read(entered, index, divisions, hint_city=hint_city, pieces=pieces)
     matches = tuple(match for match in found if match.probability >= WORTH_ASKING)
     best = matches[0] if matches else None
-    if best and best.probability >= ACCEPT and _gap(matches) >= ACCEPT_GAP:
-        return Resolution(parsed=parsed, chosen=best.entry, probability=best.probability, matches=matches[:1])
+    if best and best.probability >= ACCEPT:
+        return _resolved(parsed, best, best.probability)
     return Resolution(parsed=parsed, chosen=None, probability=best.probability if best else 0.0, matches=matches)
 
 
-def choose(entered: str, community_id: str, index: CommunityIndex, divisions: Divisions) -> Resolution | None:
+def read(
+    entered: str,
+    index: CommunityIndex,
+    divisions: Divisions,
+    *,
+    hint_city: str | None = None,
+    pieces: Sequence[Piece] = (),
+) -> tuple[ParsedAddress, tuple[Match, ...]]:
+    """The parts of an address and all communities it may mean, worth asking about or not, the likeliest first."""
+    parsed = parse(arranged(entered, divisions), divisions, pieces)
+    return parsed, _on_the_road(_find(parsed, index, MOST_CANDIDATES, hint_city), parsed)
+
+
+def choose(
+    entered: str,
+    community_id: str,
+    index: CommunityIndex,
+    divisions: Divisions,
+    *,
+    hint_city: str | None = None,
+    pieces: Sequence[Piece] = (),
+) -> Resolution | None:
     """Resolve an address with the customer's choice among the candidates; `None` for what was never offered."""
-    parsed = parse(normalise(entered), divisions)
-    for match in _find(parsed, index, _MOST_CHOICES):
+    parsed = parse(arranged(entered, divisions), divisions, pieces)
+    for match in _find(parsed, index, _MOST_CHOICES, hint_city):
         if match.entry.community.community_id == community_id:
-            return Resolution(parsed=parsed, chosen=match.entry, probability=1.0, matches=(match,))
+            return _resolved(parsed, match, 1.0)
     return None
 
 
-def _find(parsed: ParsedAddress, index: CommunityIndex, limit: int) -> tuple[Match, ...]:
+def _resolved(parsed: ParsedAddress, match: Match, probability: float) -> Resolution:
+    """With the unit that stands behind this name: 荣丰20083号楼 is `3幢` of 荣丰2008."""
+    spelled = (match.entry.key, *match.entry.aliases)
+    head = next((one.head for one in parsed.readings if names.key_of_normalised(one.head) in spelled), None)
+    known = parsed if head is None else replace(parsed, unit=parsed.unit_behind(head))
+    return Resolution(parsed=known, chosen=match.entry, probability=probability, matches=(match,))
+
+
+def _find(parsed: ParsedAddress, index: CommunityIndex, limit: int, hint_city: str | None) -> tuple[Match, ...]:
     place = parsed.place
-    found = index.find(parsed.heads, city=place.city, counties=place.counties, limit=limit)
-    if not (place.is_weak and place.parts) or (found and found[0].probability >= ACCEPT):
+    further = doubtful(parsed)
+    found = index.find(
+        heads(parsed), city=place.city, counties=place.counties, hint_city=hint_city, doubtful=further, limit=limit
+    )
+    if not (place.is_weak and place.parts) or (found and found[0].matched_by == Path.NAME):
         return found
-    # 朝阳雅筑, 北京新天地: the shortened city may be part of the name after all, if exactly that name exists.
+    # 朝阳雅筑, 北京新天地, 延安中路517弄: the shortened city may be part of the name after all, but is never left out.
     whole = [parsed.text[: len(parsed.text) - tail] for tail in _tails(parsed)]
-    with_it = index.find_exact(whole, limit=limit)
-    return max(found, with_it, key=lambda matches: matches[0].probability if matches else 0.0)
+    exactly = index.find_exact(whole, limit=limit)
+    if exactly and (not found or exactly[0].matched_by == Path.NAME):
+        return exactly
+    anywhere = () if found else index.find(whole, city=None, hint_city=hint_city, limit=limit)
+    return found or tuple(match for match in anywhere if not match.left_over)
 
 
 def _on_the_road(matches: tuple[Match, ...], parsed: ParsedAddress) -> tuple[Match, ...]:
@@ -76,10 +127,11 @@ def _on_the_road(matches: tuple[Match, ...], parsed: ParsedAddress) -> tuple[Mat
         match for match in matches if match.entry.community.road and names.key(match.entry.community.road) == stated
     ]
     best = matches[0]
-    alike = {match.probability for match in matches if match.matched_by == best.matched_by} == {best.probability}
-    if len(there) != 1 or not alike:
+    namesakes = [match for match in matches if match.matched_by == best.matched_by]
+    if len(there) != 1 or {match.probability for match in namesakes} != {best.probability}:
         return matches
-    return (replace(there[0], probability=min(0.99, best.probability * len(matches)), matched_by="name and road"),)
+    chance = min(0.99, sum(match.probability for match in namesakes))
+    return (replace(there[0], probability=chance, matched_by="name and road"),)
 
 
 def _tails(parsed: ParsedAddress) -> Sequence[int]:
@@ -87,10 +139,6 @@ def _tails(parsed: ParsedAddress) -> Sequence[int]:
     return [len(parsed.text) - parsed.text.find(head) - len(head) for head in parsed.heads if head in parsed.text] or [
         0
     ]
-
-
-def _gap(matches: tuple[Match, ...]) -> float:
-    return matches[0].probability - matches[1].probability if len(matches) > 1 else 1.0
 
 
 def as_candidate(match: Match) -> Candidate:

@@ -5,21 +5,21 @@ about first; a place out of coverage is out, whatever the title of the house.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
-from schemas.catalogue import ENRICHED
 from schemas.codes import PropertyType, Reason, Status
-from schemas.domain.worktime import shanghai_date
-from schemas.events import Accepted, Attributes, Enriched, Problem
-from streams.enrichment import names
+from schemas.domain.channels import channel
+from schemas.domain.clarification import CLARIFICATION
+from schemas.events import Accepted, Problem
 from streams.enrichment.answer import answer
-from streams.enrichment.attributes import attributes
-from streams.enrichment.coverage import Cover
 from streams.enrichment.eligibility import is_outside_mainland, refusal
-from streams.enrichment.index import Entry
+from streams.enrichment.findings import attributes_of, names_something, passed_on, registered_for, timed_out
+from streams.enrichment.pieces import Piece
+from streams.enrichment.readings import arranged
 from streams.enrichment.reference import EnrichmentView
 from streams.enrichment.resolve import Resolution, as_address, choose, resolve
-from streams.runtime.stage import Outcome, Output
+from streams.enrichment.whereabouts import city_of_branch, cover_of, covers_of, day_of_receipt
+from streams.runtime.stage import Outcome
 
 
 class EnrichmentStage:
@@ -34,26 +34,39 @@ class EnrichmentStage:
     def handle(self, batch: Sequence[Accepted]) -> list[Outcome]:
         """One outcome for each accepted request, in order."""
         now = self._clock()
-        return [enrich(accepted, self._view, now=now) for accepted in batch]
+        cut = _pieces(batch, self._view)
+        return [enrich(accepted, self._view, pieces, now=now) for accepted, pieces in zip(batch, cut, strict=True)]
 
 
-def enrich(accepted: Accepted, view: EnrichmentView, *, now: datetime) -> Outcome:
+def _pieces(batch: Sequence[Accepted], view: EnrichmentView) -> Sequence[tuple[Piece, ...]]:
+    """What the tagger says of every address as it will be parsed, asked once for all; nothing without a tagger."""
+    if view.tagger is None:
+        return [()] * len(batch)
+    return view.tagger.pieces([arranged(one.request.address, view.divisions) for one in batch])
+
+
+def enrich(accepted: Accepted, view: EnrichmentView, pieces: Sequence[Piece] = (), *, now: datetime) -> Outcome:
     """Pass a request on with its address and attributes, or answer it here."""
-    request = accepted.request
-    resolution = (
-        resolve(request.address, view.communities, view.divisions)
-        if request.chosen_community_id is None
-        else choose(request.address, request.chosen_community_id, view.communities, view.divisions)
-    )
+    resolution = _resolved(accepted, view, pieces)
     if resolution is None:
         return _impossible_choice(accepted, now)
     return (
         _outside_mainland(accepted, resolution, now)
         or _out_of_coverage(accepted, resolution, view, now)
         or _not_eligible(accepted, resolution, view, now)
+        or _expired(accepted, resolution, view, now)
         or _question(accepted, resolution, view, now)
-        or _passed_on(accepted, resolution, view, now)
+        or _passed_on(accepted, resolution, view, pieces, now)
     )
+
+
+def _resolved(accepted: Accepted, view: EnrichmentView, pieces: Sequence[Piece]) -> Resolution | None:
+    """What the address means; `None` for a reply that chooses what was never offered."""
+    request, known = accepted.request, (view.communities, view.divisions)
+    hint_city = city_of_branch(accepted, view)
+    if request.chosen_community_id is None:
+        return resolve(request.address, *known, hint_city=hint_city, pieces=pieces)
+    return choose(request.address, request.chosen_community_id, *known, hint_city=hint_city, pieces=pieces)
 
 
 def _impossible_choice(accepted: Accepted, now: datetime) -> Outcome:
@@ -81,7 +94,7 @@ def _outside_mainland(accepted: Accepted, resolution: Resolution, now: datetime)
 
 
 def _out_of_coverage(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
-    covers = _covers(resolution, view, _day_of_receipt(accepted))
+    covers = covers_of(resolution, view, day_of_receipt(accepted))
     if not covers or any(cover is not None for cover in covers):
         return None
     address = as_address(accepted.request.address, resolution)
@@ -97,11 +110,11 @@ def _out_of_coverage(accepted: Accepted, resolution: Resolution, view: Enrichmen
 
 
 def _not_eligible(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
-    covers = _covers(resolution, view, _day_of_receipt(accepted))
+    covers = covers_of(resolution, view, day_of_receipt(accepted))
     if not covers or any(cover is None for cover in covers):
         return None  # nothing known, or partly outside: the question comes first
     enabled = frozenset[PropertyType]().union(*(cover.property_types for cover in covers if cover is not None))
-    known = _attributes(accepted, resolution)
+    known = attributes_of(accepted, resolution, registered_for(resolution, view))
     why = refusal(known.tradability, known.property_type, enabled)
     if why is None:
         return None
@@ -109,59 +122,44 @@ def _not_eligible(accepted: Accepted, resolution: Resolution, view: EnrichmentVi
     return answer(accepted, Status.NOT_ELIGIBLE, (why.reason,), why.text, now=now, address=address)
 
 
-def _question(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
-    """Ask once. A second asking, or a request that goes to people anyway, is not asked where the city is known."""
+def _expired(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
+    """End a question that nobody answered in time, unless people can go on: they need a lane, and to know the city."""
     request = accepted.request
-    nowhere = _cover(resolution, view, _day_of_receipt(accepted)) is None
-    ask = resolution.is_ambiguous and (nowhere or not (request.force_manual or request.revision > 1))
-    if not (ask or nowhere):
+    if not timed_out(accepted):
         return None
+    if channel(request.channel).has_manual_lane and cover_of(resolution, view, day_of_receipt(accepted)) is not None:
+        return None
+    text = "地址未在规定时间内确认，本次申请已失效。如仍需估值，请核对地址后重新提交。"
+    address = as_address(request.address, resolution)
+    return answer(accepted, Status.EXPIRED, (Reason.CLARIFICATION_TIMEOUT,), text, now=now, address=address)
+
+
+def _question(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
+    """Ask once. A request that goes to people anyway is not asked where the city is known."""
+    request = accepted.request
+    nowhere = cover_of(resolution, view, day_of_receipt(accepted)) is None
+    ask = resolution.is_ambiguous and (nowhere or not request.force_manual)
+    if request.revision > 1 or not (ask or nowhere):
+        return None
+    due_at = CLARIFICATION.reply_by(now, channel(request.channel).profile)
     address = as_address(request.address, resolution)
     if ask:
         choices = "；".join(f"{one.city}{one.district}{one.name}" for one in address.candidates)
         text = f"地址对应多个小区，请确认是哪一个：{choices}。"
-        return answer(accepted, Status.NEEDS_CLARIFICATION, (Reason.ADDR_AMBIGUOUS,), text, now=now, address=address)
-    if request.revision > 1:
-        text = "补充后的地址仍无法识别所在城市，无法估值。请核对地址后重新提交。"
-        return answer(accepted, Status.UNABLE_TO_VALUE, (Reason.ADDR_PARTIAL,), text, now=now, address=address)
-    text = f"地址信息不完整，请补充：{'、'.join(_missing(resolution))}。"
-    return answer(accepted, Status.NEEDS_CLARIFICATION, (Reason.ADDR_PARTIAL,), text, now=now, address=address)
+        reason = Reason.ADDR_AMBIGUOUS
+    else:
+        text = f"地址信息不完整，请补充：{'、'.join(_missing(resolution))}。"
+        reason = Reason.ADDR_PARTIAL
+    return answer(accepted, Status.NEEDS_CLARIFICATION, (reason,), text, now=now, address=address, due_at=due_at)
 
 
-def _passed_on(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome:
-    cover = _cover(resolution, view, _day_of_receipt(accepted))
-    if cover is None:  # the gates above have answered all of these
+def _passed_on(
+    accepted: Accepted, resolution: Resolution, view: EnrichmentView, pieces: Sequence[Piece], now: datetime
+) -> Outcome:
+    known = cover_of(resolution, view, day_of_receipt(accepted))
+    if known is None:  # the gates above have answered all of these
         raise LookupError(f"valuation {accepted.valuation_id} passed the coverage gate without a row")
-    enriched = Enriched(
-        valuation_id=accepted.valuation_id,
-        request=accepted.request,
-        address=as_address(accepted.request.address, resolution),
-        attributes=_attributes(accepted, resolution),
-        coverage=cover.decision,
-        enriched_at=now,
-        concerns=_concerns(resolution),
-        reference_version=view.version,
-    )
-    return Outcome(outputs=(Output(topic=ENRICHED, lane=accepted.request.lane, event=enriched),))
-
-
-def _attributes(accepted: Accepted, resolution: Resolution) -> Attributes:
-    community = resolution.chosen.community if resolution.chosen else None
-    return attributes(accepted.request, resolution.parsed, community)
-
-
-def _concerns(resolution: Resolution) -> tuple[str, ...]:
-    concerns: list[Reason] = []
-    if resolution.is_ambiguous:
-        concerns.append(Reason.ADDR_AMBIGUOUS)
-    elif resolution.chosen is None:
-        concerns.append(Reason.ADDR_UNKNOWN if _names_something(resolution) else Reason.ADDR_PARTIAL)
-    return tuple(concerns)
-
-
-def _names_something(resolution: Resolution) -> bool:
-    """Whether something that may be a community or a road was written at all."""
-    return any(names.is_telling(names.key_of_normalised(head)) for head in resolution.parsed.heads)
+    return passed_on(accepted, resolution, known.decision, view, pieces=pieces, now=now)
 
 
 def _missing(resolution: Resolution) -> list[str]:
@@ -169,41 +167,6 @@ def _missing(resolution: Resolution) -> list[str]:
     missing = [] if place.is_known else ["所在城市"]
     if place.county is None:
         missing.append("区县")
-    if not _names_something(resolution):
+    if not names_something(resolution):
         missing.append("小区名称或路名门牌")
     return missing
-
-
-def _day_of_receipt(accepted: Accepted) -> date:
-    """Coverage periods are days of the bank's calendar, which is China's; an instant of receipt is UTC."""
-    return shanghai_date(accepted.request.received_at)
-
-
-def _covers(resolution: Resolution, view: EnrichmentView, on: date) -> tuple[Cover | None, ...]:
-    """The cover of every county the house may lie in (`None`: out); empty when not even the city is known."""
-    place = resolution.parsed.place
-    if resolution.chosen is not None:
-        entries = [resolution.chosen]
-    elif resolution.is_ambiguous or not place.is_known:
-        entries = [match.entry for match in resolution.matches]
-    else:
-        entries = []  # one doubtful candidate does not outweigh the stated place
-    if entries:
-        return tuple(_cover_of(entry, view, on) for entry in entries)
-    if place.counties:
-        return tuple(view.coverage.county(county.code, on) for county in place.counties)
-    return (view.coverage.city(place.city, on),) if place.city else ()
-
-
-def _cover_of(entry: Entry, view: EnrichmentView, on: date) -> Cover | None:
-    return view.coverage.county(entry.county.code, on) if entry.county else view.coverage.city(entry.city, on)
-
-
-def _cover(resolution: Resolution, view: EnrichmentView, on: date) -> Cover | None:
-    """The one cover that applies; `None` where the place is not known well enough to say."""
-    if resolution.chosen is not None:
-        return _cover_of(resolution.chosen, view, on)
-    place = resolution.parsed.place
-    if place.county is not None:
-        return view.coverage.county(place.county.code, on)
-    return view.coverage.city(place.city, on) if place.city else None

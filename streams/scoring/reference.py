@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.catalogue import COMMUNITIES, DEALS, MODELS_RELEASED
-from schemas.codes import ModelRole, PropertyType
+from schemas.codes import ADDRESS_SEGMENT, ModelRole, PropertyType
 from schemas.errors import PermanentError
 from schemas.events import Community, Deal, ModelReleased
 from streams.runtime.stage import Change
@@ -89,8 +89,8 @@ class ScoringView:
             for segment in [s for s, scorer in self._scorers.items() if scorer.release == name]:
                 del self._scorers[segment]
             return
-        if release.role is not ModelRole.CHAMPION:
-            return
+        if release.role is not ModelRole.CHAMPION or release.segment == ADDRESS_SEGMENT:
+            return  # a challenger waits; the tagger of addresses is no model of prices
         try:
             scorer = self._load(release)
         except (PermanentError, OSError, ValueError) as error:

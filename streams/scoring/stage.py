@@ -59,5 +59,6 @@ def _outcome(enriched: Enriched, valuation: Valuation | None, concerns: tuple[st
         scored_at=now,
         concerns=(*enriched.concerns, *concerns),
         reference_version=enriched.reference_version,
+        tags=enriched.tags,
     )
     return Outcome(outputs=(Output(topic=SCORED, event=scored, lane=enriched.request.lane),))

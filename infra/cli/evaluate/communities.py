@@ -122,15 +122,14 @@ class Evaluation:
 
     def look_up_us(self, count: int) -> list[float]:
         """Microseconds of the look-up alone, for mixed addresses that are parsed beforehand."""
-        from schemas.domain.normalise import normalise
         from streams.enrichment.parse import parse
-        from streams.enrichment.readings import doubtful, heads
+        from streams.enrichment.readings import arranged, doubtful, heads
 
         rng = random.Random(f"{self._seed} look-up")
         chosen = rng.choices(self.communities, k=count)
         texts = [self.typist.write(as_named(community), Kind.MIXED, rng) for community in chosen]
         times = []
-        for parsed in [parse(normalise(text), self.divisions) for text in texts]:
+        for parsed in [parse(arranged(text, self.divisions), self.divisions) for text in texts]:
             began = time.thread_time()
             self.index.find(
                 heads(parsed), city=parsed.place.city, counties=parsed.place.counties, doubtful=doubtful(parsed)

@@ -6,6 +6,7 @@ import pytest
 
 from infra.kafka.follower import TopicFollower
 from infra.kafka.producer import Publisher, Record
+from infra.kafka.reader import Start
 from infra.kafka.security import client_conf
 
 pytestmark = pytest.mark.kafka
@@ -72,3 +73,19 @@ def test_a_topic_that_does_not_exist_leaves_the_follower_unpositioned(connection
     with TopicFollower(connection, ["not-there"], Seen()) as follower:
         assert not follower.wait_until_positioned(1.5)
         assert not follower.positioned
+
+
+def test_a_follower_from_the_beginning_sees_everything_and_says_when_what_came_together_is_through(
+    connection, publisher, topics
+):
+    topic, seen, batches = topics("follow"), Seen(), []
+    publisher.publish(records(topic, *(b"%d" % n for n in range(50))))
+    follower = TopicFollower(
+        connection, [topic], seen, start=Start.BEGINNING, after_batch=lambda: batches.append(len(seen.values))
+    )
+    with follower:
+        assert follower.wait_until_caught_up(30)
+        assert follower.caught_up
+        assert len(seen.values) == batches[-1] == 50
+        publisher.publish(records(topic, b"later"))
+        seen.wait_for(51)

@@ -132,6 +132,42 @@ def test_a_case_without_a_model_value_says_so():
 def test_every_field_of_a_conclusion_is_stored_or_sent():
     from infra.postgres.migrate import migrations_of
 
-    (table,) = [file.text for file in migrations_of("review_desk") if "create table decision" in file.text]
+    tables = "".join(file.text for file in migrations_of("review_desk"))
     for field in fields(Conclusion):
-        assert field.name in table
+        assert field.name in tables
+
+
+@pytest.mark.requirement("AD1")
+def test_a_community_is_confirmed_among_the_candidates_alone():
+    review = made.open_review()
+    assert case_of(task_of(review), review).community_is_open
+    unable = replace(GOOD, outcome=ReviewOutcome.UNABLE, unit_price=None, comparable_ids=())
+    for community_id, expected in ((None, ()), ("c-9", ()), ("c-2", ("confirmed_community_id",))):
+        found = violations(replace(unable, confirmed_community_id=community_id), review, POLICY)
+        assert tuple(one.field for one in found) == expected
+
+
+def test_where_the_community_is_known_nothing_is_asked():
+    review = made.review()
+    assert not case_of(task_of(review), review).community_is_open
+
+
+@pytest.mark.requirement("AD1")
+def test_the_confirmed_community_goes_out_with_the_decision():
+    for confirmed in (None, "c-9"):
+        event = decided_event(
+            made.open_review(),
+            replace(GOOD, confirmed_community_id=confirmed),
+            reviewer="lin",
+            grade="G2",
+            claimed_at=NOON,
+            decided_at=NOON,
+            policy=POLICY,
+        )
+        assert event.confirmed_community_id == confirmed
+
+
+@pytest.mark.requirement("AD7")
+def test_a_case_shows_the_tags_of_the_registry():
+    review = made.open_review()
+    assert case_of(task_of(review), review).tags == ("DISPUTED",)

@@ -112,6 +112,12 @@ def community_maker():
     return a_community
 
 
+@pytest.fixture(name="accepted")
+def request_maker():
+    """`accepted(address, **request fields)`: an accepted request."""
+    return accepted
+
+
 @pytest.fixture(name="answer_to")
 def asker():
     """`answer_to(address, view=None, **request fields)`: the one event that the stage publishes."""

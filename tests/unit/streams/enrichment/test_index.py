@@ -176,3 +176,89 @@ def test_putting_the_same_community_again_changes_nothing(index, a_community):
     index.put(index.get("w3").community)
     assert index.find(["望京西园3区"], city="北京市") == before
     assert replace(index.get("w3").community) == index.get("w3").community
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(("望京西园三区", "学清路18号院", "翠苑小区", "春波城一期", "建外SOHO")), max_size=8))
+def test_put_twice_is_once_and_remove_forgets_all(names):
+    from schemas.events import Community
+
+    index = CommunityIndex(divisions())
+    communities = [
+        Community(
+            community_id=str(n), name=name, province="北京市", city="北京市", district="朝阳区", aliases=(name[:3],)
+        )
+        for n, name in enumerate(names)
+    ]
+    for community in (*communities, *communities):
+        index.put(community)
+    assert len(index) == len(communities)
+    for community in communities:
+        index.remove(community.community_id)
+    assert len(index) == 0
+    assert all(index.get(community.community_id) is None for community in communities)
+    assert all(not index.find([written], city=None) for written in (*names, "望京西圆3区", "CBC1Q", "翠苑"))
+    assert not any(map(len, index._postings.values()))
+    assert not any(index._characters.values())
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("北京市朝阳区望京西圆三区3号楼", "w3"),  # the wrong choice of a pinyin keyboard
+        ("北京市朝阳区旺京西园三区3号楼", "w3"),
+        ("北京市朝阳区望望京西园三区3号楼", "w3"),
+        ("北京市朝阳区望京园西三区3号楼", "w3"),
+        ("3号楼2单元501 望京西园三区 北京市朝阳区", "w3"),
+        ("北京市朝阳区的望京西园三区小区里面3号楼", "w3"),
+        ("北京市朝阳区珠江罗马嘉园24号2501室", "g1"),
+    ],
+)
+def test_a_slip_or_a_loose_order_leads_to_the_same_community(written, expected, index):
+    assert _resolved(written, index) == expected
+
+
+@pytest.mark.requirement("AD6")
+def test_initials_find_a_name_and_digits_among_them_are_never_corrected(index):
+    found = resolve("北京市朝阳区wjxy3q", index, divisions())
+    assert found.matches[0].entry.community.community_id == "w3"
+    assert found.matches[0].matched_by == "initials"
+    assert not resolve("北京市朝阳区wjxy5q", index, divisions()).matches
+
+
+@pytest.mark.requirement("AD6")
+def test_the_branchs_city_makes_its_communities_likelier_only_where_no_city_is_written(index):
+    hinted = resolve("阳光花园3号楼501", index, divisions(), hint_city="南京市").matches
+    assert hinted[0].entry.community.community_id == "y3"
+    in_full = resolve("南京市阳光花园3号楼501", index, divisions()).matches[0]
+    assert hinted[0].probability < in_full.probability
+    stated = resolve("北京市海淀区阳光花园3号楼501", index, divisions(), hint_city="南京市")
+    assert stated.chosen.community.community_id == "y2"
+
+
+@pytest.mark.requirement("AD2")
+def test_at_most_five_candidates_are_offered(index, a_community):
+    for number in range(9):
+        index.put(a_community(f"m{number}", "和平里", "东城区"))
+    found = resolve("北京市和平里3号楼501", index, divisions())
+    assert found.chosen is None
+    assert len(found.matches) <= 5
+
+
+def test_a_point_of_the_compass_is_never_put_right_by_itself(index):
+    assert _resolved("北京市朝阳区团结湖里3号楼", index) is None
+    assert _resolved("北京市朝阳区团结湖春里3号楼", index) is None
+
+
+def test_the_number_of_a_name_and_of_the_building_run_together(index, a_community):
+    index.put(a_community("r1", "荣丰2008"))
+    found = resolve("北京市朝阳区荣丰20083号楼501", index, divisions())
+    assert [match.entry.community.community_id for match in found.matches] == ["r1"]
+
+
+def test_chances_of_all_candidates_leave_room_for_none(index):
+    for written in ("望京西圆三区", "阳光花园", "团结湖里", "紫薇天悦"):
+        found = index.find([written], city=None, limit=50)
+        assert found
+        assert sum(match.probability for match in found) < 1

@@ -78,7 +78,7 @@ def test_a_reply_with_a_candidate_that_was_not_offered_is_rejected(answer_to, ch
 def test_nobody_is_asked_twice(answer_to):
     enriched = answer_to("北京市阳光花园3号楼501", revision=2)
     assert isinstance(enriched, Enriched)
-    assert enriched.concerns == (Reason.ADDR_AMBIGUOUS,)
+    assert enriched.concerns == (Reason.ADDR_AMBIGUOUS, Reason.CLARIFICATION_TIMEOUT)
 
 
 def test_a_request_for_people_is_not_asked_about_when_the_city_is_known(answer_to):

@@ -4,12 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.catalogue import RESULTS
-from schemas.codes import Lane, Reason, ReviewOutcome, Status
+from schemas.catalogue import ALIASES, RESULTS
+from schemas.codes import AliasSource, Lane, MatchLevel, Reason, ReviewOutcome, Status
 from schemas.errors import PermanentError
 from schemas.events import Decided
 from streams.routing.settle import SettleStage
 from streams.routing.stage import RoutingStage
+from tests.fakes import valuations
 
 NOW = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
@@ -64,6 +65,48 @@ def test_a_reviewer_s_unit_price_governs_the_total(decided, settled):
     assert result.human.value == result.value
     assert result.policy.rule == Reason.LOW_CONFIDENCE
     assert result.human_touched
+
+
+@pytest.fixture
+def confirmed(decided, scored):
+    """`confirmed(community_id)`: a decision on an address whose name is unknown, with a confirmed community."""
+
+    def make(community_id, **changes):
+        address = {
+            "community_id": None,
+            "community_name": None,
+            "match_level": MatchLevel.DISTRICT,
+            "candidates": valuations.OPEN_ADDRESS.candidates,
+            "parts": valuations.OPEN_ADDRESS.parts,
+        }
+        return decided(subject=scored(**address), confirmed_community_id=community_id, **changes)
+
+    return make
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize("outcome", [ReviewOutcome.VALUE, ReviewOutcome.UNABLE])
+def test_a_confirmed_community_becomes_an_alias_beside_the_answer(confirmed, settled, outcome):
+    result, learned = settled(confirmed("c-9", outcome=outcome)).outputs
+    assert result.topic is RESULTS
+    assert (learned.topic, learned.lane) == (ALIASES, None)
+    alias = learned.event
+    assert (alias.alias, alias.city, alias.community_id) == ("翠湾雅苑", "杭州市", "c-9")
+    assert (alias.source, alias.confirmed_at) == (AliasSource.REVIEWER, NOW)
+    assert "lin" not in alias.confirmed_by
+
+
+def test_a_decision_that_confirms_nothing_teaches_nothing(confirmed, decided, settled):
+    assert [output.topic for output in settled(confirmed(None)).outputs] == [RESULTS]
+    assert [output.topic for output in settled(confirmed("never offered")).outputs] == [RESULTS]
+    assert [output.topic for output in settled(decided()).outputs] == [RESULTS]
+
+
+@pytest.mark.requirement("AD1")
+def test_a_quality_sample_teaches_too_while_the_answer_stands(confirmed, settled):
+    outcome = settled(confirmed("c-9", reasons=(Reason.QA_SAMPLE,)))
+    assert [output.topic for output in outcome.outputs] == [ALIASES]
+    assert outcome.silence
 
 
 @pytest.mark.requirement("SE1")

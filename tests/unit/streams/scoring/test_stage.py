@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.catalogue import DEALS, MODELS_RELEASED, SCORED
-from schemas.codes import Lane, ModelRole, PropertyType, Reason
+from schemas.codes import ADDRESS_SEGMENT, ADDRESS_TAGGER, Lane, ModelRole, PropertyType, Reason
 from schemas.domain import rounding
 from streams.runtime.stage import Change
 from streams.scoring.reference import ScoringView
@@ -281,3 +281,16 @@ def test_bytes_that_are_no_artefact_are_refused(view, artefact, tools):
     broken = tools.released(artefact, uri="memory://broken", sha256=hashlib.sha256(b"no zip").hexdigest())
     view.apply([broken])
     assert "cannot be read" in view.problems[0]
+
+
+def test_a_released_tagger_of_addresses_is_no_model_of_prices(stage, view, artefact, tools):
+    before = tools.valuations(stage, [tools.asked()])
+    view.apply([tools.released(artefact, name=ADDRESS_TAGGER, segment=ADDRESS_SEGMENT)])
+    assert view.problems == ()
+    assert tools.valuations(stage, [tools.asked()]) == before
+
+
+@pytest.mark.requirement("AD7")
+def test_the_tags_of_the_registry_travel_on(stage, tools):
+    tagged = replace(tools.asked(), tags=("DISPUTED",))
+    assert stage.handle([tagged])[0].outputs[0].event.tags == ("DISPUTED",)
