@@ -1,30 +1,50 @@
-"""Releasing a model: into the store, then announced. Used by `avm model release` and by the demonstration."""
+"""Releasing what was learned: into the store, then announced.
+
+Used by `avm model release`, `avm parser release` and the demonstration.
+"""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from typing import Any
 
 from infra.cli import CommandError
 from infra.cli.connections import codec, kafka_conf, utc_now
 from infra.kafka.producer import Publisher, Record
 from infra.settings import Settings
 from infra.storage.models import ModelStore
+from infra.storage.packing import manifest_of
 from schemas.catalogue import MODELS_RELEASED
 from schemas.codes import ModelRole
 from schemas.errors import PermanentError
 from schemas.events import ModelReleased
 from schemas.headers import event_headers, event_type
 from schemas.ids import event_id
-from streams.scoring.model import manifest_of, unpack
+from streams.scoring.model import unpack
 
 log = logging.getLogger(__name__)
 
 
-def keep_release(content: bytes, settings: Settings, role: ModelRole, *, by: str) -> ModelReleased:
-    """Put an artefact into the store; returns what is to be announced of it. Raises `CommandError`."""
+def manifest_of_model(content: bytes) -> Mapping[str, Any]:
+    """The manifest of a valuation model that can be used. Raises `PermanentError`."""
+    unpack(content)
+    return manifest_of(content)
+
+
+def keep_release(
+    content: bytes,
+    settings: Settings,
+    role: ModelRole,
+    *,
+    by: str,
+    checked: Callable[[bytes], Mapping[str, Any]] = manifest_of_model,
+) -> ModelReleased:
+    """Put an artefact into the store; returns what is to be announced of it. Raises `CommandError`.
+
+    `checked` gives the manifest of a usable artefact of its kind, and raises `PermanentError` for any other.
+    """
     try:
-        unpack(content)
-        manifest = manifest_of(content)
+        manifest = checked(content)
         uri, sha256 = ModelStore(settings.models_url).keep(content, manifest)
     except (PermanentError, OSError) as error:
         raise CommandError(f"not released: {error}") from error

@@ -1,9 +1,7 @@
 """A trained model of one segment, and its artefact: one file, the same bytes for the same training."""
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from catboost import CatBoost
 
+from infra.storage.packing import MANIFEST, as_json, as_npy, expect, from_npy, packed, unpacked
 from schemas.codes import PropertyType
 from schemas.errors import PermanentError
 from streams.scoring.attributes import Floats
@@ -26,15 +25,10 @@ FORBIDDEN: Final = (
 )  # fmt: skip
 """Known only after listing, later than the deal, or of the person instead of the house (VM1, guide §5.2)."""
 FORMAT: Final = 1
-_EPOCH_OF_ZIP: Final = (1980, 1, 1, 0, 0, 0)  # the zip format's own beginning: no clock in the bytes
 
 
 class ForbiddenFeatureError(PermanentError):
     """A feature set holds what must never be learned from."""
-
-
-class UnusableArtefactError(PermanentError):
-    """The artefact is not what the manifest or this release expects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,19 +125,15 @@ def pack(model: Model, spread_blob: bytes) -> bytes:
         "level": model.layer.level,
     }
     members = {
-        "manifest.json": _json(model.manifest),
-        "layer.json": _json(layer),
-        "certainty.json": _json(model.certainty.as_json()),
+        MANIFEST: as_json(model.manifest),
+        "layer.json": as_json(layer),
+        "certainty.json": as_json(model.certainty.as_json()),
         "value.cbm": model.value_trees.blob,
         "spread.cbm": spread_blob,
-        "leaves.npy": _npy(model.value_trees.by_leaf),
-        "trees.json": _json({"first": model.value_trees.first.tolist(), "bias": model.value_trees.bias}),
+        "leaves.npy": as_npy(model.value_trees.by_leaf),
+        "trees.json": as_json({"first": model.value_trees.first.tolist(), "bias": model.value_trees.bias}),
     }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH_OF_ZIP), content)
-    return buffer.getvalue()
+    return packed(members)
 
 
 def unpack(artefact: bytes) -> Model:
@@ -152,12 +142,10 @@ def unpack(artefact: bytes) -> Model:
     Raises:
         UnusableArtefactError: It is none, or of another format or feature list.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(artefact)) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        manifest = json.loads(members["manifest.json"])
-        _expect("format", manifest["format"], FORMAT)
-        _expect("feature set", manifest["feature_set_version"], feature_set_version())
+    with unpacked(artefact) as members:
+        manifest = json.loads(members[MANIFEST])
+        expect("format", manifest["format"], FORMAT)
+        expect("feature set", manifest["feature_set_version"], feature_set_version())
         layer, trees = json.loads(members["layer.json"]), json.loads(members["trees.json"])
         return Model(
             manifest=manifest,
@@ -171,33 +159,9 @@ def unpack(artefact: bytes) -> Model:
                 model=load_trees(members["value.cbm"]),
                 blob=members["value.cbm"],
                 first=np.array(trees["first"], np.int64),
-                by_leaf=np.load(io.BytesIO(members["leaves.npy"]), allow_pickle=False),
+                by_leaf=from_npy(members["leaves.npy"]),
                 bias=trees["bias"],
             ),
             spread_trees=load_trees(members["spread.cbm"]),
             certainty=Certainty.from_json(json.loads(members["certainty.json"])),
         )
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise UnusableArtefactError(f"the artefact cannot be read: {error!r}; train it again") from error
-
-
-def manifest_of(artefact: bytes) -> dict[str, Any]:
-    """The manifest inside an artefact, without loading the model."""
-    with zipfile.ZipFile(io.BytesIO(artefact)) as archive:
-        manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
-    return manifest
-
-
-def _expect(what: str, found: object, wanted: object) -> None:
-    if found != wanted:
-        raise UnusableArtefactError(f"the artefact has {what} {found}, this release needs {wanted}; train it again")
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1).encode()
-
-
-def _npy(array: Floats) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

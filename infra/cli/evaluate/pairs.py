@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.cli import CommandError
+from infra.storage.packing import UnusableArtefactError
 
 if TYPE_CHECKING:
     from streams.enrichment.pairs.labelled import LabelledList
@@ -64,9 +65,8 @@ def evaluate_pairs(  # noqa: PLR0917 -- typer reads options from parameters
     training file has too are not learned from. The candidates of one address are judged together, in the files' order.
     """
     from streams.enrichment.pairs.labelled import UnusablePairsError
-    from streams.enrichment.pairs.model import UnusablePairModelError, unpack
+    from streams.enrichment.pairs.model import unpack
     from streams.enrichment.pairs.training import TooFewPairsError
-    from streams.enrichment.tagging.artefact import UnusableTaggerError
 
     if artefact is None and train is None:
         raise CommandError("give --train FILE to learn from, or --artefact FILE and --test FILE to score a model")
@@ -82,7 +82,7 @@ def evaluate_pairs(  # noqa: PLR0917 -- typer reads options from parameters
             content = _trained(split, cut_by, in_order=not unordered)
         seconds = time.process_time() - began
         model = unpack(content)
-    except (OSError, UnusablePairsError, UnusablePairModelError, UnusableTaggerError, TooFewPairsError) as error:
+    except (OSError, UnusablePairsError, UnusableArtefactError, TooFewPairsError) as error:
         raise CommandError(str(error)) from error
     if out:
         out.mkdir(parents=True, exist_ok=True)

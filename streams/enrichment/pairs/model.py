@@ -6,16 +6,14 @@ address and the registered one. `compare` judges candidates that a search found 
 """
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from schemas.errors import PermanentError
+from infra.storage.packing import MANIFEST, as_json, as_npy, expect, from_npy, packed, unpacked
 from streams.enrichment.pairs.alignment import Pair
 from streams.enrichment.pairs.features import Floats, feature_names, matrix, measure
 from streams.enrichment.pairs.labelled import Relation
@@ -29,12 +27,7 @@ from streams.enrichment.pieces import Tagger
 from streams.enrichment.tagging.tagger import AddressTagger
 
 FORMAT: Final = 1
-_EPOCH_OF_ZIP: Final = (1980, 1, 1, 0, 0, 0)  # the zip format's own beginning: no clock in the bytes
 _APART: Final = "\x1f"  # between the tokens of a gram: no address that was normalised holds it
-
-
-class UnusablePairModelError(PermanentError):
-    """The artefact is none, or not of this release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,41 +122,35 @@ def feature_set_version() -> str:
 def pack(model: PairModel) -> bytes:
     """The artefact."""
     members = {
-        "manifest.json": _json(model.manifest),
-        "rarity.json": _json(
+        MANIFEST: as_json(model.manifest),
+        "rarity.json": as_json(
             {
                 "addresses": model.rarity.addresses,
                 "counts": {_APART.join(gram): count for gram, count in model.rarity.counts.items()},
             }
         ),
-        "words.json": _json(sorted(model.words.places, key=model.words.places.__getitem__)),
-        "weights.npy": _npy(np.vstack([model.words.weights, model.words.bias])),
-        "decisions.json": _json({"alone": model.alone.weights, "listed": model.listed.weights}),
+        "words.json": as_json(sorted(model.words.places, key=model.words.places.__getitem__)),
+        "weights.npy": as_npy(np.vstack([model.words.weights, model.words.bias])),
+        "decisions.json": as_json({"alone": model.alone.weights, "listed": model.listed.weights}),
         **{f"alone-{number}.cbm": blob for number, blob in enumerate(model.alone.blobs)},
         **{f"listed-{number}.cbm": blob for number, blob in enumerate(model.listed.blobs)},
         **({"tagger.zip": model.tagger_artefact} if model.tagger_artefact else {}),
     }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH_OF_ZIP), content)
-    return buffer.getvalue()
+    return packed(members)
 
 
 def unpack(artefact: bytes) -> PairModel:
     """The model in an artefact.
 
     Raises:
-        UnusablePairModelError: It is none, or of another format or list of measures.
+        UnusableArtefactError: It is none, or of another format or list of measures.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(artefact)) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        manifest = json.loads(members["manifest.json"])
-        _expect("format", manifest["format"], FORMAT)
-        _expect("feature set", manifest["feature_set_version"], feature_set_version())
+    with unpacked(artefact) as members:
+        manifest = json.loads(members[MANIFEST])
+        expect("format", manifest["format"], FORMAT)
+        expect("feature set", manifest["feature_set_version"], feature_set_version())
         rarity, decisions = json.loads(members["rarity.json"]), json.loads(members["decisions.json"])
-        weights = np.load(io.BytesIO(members["weights.npy"]), allow_pickle=False)
+        weights = from_npy(members["weights.npy"])
         names = json.loads(members["words.json"])
         tagger = members.get("tagger.zip", b"")
         return PairModel(
@@ -180,25 +167,8 @@ def unpack(artefact: bytes) -> PairModel:
             alone=Judge.of(_forests(members, "alone"), decisions["alone"]),
             listed=Judge.of(_forests(members, "listed"), decisions["listed"]),
         )
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise UnusablePairModelError(f"the artefact cannot be read: {error!r}; train it again") from error
 
 
 def _forests(members: Mapping[str, bytes], judge: str) -> list[bytes]:
     count = sum(name.startswith(f"{judge}-") for name in members)
     return [members[f"{judge}-{number}.cbm"] for number in range(count)]
-
-
-def _expect(what: str, found: object, wanted: object) -> None:
-    if found != wanted:
-        raise UnusablePairModelError(f"the artefact has {what} {found}, this release needs {wanted}; train it again")
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1).encode()
-
-
-def _npy(array: Floats) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

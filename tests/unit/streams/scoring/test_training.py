@@ -6,10 +6,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from infra.storage.packing import UnusableArtefactError
 from schemas.codes import PropertyType
 from streams.scoring.comparables import FEATURES, ComparableBook
 from streams.scoring.market import Market
-from streams.scoring.model import ForbiddenFeatureError, UnusableArtefactError, refuse_forbidden, unpack
+from streams.scoring.model import ForbiddenFeatureError, refuse_forbidden, unpack
 from streams.scoring.training import TooFewDealsError, clean, places_of, subjects_of, train
 
 

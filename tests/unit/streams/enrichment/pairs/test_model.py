@@ -4,9 +4,10 @@ import zipfile
 
 import pytest
 
+from infra.storage.packing import UnusableArtefactError
 from streams.enrichment.pairs.labelled import Relation
 from streams.enrichment.pairs.metrics import figures
-from streams.enrichment.pairs.model import UnusablePairModelError, unpack
+from streams.enrichment.pairs.model import unpack
 from streams.enrichment.pairs.training import Recipe, TooFewPairsError, train
 from tests.fakes.hostile import LONE_SURROGATES, hostile_texts, random_texts
 
@@ -79,7 +80,7 @@ def test_a_relation_that_nobody_stated_cannot_be_learned(made_up):
 
 
 def test_a_damaged_artefact_is_named(trained):
-    with pytest.raises(UnusablePairModelError, match="train it again"):
+    with pytest.raises(UnusableArtefactError, match="train it again"):
         unpack(trained.artefact[:1000])
 
 
@@ -91,7 +92,7 @@ def test_an_artefact_of_another_release_is_refused(trained):
             if name == "manifest.json":
                 content = json.dumps({**json.loads(content), "feature_set_version": "pairs-else"}).encode()
             new.writestr(name, content)
-    with pytest.raises(UnusablePairModelError, match="feature set pairs-else"):
+    with pytest.raises(UnusableArtefactError, match="feature set pairs-else"):
         unpack(buffer.getvalue())
 
 
