@@ -95,7 +95,7 @@ def _outside_mainland(accepted: Accepted, resolution: Resolution, now: datetime)
 
 def _out_of_coverage(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
     covers = covers_of(resolution, view, day_of_receipt(accepted))
-    if not covers or any(cover is not None for cover in covers):
+    if not covers or any(cover is not None for cover in covers) or _may_be_a_name(resolution):
         return None
     address = as_address(accepted.request.address, resolution)
     place = "".join(part for part in (address.city, address.district) if part)
@@ -107,6 +107,12 @@ def _out_of_coverage(accepted: Accepted, resolution: Resolution, view: Enrichmen
         now=now,
         address=address,
     )
+
+
+def _may_be_a_name(resolution: Resolution) -> bool:
+    """南平16幢2301室: the shortened city is all that is written before the building, so it may be a community's name."""
+    parsed = resolution.parsed
+    return resolution.chosen is None and parsed.place.is_weak and not names_something(resolution)
 
 
 def _not_eligible(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:

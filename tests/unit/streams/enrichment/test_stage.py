@@ -202,6 +202,22 @@ def test_candidates_in_and_out_of_coverage_are_asked_about_first(answer_to, a_vi
     assert answer_to("北京市阳光花园3号楼501", nowhere).status is Status.OUT_OF_COVERAGE
 
 
+@pytest.mark.requirement("AD2", "AD3")
+def test_a_shortened_city_with_nothing_but_a_building_behind_it_may_be_a_name_and_is_asked_about(answer_to, a_view):
+    asked = answer_to("南平16栋2301室", a_view())
+    assert (asked.status, asked.reasons) == (Status.NEEDS_CLARIFICATION, (Reason.ADDR_PARTIAL,))
+    assert "小区名称" in asked.reason_text
+    assert answer_to("南平市16栋2301室", a_view()).status is Status.OUT_OF_COVERAGE
+    assert answer_to("南平松林苑16栋2301室", a_view()).status is Status.OUT_OF_COVERAGE
+
+
+@pytest.mark.requirement("AD1")
+def test_a_person_written_before_the_address_reaches_neither_its_parts_nor_its_spelling(answer_to, a_view):
+    enriched = answer_to("业主张三丰 北京市朝阳区望京花园3号楼2单元501室", a_view())
+    assert "张三丰" not in enriched.address.normalised
+    assert not any("张三丰" in part.text for part in enriched.address.parts)
+
+
 @pytest.mark.requirement("AD5")
 @pytest.mark.parametrize(
     ("address", "fields", "reason"),
