@@ -7,7 +7,8 @@ once in 10^12 pairs, and whoever asks compares the names he is led to anyway.
 
 from array import array
 
-_HEADS = 1 << 20  # chains of four to five entries at 300,000 names; fixed, so that no change ever pauses for a rebuild
+_BITS = 22  # 16 MB; one entry a chain at 300,000 names; fixed, so that no change ever pauses for a rebuild
+_HEADS = 1 << _BITS
 _NONE = -1
 
 
@@ -24,7 +25,7 @@ class Chains:
     def add(self, text: str, number: int) -> None:
         """Put a number under a text. Adding it twice stores it twice."""
         hashed = hash(text)
-        place, mark = hashed & (_HEADS - 1), (hashed >> 20) & 0x7FFFFFFF
+        place, mark = hashed & (_HEADS - 1), (hashed >> _BITS) & 0x7FFFFFFF
         node = self._free
         if node == _NONE:
             self._following.append(self._heads[place])
@@ -41,7 +42,7 @@ class Chains:
     def remove(self, text: str, number: int) -> None:
         """Take a number from under a text, once; harmless when it is not there."""
         hashed = hash(text)
-        place, mark = hashed & (_HEADS - 1), (hashed >> 20) & 0x7FFFFFFF
+        place, mark = hashed & (_HEADS - 1), (hashed >> _BITS) & 0x7FFFFFFF
         before, node = _NONE, self._heads[place]
         while node != _NONE and not (self._numbers[node] == number and self._marks[node] == mark):
             before, node = node, self._following[node]
@@ -60,7 +61,7 @@ class Chains:
         node = self._heads[hashed & (_HEADS - 1)]
         if node == _NONE:
             return []
-        mark = (hashed >> 20) & 0x7FFFFFFF
+        mark = (hashed >> _BITS) & 0x7FFFFFFF
         found = []
         while node != _NONE:
             if self._marks[node] == mark:
