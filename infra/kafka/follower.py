@@ -87,8 +87,8 @@ class TopicFollower:
 
     @property
     def caught_up(self) -> bool:
-        """Whether everything written before the start was handed over."""
-        return self._caught_up.is_set()
+        """Whether everything written before the start was handed over, and what is written now will be."""
+        return self._caught_up.is_set() and self._thread.is_alive()
 
     def positions(self) -> dict[Partition, int]:
         """The next offset of each partition; good as `start_at` of a later follower."""

@@ -11,9 +11,11 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
 from typing import TypeVar
 
+from infra.telemetry.tracing import traceparent
 from schemas.codec import Codec
 from schemas.codes import Reason, Status
 from schemas.errors import PermanentError, TransientError
@@ -27,6 +29,7 @@ E = TypeVar("E")
 _UNDER_WAY = frozenset({Status.RECEIVED, Status.PROCESSING})
 # A refusal or a receipt may concern another request under the same number: only the caller it was written for gets it.
 _FOR_ONE_CALLER = frozenset({*_UNDER_WAY, Status.REJECTED_INVALID})
+_REFUSAL_REVISION = 0  # intake's: no state of the valuation, but a word about one message
 _REPORTED = Reported.__name__
 _RESULTED = Resulted.__name__
 
@@ -68,9 +71,19 @@ class _Entry:
 
 @dataclass(slots=True, kw_only=True)
 class _Waiter:
-    trace_id: str
+    trace_id: str | None
+    asked_at: datetime | None
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Resulted] = field(repr=False)
+
+    def is_meant(self, resulted: Resulted) -> bool:
+        """Whether the answer concerns this call: two replies to one question stand in one trace, and one is refused.
+
+        Intake puts the moment of the call on its refusal, or its own where the caller's clock cannot be right.
+        """
+        if resulted.revision != _REFUSAL_REVISION or self.asked_at is None:
+            return True
+        return resulted.received_at in {self.asked_at, resulted.resulted_at}
 
     def give(self, resulted: Resulted) -> None:
         with suppress(RuntimeError):  # the loop is closed: the caller is gone
@@ -97,8 +110,11 @@ class AnswerBoard:
     def post(self, arrival: Arrival) -> None:
         """Take one message. Never raises for what is in it: a message that cannot be read is as good as not sent."""
         with self._lock:
+            kept = self._entries.get(arrival.valuation_id, _Entry())
+        replaces = self._replaces(arrival, kept)  # may decode, so the lock is not held
+        with self._lock:
             if arrival.status is not Status.REJECTED_INVALID:  # it is about one message, not about the valuation
-                self._keep(arrival)
+                self._keep(arrival, replaces=replaces)
             waiters = tuple(self._waiters.get(arrival.valuation_id, ()))
             entry = self._entries.get(arrival.valuation_id)
         if arrival.kind is not Kind.RESULT or not waiters:
@@ -113,7 +129,8 @@ class AnswerBoard:
         resulted = self._decoded(answer, Resulted) if waiters else None
         if resulted is not None:
             for waiter in waiters:
-                waiter.give(resulted)
+                if waiter.is_meant(resulted):
+                    waiter.give(resulted)
 
     def latest(self, valuation_id: str) -> State | None:
         """The latest answer seen, `None` when none was or it has been pushed out by newer ones."""
@@ -126,10 +143,15 @@ class AnswerBoard:
         return State(result=result, report=report, trace_id=entry.trace_id) if result is not None else None
 
     @contextmanager
-    def waiting(self, valuation_id: str, trace_id: str) -> Iterator[asyncio.Future[Resulted]]:
-        """A future for the next answer worth telling a caller; registered before the request is sent."""
+    def waiting(
+        self, valuation_id: str, trace_id: str | None, *, asked_at: datetime | None = None
+    ) -> Iterator[asyncio.Future[Resulted]]:
+        """A future for the next answer worth telling a caller; registered before the request is sent.
+
+        `asked_at` is the request's `requested_at`: of the refusals in its trace only those that may concern it count.
+        """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(trace_id=trace_id, loop=loop, answer=loop.create_future())
+        waiter = _Waiter(trace_id=trace_id, asked_at=asked_at, loop=loop, answer=loop.create_future())
         with self._lock:
             self._waiters.setdefault(valuation_id, []).append(waiter)
         try:
@@ -141,25 +163,40 @@ class AnswerBoard:
                     del self._waiters[valuation_id]
 
     def withdraw(self, valuation_id: str) -> None:
-        """Forget the answer to a valuation that is about to be asked again (a clarification): it is out of date."""
+        """Forget the question that is about to be replied to: it is out of date. What came of another reply stays."""
         with self._lock:
-            self._entries.pop(valuation_id, None)
+            kept = self._entries.get(valuation_id)
+            if kept is not None and kept.status is Status.NEEDS_CLARIFICATION:
+                del self._entries[valuation_id]
 
     @property
     def waiters(self) -> int:
         """Callers waiting now."""
         return sum(map(len, list(self._waiters.values())))
 
-    def _keep(self, arrival: Arrival) -> None:
+    def _keep(self, arrival: Arrival, *, replaces: bool) -> None:
         entry = self._entries.get(arrival.valuation_id, _Entry())
         if arrival.kind is Kind.REPORT:
             entry = replace(entry, report=arrival.value)
-        elif _supersedes(arrival.status, entry.status):
+        elif replaces:
             entry = replace(entry, status=arrival.status, result=arrival.value, trace_id=arrival.trace_id)
         self._entries[arrival.valuation_id] = entry
         self._entries.move_to_end(arrival.valuation_id)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
+
+    def _replaces(self, new: Arrival, kept: _Entry) -> bool:
+        """Whether an answer takes the place of the one kept. Only two interim answers are decoded to see it."""
+        if new.kind is not Kind.RESULT or new.status is None:
+            return False
+        if kept.status is None or kept.result is None or new.status.is_final or kept.status.is_final:
+            return _supersedes(new.status, kept.status)
+        later, earlier = self._decoded(new.value, Resulted), self._decoded(kept.result, Resulted)
+        if later is None or earlier is None:
+            return later is not None
+        if later.revision != earlier.revision:  # what came of a reply is not undone by the question it replied to
+            return later.revision > earlier.revision
+        return _supersedes(new.status, kept.status)
 
     def _decoded(self, value: bytes, expected: type[E]) -> E | None:
         try:
@@ -169,13 +206,13 @@ class AnswerBoard:
             return None
 
 
-def _supersedes(new: Status | None, kept: Status | None) -> bool:
-    """Whether an answer replaces the one kept. Two writers share the topic, so an interim may arrive behind a final."""
+def _supersedes(new: Status, kept: Status | None) -> bool:
+    """Whether a status replaces the one kept. Two writers share the topic, so an interim may arrive behind a final."""
     if kept is None:
         return True
     if new in _UNDER_WAY:
         return kept in _UNDER_WAY
-    return (new is not None and new.is_final) or not kept.is_final
+    return new.is_final or not kept.is_final
 
 
 def arrival(key: bytes | None, value: bytes | None, headers: Sequence[Header] | None) -> Arrival | None:
@@ -199,9 +236,9 @@ def arrival(key: bytes | None, value: bytes | None, headers: Sequence[Header] | 
     )
 
 
-def trace_id(traceparent: str) -> str:
-    """The trace's id in a W3C `traceparent`."""
-    return traceparent.split("-")[1] if traceparent.count("-") == 3 else ""  # noqa: PLR2004 - four parts
+def trace_id(text: str) -> str | None:
+    """The trace's id in a W3C `traceparent`; `None` when it is none."""
+    return text[3:35] if traceparent([(TRACEPARENT, text.encode())]) else None
 
 
 def is_conflict(resulted: Resulted) -> bool:

@@ -65,10 +65,14 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A reply about to be sent. `trace_id` is that of the valuation, `None` when it is not known."""
+    """A reply about to be sent. `trace_id` is that of the valuation, `None` when it is not known.
+
+    `lane` is that of the question: reply and time-out of one question must meet at one intake.
+    """
 
     requested: Requested
     trace_id: str | None
+    lane: Lane
 
     def continuing(self, traceparent: str) -> str:
         """This call's place in the trace of the valuation: a reply belongs to what it answers, whoever sends it."""
@@ -90,7 +94,9 @@ class Gateway:
     requests: Topic = REQUESTS
     remembered: Remembered = field(default_factory=Remembered)
 
-    async def ask(self, requested: Requested, *, wait_s: float, traceparent: str) -> State | None:
+    async def ask(
+        self, requested: Requested, *, wait_s: float, traceparent: str, lane: Lane = Lane.ONLINE
+    ) -> State | None:
         """Send a request safely and wait for its answer; `None`: recorded, but no answer within `wait_s` yet.
 
         The same request again joins the first one or gets its answer.
@@ -102,8 +108,9 @@ class Gateway:
         if known is not None:
             return known
         deadline = asyncio.get_running_loop().time() + wait_s
-        with self.board.waiting(requested.valuation_id, trace_id(traceparent)) as answer:
-            await self._send(requested, traceparent)
+        asked_at = requested.requested_at
+        with self.board.waiting(requested.valuation_id, trace_id(traceparent), asked_at=asked_at) as answer:
+            await self._send(requested, traceparent, lane)
             resulted = await _until(answer, deadline)
         if resulted is None or _asks_again(requested, resulted):
             return await self._looked_up(requested, wait_s)
@@ -164,7 +171,11 @@ class Gateway:
             original = await self._archived_request(valuation_id)
         if original is None:
             raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=valuation_id)
-        return Reply(requested=clarified(original, community_id, received_at=self.clock()), trace_id=state.trace_id)
+        return Reply(
+            requested=clarified(original, community_id, received_at=self.clock()),
+            trace_id=state.trace_id or None,
+            lane=state.result.lane,
+        )
 
     async def clarify(self, reply: Reply, *, wait_s: float, traceparent: str) -> State | None:
         """Send a reply and wait as `ask` does. `traceparent` is that of `reply.continuing`.
@@ -173,7 +184,7 @@ class Gateway:
             ProblemError: As `ask`; NOT_AWAITING_CLARIFICATION when the time to reply has run out.
         """
         self.board.withdraw(reply.requested.valuation_id)
-        return await self.ask(reply.requested, wait_s=wait_s, traceparent=traceparent)
+        return await self.ask(reply.requested, wait_s=wait_s, traceparent=traceparent, lane=reply.lane)
 
     def new_traceparent(self, received: str | None) -> str:
         """Continue the caller's trace, or begin one."""
@@ -195,12 +206,13 @@ class Gateway:
                 return await self.ledger.request(valuation_id)
         return None
 
-    async def _send(self, requested: Requested, traceparent: str) -> None:
+    async def _send(self, requested: Requested, traceparent: str, lane: Lane) -> None:
         if not self.is_following():
             raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=requested.valuation_id)
+        record = request_record(requested, self.codec, self.requests, traceparent, lane=lane)
         try:
             async with asyncio.timeout(self.waits.acknowledgement_s):
-                await self.publisher.publish_async([request_record(requested, self.codec, self.requests, traceparent)])
+                await self.publisher.publish_async([record])
         except (PublishError, TimeoutError):
             raise ProblemError(
                 Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=requested.valuation_id
@@ -223,8 +235,10 @@ class Gateway:
         return None
 
 
-def request_record(requested: Requested, codec: Codec, topic: Topic, parent: str) -> Record:
-    """The record that asks for a valuation on the online lane."""
+def request_record(
+    requested: Requested, codec: Codec, topic: Topic, parent: str, *, lane: Lane = Lane.ONLINE
+) -> Record:
+    """The record that asks for a valuation. Only the online lane promises an answer within seconds."""
     kind = event_type(requested)
     revision = 2 if requested.action is Action.CLARIFY else 1
     headers = event_headers(
@@ -234,10 +248,11 @@ def request_record(requested: Requested, codec: Codec, topic: Topic, parent: str
         at=requested.requested_at,
         traceparent=parent,
     )
-    deadline = requested.requested_at + ONLINE_ANSWER.value
-    headers.append(("deadline", deadline.isoformat().encode()))
+    if lane is Lane.ONLINE:
+        deadline = requested.requested_at + ONLINE_ANSWER.value
+        headers.append(("deadline", deadline.isoformat().encode()))
     return Record(
-        topic=topic.named(Lane.ONLINE),
+        topic=topic.named(lane),
         key=requested.valuation_id.encode(),
         value=codec.encode(requested),
         headers=headers,

@@ -108,12 +108,10 @@ def view(state: State, profile: Profile) -> dict[str, Any]:
 
 
 def _question(result: Resulted) -> dict[str, Any]:
-    """What is asked, what may be chosen, and the last instant at which a reply is in time."""
-    shown = {
-        "question": result.reason_text,
-        "candidates": [project(candidate, _CANDIDATE_FOR_CHOICE) for candidate in candidates(result)],
-    }
-    return shown if result.due_at is None else shown | {"answer_by": _json(result.due_at, None)}
+    """What is asked, what may be chosen, and, where there is a choice, the last instant at which a reply is in time."""
+    choices = [project(candidate, _CANDIDATE_FOR_CHOICE) for candidate in candidates(result)]
+    shown = {"question": result.reason_text, "candidates": choices}
+    return shown | {"answer_by": _json(result.due_at, None)} if choices and result.due_at is not None else shown
 
 
 def timeline_view(timeline: Timeline) -> dict[str, Any]:

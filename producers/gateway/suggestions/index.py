@@ -5,7 +5,7 @@ its work is bounded: a fixed number of bisections, and one pass over what begins
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,12 +15,13 @@ from producers.gateway.suggestions.highlight import Highlight, of_characters, of
 from producers.gateway.suggestions.keys import Keys, Span, character_codes, letter_codes
 from producers.gateway.suggestions.readings import Place, Reading, readings
 from producers.gateway.suggestions.segment import Row, Segment, merged, segment_of, weight_of
+from schemas.domain.alias_rules import is_telling, may_be_shown
 from schemas.domain.divisions import Divisions
+from schemas.domain.normalise import normalise
 from schemas.events import Community, CommunityAlias
 
 _TIERS: Final = 4  # a segment at least this much larger than the next is left alone: few segments, few merges
 _MOST_WHERES: Final = 500
-_ROOM: Final = 4096  # for places that come while a search goes on
 _POOL: Final = 4  # looked at for each one that is wanted: some are dead, some are the same community again
 _WHOLE, _BEGINS, _SOUNDS, _INSIDE = range(4)
 _INSIDE_BIT: Final = 1 << 31
@@ -30,7 +31,10 @@ Where = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """A community that may be meant. `alias` is the other name by which it was found; `highlight` lies in that one."""
+    """A community that may be meant. `alias` is the other name by which it was found; `highlight` lies in that one.
+
+    Found by a name that is not shown, it has no alias and an empty highlight.
+    """
 
     community_id: str
     name: str
@@ -61,7 +65,7 @@ class SuggestionIndex:
         self._place_numbers: dict[Place, int] = {}
         self._wheres: dict[tuple[str | None, str | None, int], Where] = {}
         self._meanings: dict[str, CommunityAlias] = {}
-        self._confirmed: dict[str, dict[str, str]] = {}  # community -> key of an alias -> the alias
+        self._confirmed: dict[str, dict[str, CommunityAlias]] = {}  # community -> key of an alias -> the alias
 
     def __len__(self) -> int:
         return sum(int(segment.alive.sum()) for segment in self._segments)
@@ -108,7 +112,7 @@ class SuggestionIndex:
             if len(self._wheres) >= _MOST_WHERES:
                 self._wheres.clear()
             chosen = [(not city or one.city == city) and (not district or one.district == district) for one in places]
-            self._wheres[key] = np.array([*chosen, *([False] * _ROOM)], np.bool_)
+            self._wheres[key] = np.array(chosen, np.bool_)
         return self._wheres[key]
 
     def _in(self, segments: Sequence[Segment], text: str, where: Where | None, most: int) -> Iterator[Suggestion]:
@@ -123,7 +127,7 @@ class SuggestionIndex:
             if community_id in seen:
                 continue
             suggestion = self._shown(segment, row, one, text)
-            if suggestion is not None:
+            if suggestion is not None and not self._is_taken(segments, segment, row, one.spelling):
                 seen.add(community_id)
                 yield suggestion
 
@@ -144,13 +148,28 @@ class SuggestionIndex:
             return None
         place = self._places[int(segment.place[row])]
         name_at = int(segment.first[row])
+        is_shown = one.spelling < name_at + int(segment.shown[row])
         return Suggestion(
             community_id=segment.ids[row],
             name=spelling if one.spelling == name_at else segment.spellings[name_at],
-            alias=None if one.spelling == name_at else spelling,
+            alias=spelling if one.spelling != name_at and is_shown else None,
             city=place.city,
             district=place.district or "",
-            highlight=highlight,
+            highlight=highlight if is_shown else _NOTHING,
+        )
+
+    def _is_taken(self, segments: Sequence[Segment], segment: Segment, row: int, spelling: int) -> bool:
+        """Whether what people call it is another community's own name in that city: the resolver means that one."""
+        if spelling < int(segment.first[row]) + int(segment.own[row]):
+            return False
+        alias, community_id = normalise(segment.spellings[spelling]), segment.ids[row]
+        where = self._where(self._places[int(segment.place[row])].city, None)
+        return any(
+            other.is_name(owner)
+            and other.ids[int(other.row_of[owner])] != community_id
+            and normalise(other.spellings[owner]) == alias
+            for other in segments
+            for owner in _spelled_whole(other.characters, alias, where)
         )
 
     # ---- changing ------------------------------------------------------------------------------------------------
@@ -176,32 +195,34 @@ class SuggestionIndex:
                 yield before.community_id
             if alias is not None:
                 self._meanings[key] = alias
-                self._confirmed.setdefault(alias.community_id, {})[key] = alias.alias
+                self._confirmed.setdefault(alias.community_id, {})[key] = alias
                 yield alias.community_id
 
     def _row(self, community: Community) -> Row:
         own = tuple(dict.fromkeys(text for text in (community.name, *community.aliases) if text))[:_MOST_SPELLINGS]
-        city = self._divisions.city(community.city) or community.city
-        return Row(
+        row = Row(
             community_id=community.community_id,
             own=own or (community.community_id,),
-            confirmed=self._names_of(community.community_id, own),
-            place=self._place(Place(city=city, district=community.district or None)),
+            place=self._place(Place(city=self._city(community.city), district=community.district or None)),
             weight=weight_of(community.households),
         )
+        return self._again(row)
 
     def _again(self, row: Row) -> Row:
-        return Row(
-            community_id=row.community_id,
-            own=row.own,
-            confirmed=self._names_of(row.community_id, row.own),
-            place=row.place,
-            weight=row.weight,
-        )
+        """The row with all that people call it now."""
+        aliases = [alias for alias in self._confirmed.get(row.community_id, {}).values() if self._fits(alias, row)]
+        aliases = aliases[:_MOST_SPELLINGS]
+        confirmed = dict.fromkeys(one.alias for one in aliases if may_be_shown(one.source))
+        unshown = dict.fromkeys(one.alias for one in aliases if one.alias not in confirmed)
+        return replace(row, confirmed=tuple(confirmed), unshown=tuple(unshown))
 
-    def _names_of(self, community_id: str, own: Sequence[str]) -> tuple[str, ...]:
-        names = self._confirmed.get(community_id, {}).values()
-        return tuple(name for name in dict.fromkeys(names) if name not in own)[:_MOST_SPELLINGS]
+    def _fits(self, alias: CommunityAlias, row: Row) -> bool:
+        """Whether the resolver takes it for a name of this community: one of that city, and more than 小区 or 南区."""
+        is_here = self._city(alias.city) == self._places[row.place].city
+        return is_here and alias.alias not in row.own and is_telling(alias.alias)
+
+    def _city(self, name: str) -> str:
+        return self._divisions.city(name) or name
 
     def _find(self, community_id: str) -> Row | None:
         for segment in reversed(self._segments):
@@ -219,6 +240,7 @@ class SuggestionIndex:
 
 
 _MOST_SPELLINGS: Final = 100
+_NOTHING: Final = Highlight(start=0, end=0)
 _HIGHLIGHTS: Final = {"characters": of_characters, "sounds": of_sounds, "initials": of_initials}
 
 
@@ -235,6 +257,13 @@ def _best(segment: int, keys: Keys, span: Span, most: int, where: Where | None, 
             yield _Found(_INSIDE if is_inside else how, rank & ~_INSIDE_BIT, segment, owner, kind)
 
 
+def _spelled_whole(keys: Keys, text: str, where: Where) -> Iterator[int]:
+    """Spellings in these places that end with the text or, beyond the packed characters, may do so."""
+    span = keys.span(character_codes(text))
+    inside = np.flatnonzero(where[keys.place[span.start : span.whole_end]])
+    yield from keys.owner[span.start + inside].tolist()
+
+
 def _tiered(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     """Merge the last two while they are of like size."""
     kept = tuple(segment for segment in segments if segment.alive.any())
@@ -244,8 +273,8 @@ def _tiered(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
 
 
 def _nbytes(segment: Segment) -> int:
-    columns: list[npt.NDArray[Any]] = [segment.id_hashes, segment.by_hash, segment.first, segment.own, segment.place]
-    columns += [segment.weight, segment.row_of, segment.alive]
+    columns: list[npt.NDArray[Any]] = [segment.id_hashes, segment.by_hash, segment.first, segment.own, segment.shown]
+    columns += [segment.place, segment.weight, segment.row_of, segment.alive]
     for texts in (segment.ids, segment.spellings):
         columns += [texts.block, texts.ends]
     for keys in (segment.characters, segment.sounds, segment.initials):

@@ -35,13 +35,22 @@ _MOST_WEIGHT: Final = 4095
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A community to be found. `own` are its name and the dictionary's aliases, `confirmed` what people call it."""
+    """A community to be found. `own` are its name and the dictionary's aliases, `confirmed` what people call it.
+
+    By what is `unshown` it is found, too, but nobody sees that.
+    """
 
     community_id: str
     own: tuple[str, ...]
     place: int
     weight: int
     confirmed: tuple[str, ...] = ()
+    unshown: tuple[str, ...] = ()
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All of them, the name first."""
+        return (*self.own, *self.confirmed, *self.unshown)
 
 
 def weight_of(households: int | None) -> int:
@@ -51,7 +60,10 @@ def weight_of(households: int | None) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Communities are rows; a row's spellings are `first[row]` to `first[row + 1]`, its name the first of them."""
+    """Communities are rows; a row's spellings are `first[row]` to `first[row + 1]`, its name the first of them.
+
+    The first `own[row]` of them are the dictionary's; the first `shown[row]` may be shown.
+    """
 
     ids: Texts
     id_hashes: npt.NDArray[np.int64]  # sorted; `by_hash` are the rows in that order
@@ -59,6 +71,7 @@ class Segment:
     spellings: Texts
     first: npt.NDArray[np.int32]
     own: npt.NDArray[np.uint8]
+    shown: npt.NDArray[np.uint8]
     place: npt.NDArray[np.uint32]
     weight: npt.NDArray[np.uint16]
     row_of: npt.NDArray[np.int32]  # of each spelling
@@ -81,6 +94,11 @@ class Segment:
             at += 1
         return None
 
+    def is_name(self, spelling: int) -> bool:
+        """Whether it is the name of a living community, not one of its aliases."""
+        row = int(self.row_of[spelling])
+        return bool(self.alive[row]) and spelling == int(self.first[row])
+
     def kill(self, community_ids: Sequence[str]) -> None:
         """Strike these communities out, those that are here."""
         wanted = np.array([hash(community_id) for community_id in community_ids], np.int64)
@@ -94,10 +112,12 @@ class Segment:
         """A row as it was put in."""
         start, end = int(self.first[row]), int(self.first[row + 1])
         spellings = tuple(self.spellings[index] for index in range(start, end))
+        own, shown = int(self.own[row]), int(self.shown[row])
         return Row(
             community_id=self.ids[row],
-            own=spellings[: int(self.own[row])],
-            confirmed=spellings[int(self.own[row]) :],
+            own=spellings[:own],
+            confirmed=spellings[own:shown],
+            unshown=spellings[shown:],
             place=int(self.place[row]),
             weight=int(self.weight[row]),
         )
@@ -105,8 +125,8 @@ class Segment:
 
 def segment_of(rows: Sequence[Row]) -> Segment:
     """Build a segment; about 50 µs a community."""
-    spelled = [(number, row, text) for number, row in enumerate(rows) for text in (*row.own, *row.confirmed)]
-    counts = [len(row.own) + len(row.confirmed) for row in rows]
+    spelled = [(number, row, text) for number, row in enumerate(rows) for text in row.spellings]
+    counts = [len(row.spellings) for row in rows]
     texts = [normalise(text)[:_LONGEST] for _, _, text in spelled]
     columns = _Columns(
         place=np.array([row.place for _, row, _ in spelled], np.uint32),
@@ -123,6 +143,7 @@ def segment_of(rows: Sequence[Row]) -> Segment:
         spellings=Texts.of(text for _, _, text in spelled),
         first=np.concatenate((np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32))),
         own=np.array([len(row.own) for row in rows], np.uint8),
+        shown=np.array([len(row.own) + len(row.confirmed) for row in rows], np.uint8),
         place=np.array([row.place for row in rows], np.uint32),
         weight=np.array([row.weight for row in rows], np.uint16),
         row_of=np.array([number for number, _, _ in spelled], np.int32),
@@ -198,6 +219,7 @@ def merged(one: Segment, other: Segment) -> Segment:
         spellings=left.spellings.followed_by(right.spellings),
         first=np.concatenate((np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32))),
         own=np.concatenate((left.own, right.own)),
+        shown=np.concatenate((left.shown, right.shown)),
         place=np.concatenate((left.place, right.place)),
         weight=np.concatenate((left.weight, right.weight)),
         row_of=np.concatenate((left.row_of, right.row_of + np.int32(rows))),
@@ -217,6 +239,7 @@ class _Living:
     spellings: Texts
     counts: npt.NDArray[np.int32]
     own: npt.NDArray[np.uint8]
+    shown: npt.NDArray[np.uint8]
     place: npt.NDArray[np.uint32]
     weight: npt.NDArray[np.uint16]
     row_of: npt.NDArray[np.int32]
@@ -239,6 +262,7 @@ def _living(segment: Segment) -> _Living:
         spellings=segment.spellings.kept(spelled),
         counts=np.diff(segment.first)[alive],
         own=segment.own[alive],
+        shown=segment.shown[alive],
         place=segment.place[alive],
         weight=segment.weight[alive],
         row_of=row_number[segment.row_of[spelled]],

@@ -89,3 +89,4 @@ def test_a_follower_from_the_beginning_sees_everything_and_says_when_what_came_t
         assert len(seen.values) == batches[-1] == 50
         publisher.publish(records(topic, b"later"))
         seen.wait_for(51)
+    assert not follower.caught_up  # nobody follows any more

@@ -1,9 +1,10 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from producers.gateway.board import AnswerBoard, arrival, trace_id
-from schemas.codes import Status
+from schemas.codes import Reason, Status
 from tests.fakes.answers import CODEC, TRACE, a_report, a_request, an_answer, as_message
 
 REQUEST = a_request()
@@ -34,6 +35,66 @@ def post(board, *events, traceparent=TRACE):
 def test_an_answer_behind_a_better_one_changes_nothing(board, arriving, shown):
     post(board, *(an_answer(REQUEST, status) for status in arriving))
     assert board.latest(REQUEST.valuation_id).result.status is shown
+
+
+@pytest.mark.requirement("AD2")
+@pytest.mark.parametrize("later", [Status.RECEIVED, Status.PENDING_MANUAL])
+def test_what_came_of_a_reply_is_not_undone_by_a_reminder_of_the_question(board, later):
+    question = an_answer(REQUEST, Status.NEEDS_CLARIFICATION)
+    post(board, question, an_answer(REQUEST, later, revision=2))
+    assert board.latest(REQUEST.valuation_id).result.status is later
+    post(board, an_answer(REQUEST, Status.NEEDS_CLARIFICATION, reasons=(Reason.CLARIFICATION_REMINDER,)))
+    assert board.latest(REQUEST.valuation_id).result.status is later
+
+
+def test_an_interim_answer_that_cannot_be_read_replaces_none(board):
+    post(board, an_answer(REQUEST, Status.PENDING_MANUAL))
+    key, _, headers = as_message(an_answer(REQUEST, Status.NEEDS_CLARIFICATION))
+    board.post(arrival(key, b"\x00\x00\x00\x00\x07broken", headers))
+    assert board.latest(REQUEST.valuation_id).result.status is Status.PENDING_MANUAL
+
+
+@pytest.mark.requirement("AD2")
+def test_before_a_reply_only_the_question_is_withdrawn(board):
+    post(board, an_answer(REQUEST, Status.NEEDS_CLARIFICATION))
+    board.withdraw(REQUEST.valuation_id)
+    assert board.latest(REQUEST.valuation_id) is None
+    post(board, an_answer(REQUEST, Status.PENDING_MANUAL, revision=2))
+    board.withdraw(REQUEST.valuation_id)
+    assert board.latest(REQUEST.valuation_id).result.status is Status.PENDING_MANUAL
+
+
+def refusal(received_at, resulted_at):
+    status = Status.REJECTED_INVALID
+    return an_answer(REQUEST, status, revision=0, received_at=received_at, resulted_at=resulted_at)
+
+
+@pytest.mark.requirement("AD2")
+async def test_of_two_calls_in_one_trace_a_refusal_wakes_the_one_it_was_written_for(board):
+    mine, theirs = REQUEST.requested_at, REQUEST.requested_at + timedelta(microseconds=1)
+    trace = trace_id(TRACE)
+    with (
+        board.waiting(REQUEST.valuation_id, trace, asked_at=mine) as accepted,
+        board.waiting(REQUEST.valuation_id, trace, asked_at=theirs) as refused,
+    ):
+        post(board, refusal(theirs, theirs + timedelta(seconds=1)))
+        assert (await asyncio.wait_for(refused, 5)).status is Status.REJECTED_INVALID
+        assert not accepted.done()
+        post(board, an_answer(REQUEST, revision=2))
+        assert (await asyncio.wait_for(accepted, 5)).status is Status.COMPLETED_AUTO
+
+
+async def test_a_refusal_that_bears_intakes_own_moment_may_be_anybodys(board):
+    now = REQUEST.requested_at - timedelta(seconds=1)
+    with board.waiting(REQUEST.valuation_id, trace_id(TRACE), asked_at=REQUEST.requested_at) as answer:
+        post(board, refusal(now, now))
+        assert (await asyncio.wait_for(answer, 5)).status is Status.REJECTED_INVALID
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "00-1-2-01", "00-" + "0" * 32 + "-" + "b" * 16 + "-01"])
+def test_what_is_no_traceparent_names_no_trace(text):
+    assert trace_id(text) is None
+    assert arrival(*as_message(an_answer(REQUEST), text)).trace_id is None
 
 
 def test_a_report_joins_its_answer_whichever_comes_first(board):

@@ -1,15 +1,19 @@
 """A question as a channel sees it, and the reply to it."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from producers.gateway.board import State
+from producers.gateway.board import State, arrival
 from producers.gateway.ports import Archived
-from schemas.codes import Reason, Status
+from producers.gateway.problems import Code, ProblemError
+from producers.gateway.service import Waits
+from schemas.codes import Lane, Reason, Status
 from schemas.events import Problem
 from schemas.headers import TRACEPARENT, header
-from tests.fakes.answers import NOON, a_request, an_address, an_answer
+from tests.fakes.answers import NOON, a_request, an_address, an_answer, as_message
 from tests.fakes.gateway import a_house
 from tests.unit.producers.gateway.test_api import GOOD, get, post
 
@@ -62,6 +66,78 @@ async def test_a_reply_on_another_instance_takes_the_trace_from_the_ledger():
     house.ledger.valuations[requested.valuation_id] = Archived(channel="CREDIT_MGMT", state=waiting)
     await post(house, CHOICE, path=PATH)
     assert header(house.publisher.sent[-1].headers, TRACEPARENT)[3:35] == "9" * 32
+
+
+@pytest.mark.requirement("AD2", "IN9")
+@pytest.mark.parametrize("unknown", [None, ""])
+async def test_a_reply_to_a_question_without_a_trace_goes_on_in_that_of_its_call(unknown):
+    house = a_house(pipeline=lambda r: [an_answer(r, revision=2)])
+    requested = a_request()
+    house.ledger.requests[requested.valuation_id] = requested
+    waiting = State(result=a_question(requested), trace_id=unknown)
+    house.ledger.valuations[requested.valuation_id] = Archived(channel="CREDIT_MGMT", state=waiting)
+    await post(house, CHOICE, path=PATH, traceparent="00-" + "e" * 32 + "-" + "f" * 16 + "-01")
+    assert header(house.publisher.sent[-1].headers, TRACEPARENT)[:35] == "00-" + "e" * 32
+
+
+@pytest.mark.requirement("AD2")
+@pytest.mark.parametrize(("lane", "promises"), [(Lane.ONLINE, True), (Lane.BATCH, False)])
+async def test_a_reply_goes_on_the_lane_of_its_question(lane, promises):
+    house = a_house(pipeline=lambda r: [an_answer(r, revision=2, lane=lane)])
+    requested = a_request()
+    house.ledger.requests[requested.valuation_id] = requested
+    waiting = State(result=a_question(requested, lane=lane), trace_id="9" * 32)
+    house.ledger.valuations[requested.valuation_id] = Archived(channel="CREDIT_MGMT", state=waiting)
+    assert (await post(house, CHOICE, path=PATH)).status_code == 200
+    (sent,) = house.publisher.sent
+    assert sent.topic == f"valuation.requests.{lane}"
+    assert (header(sent.headers, "deadline") is not None) is promises
+
+
+@pytest.mark.requirement("AD2")
+async def test_of_two_replies_at_once_the_accepted_one_gets_its_answer_and_the_other_the_refusal():
+    house = a_house(pipeline=lambda r: [a_question(r)], waits=Waits(answer_s=5))
+    moments = iter(NOON + timedelta(microseconds=n) for n in range(9))
+    gateway = replace(house.gateway, clock=lambda: next(moments))
+    sent, both_sent = [], asyncio.Event()
+
+    def keep(requested):
+        sent.append(requested)
+        if len(sent) > 1:
+            both_sent.set()
+        return ()
+
+    house.publisher.pipeline = keep
+    first = a_request()
+    house.board.post(arrival(*as_message(a_question(first))))
+    gateway.remembered.put(first)
+    replies = [await gateway.reply(first.valuation_id, "CREDIT_MGMT", choice) for choice in ("c-1", "c-2")]
+    calls = [
+        asyncio.create_task(gateway.clarify(one, wait_s=5, traceparent=one.continuing(gateway.new_traceparent(None))))
+        for one in replies
+    ]
+    await both_sent.wait()
+    accepted, refused = sent
+    taken = Problem(field="chosen_community_id", code=Reason.DUPLICATE_CONFLICT, message="已确认过")
+    reasons = (Reason.DUPLICATE_CONFLICT,)
+    trace = header(house.publisher.sent[0].headers, TRACEPARENT)
+    for event in (
+        an_answer(refused, Status.REJECTED_INVALID, revision=0, reasons=reasons, problems=(taken,)),
+        an_answer(accepted, revision=2),
+    ):
+        house.board.post(arrival(*as_message(event, trace)))
+    mine, theirs = await asyncio.gather(*calls, return_exceptions=True)
+    assert mine.result.status is Status.COMPLETED_AUTO
+    assert (type(theirs), theirs.code) == (ProblemError, Code.DUPLICATE_CONFLICT)
+
+
+@pytest.mark.requirement("AD2")
+@pytest.mark.parametrize("channel", ["CREDIT_MGMT", "NET_BANK", "WEBSITE"])
+async def test_where_nothing_can_be_chosen_no_time_to_choose_is_shown(channel):
+    nothing = replace(an_address(), candidates=())
+    house = a_house(pipeline=lambda r: [replace(a_question(r), address=nothing)])
+    shown = (await post(house, channel=channel)).json()
+    assert (shown["candidates"], "answer_by" in shown) == ([], False)
 
 
 @pytest.mark.requirement("AD2")

@@ -6,6 +6,7 @@ from producers.gateway.rate_limit import Rate
 from producers.gateway.suggestions.feed import SuggestionFeed
 from producers.gateway.suggestions.index import SuggestionIndex
 from schemas.codec import Codec
+from schemas.codes import AliasSource
 from schemas.domain.divisions import divisions
 from schemas.registry import CatalogueRegistry
 from tests.fakes.gateway import a_house
@@ -49,6 +50,17 @@ async def test_an_alias_is_shown_with_its_own_mark():
     (found,) = (await suggest(a_house_with(*SMALL), q="whg")).json()["suggestions"]
     assert (found["name"], found["alias"]) == ("翠苑一区", "文华公寓")
     assert found["highlight"] == {"field": "alias", "start": 0, "end": 3}
+
+
+@pytest.mark.requirement("AD6")
+async def test_the_public_page_never_reads_a_name_that_somebody_typed():
+    house = a_house_with(*SMALL)
+    alias = an_alias("某人家", "w3", source=AliasSource.STAFF_REPLY)
+    house.index.apply({}, {alias.alias_key: alias})
+    response = await suggest(house, channel=None, path="/h5/addresses/suggest", q="某人")
+    (found,) = response.json()["suggestions"]
+    assert (found["community_id"], found["highlight"]) == ("w3", {"field": "name", "start": 0, "end": 0})
+    assert "某人" not in response.text
 
 
 @pytest.mark.requirement("AD6")
