@@ -10,7 +10,7 @@ from typing import Any, Final
 from schemas.codes import AttributeOrigin, PropertyType, Tradability
 from schemas.domain.normalise import normalise
 from schemas.events import Attributes, Community, Request
-from streams.enrichment.eligibility import stated_tradability, stated_type, type_in_words
+from streams.enrichment.eligibility import stated_tradability, stated_type, type_in_words, without_parking
 from streams.enrichment.parse import ParsedAddress
 from streams.enrichment.registry import Registered
 
@@ -155,7 +155,12 @@ def _stated_tradability(request: Request, words: tuple[str, ...]) -> _Known | No
 
 
 def _words(parsed: ParsedAddress, community: Community | None) -> tuple[str, ...]:
-    """What was written beside the community's name: 龙湖公馆(别墅)3号楼 is no villa if the community is called so."""
-    text = "".join((*parsed.heads[:1], parsed.remark))
+    """What was written beside the community's name: 龙湖公馆(别墅)3号楼 is no villa if the community is called so.
+
+    501及地下车位 is a flat; 地下车库B2层101 and 3号楼车位 are not.
+    """
+    is_flat = parsed.unit.room is not None and parsed.unit.floor is not None
+    remark = without_parking(parsed.remark) if is_flat else parsed.remark
+    text = "".join((*parsed.heads[:1], remark))
     name = normalise(community.name) if community else ""
-    return (text.replace(name, "") if name else text, parsed.remark)
+    return (text.replace(name, "") if name else text, remark)

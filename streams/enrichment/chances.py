@@ -22,6 +22,7 @@ _SHORT, _SHORTISH = 2, 3
 _MOST_DIGITS = 4
 _RARE = 5
 _NEVER_CORRECTED = 0.5  # 东里 is not 西里: where a point of the compass would have to be put right, a person is asked
+_NEVER_ALONE = 0.9  # surely less than what is accepted unasked, surely worth asking about
 _NO_RIVAL = 3.0
 
 
@@ -54,6 +55,7 @@ class Evidence:
     leaves_house: bool = False  # 30号 is written behind the name and taken for a building
     is_street: bool = False  # the name is one of a street or a row: its numbers are other places
     has_phase: bool = False  # a phase is written that the name does not have
+    has_sisters: bool = False  # … and the dictionary knows other phases of it
     district: int = 0
     city_stated: bool = True
     hint: int = 0
@@ -101,10 +103,18 @@ def _shares(evidence: tuple[Evidence, ...]) -> tuple[float, ...]:
     highest = max(0.0, *scores)
     parts = [math.exp(score - highest) for score in scores]
     whole = sum(parts) + math.exp(-highest)
-    return tuple(
-        min(part / whole, _NEVER_CORRECTED) if one.likeness.slips.compass else part / whole
-        for part, one in zip(parts, evidence, strict=True)
-    )
+    return tuple(min(part / whole, _most(one)) for part, one in zip(parts, evidence, strict=True))
+
+
+def _most(one: Evidence) -> float:
+    """How likely a candidate may be called at most, however well its name fits.
+
+    Without a city, a name known in another city than the branch's may be one of the branch's city that the dictionary
+    lacks; so may a phase (河滨城四期) of which it knows the sisters.
+    """
+    if one.likeness.slips.compass:
+        return _NEVER_CORRECTED
+    return _NEVER_ALONE if one.hint < 0 or one.has_sisters else 1.0
 
 
 def features(evidence: Sequence[Evidence]) -> list[tuple[float, ...]]:

@@ -60,10 +60,12 @@ _NOT_A_NAME = (
     r"(?!路|街|胡同|巷|里(?!面)|小区|花园|花苑|家园|苑|新?村|站|桥|广场|公园|大厦|区|入口|出口|通道|旁|对面|对过|附近|隔壁|楼上|上面|后面|前面|门口"
     r"|[东西南北]?侧|[东西南北]边)"
 )
-# 非小产权, 未查封, 已购公房: bought from the employer, a commodity house since.
-_NOT_DENIED = r"(?<![非无未没])(?<!不是)(?<!不属于)(?<!已购)(?<!已售)(?<!原)"
-# 带车位, 送储藏室, 2个车位: beside the house, not the house.
-_NOT_BESIDES = r"(?<![有带含送赠配无加及和个附双])(?<!不含)(?<!赠送)"
+# 非小产权, 未查封, 已解除查封; 已购公房: bought from the employer, a commodity house since.
+_NOT_DENIED = r"(?<![非无未没])(?<!不是)(?<!不属于)(?<!已购)(?<!已售)(?<!原)(?<!(?<!未)解除)(?<!已解)"
+_NOT_OVER = r"(?!已?经?解除|已?经?解封)"  # 查封已解除
+# 带车位, 送储藏室, 2个车位, 及地下车位: beside the house, not the house.
+_NOT_BESIDES = r"(?<![有带含送赠配无加及和个附双])(?<![有带含送赠配无加及和个附双属]地下)(?<!附属)"
+_PARKING = r"产权车位|机动车位|停车位|车位|停车库|车库|泊位|储藏室|储藏间|贮藏室|储物间|杂物间|地下室"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ class Refusal:
 
 # What people write into an address or a type field, most specific first.
 _TRADABILITY_WORDS: tuple[tuple[re.Pattern[str], Tradability], ...] = tuple(
-    (re.compile(f"{_NOT_DENIED}(?:{words}){_NOT_A_NAME}"), tradability)
+    (re.compile(f"{_NOT_DENIED}(?:{words}){_NOT_OVER}{_NOT_A_NAME}"), tradability)
     for words, tradability in (
         ("小产权房?|乡产权房?|村产权房?|集体产权房?|大队房|无产权证?|没有产权", Tradability.SMALL_TITLE),
         (
@@ -108,7 +110,7 @@ _TYPE_WORDS: tuple[tuple[re.Pattern[str], PropertyType], ...] = tuple(
     (re.compile(f"(?:{words}){_NOT_A_NAME}"), kind)
     for words, kind in (
         (
-            f"{_NOT_BESIDES}(?:产权车位|机动车位|停车位|车位|停车库|车库|泊位|储藏室|储藏间|贮藏室|储物间|杂物间|地下室)(?!号)",
+            f"{_NOT_BESIDES}(?:{_PARKING})(?!号|已售|另售|除外|另计)",
             PropertyType.PARKING,
         ),
         (
@@ -131,6 +133,7 @@ _TYPE_WORDS: tuple[tuple[re.Pattern[str], PropertyType], ...] = tuple(
         ("普通住宅|商品住宅|住宅|住房|居住用房|商品房", PropertyType.APARTMENT),
     )
 )
+_PARKING_WORDS = re.compile(_PARKING)
 _TYPE_TEXTS = {
     PropertyType.APARTMENT: "住宅",
     PropertyType.VILLA: "别墅",
@@ -162,6 +165,11 @@ def stated_tradability(texts: Iterable[str]) -> Tradability:
     return next(
         (kind for text in texts for words, kind in _TRADABILITY_WORDS if words.search(text)), Tradability.UNKNOWN
     )
+
+
+def without_parking(text: str) -> str:
+    """A text without parking spaces and store rooms: behind a flat they lie beside it."""
+    return _PARKING_WORDS.sub("", text)
 
 
 def type_in_words(text: str) -> PropertyType:

@@ -42,6 +42,7 @@ class Entry:
     """A community as the index keeps it. `county` is `None` where the file's district is no county (亦庄开发区)."""
 
     community: Community
+    province: str
     city: str
     county: County | None
     key: str
@@ -60,8 +61,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """Where a name is looked for: the stated city, what the stated district may be, and the branch's city."""
+    """Where a name is looked for: stated province and city, what the stated district may be, and the branch's city."""
 
+    province: str | None = None
     city: str | None = None
     counties: frozenset[str] = frozenset()
     hint_city: str | None = None
@@ -99,7 +101,10 @@ class CommunityIndex:
 
     def get_at(self, slot: int) -> Entry:
         """The entry of a slot that `candidates` named. Raises LookupError for an empty one."""
-        return self._at(slot)
+        entry = self._entries[slot]
+        if entry is None:
+            raise LookupError(f"slot {slot} of the community index is empty but still listed")
+        return entry
 
     def put(self, community: Community) -> None:
         """Add a community or replace the one with its id. Putting the same one again changes nothing."""
@@ -134,11 +139,12 @@ class CommunityIndex:
         self._entries[slot] = None
         self._free.append(slot)
 
-    def find(
+    def find(  # noqa: PLR0913 -- all that is said of where to look, keyword-only
         self,
         heads: Sequence[str],
         *,
         city: str | None,
+        province: str | None = None,
         counties: Iterable[County] = (),
         hint_city: str | None = None,
         doubtful: Sequence[str] = (),
@@ -148,15 +154,18 @@ class CommunityIndex:
 
         Args:
             heads: Normalised readings, the likeliest first, as `parse` gives them.
-            city: Full name of the stated city; `None` searches all cities.
+            city: Full name of the stated city; `None` searches all cities of the province.
+            province: Full name of the stated province; `None` searches all provinces.
             counties: What the stated district may be; agreeing raises, disagreeing lowers the probability.
-            hint_city: The branch's city, full name: likelier than others where no city is stated, nothing else.
+            hint_city: The branch's city, full name: likelier than others where no city is stated, nothing else. One
+                outside the stated province says nothing.
             doubtful: Further readings, looked at where `heads` lead to nothing sure.
             limit: How many at most.
         """
         same_ground = self._divisions.overlaps
         codes = frozenset(code for one in counties for code in (one.code, *same_ground.get(one.code, ())))
-        where = Where(city=city, counties=codes, hint_city=None if city else hint_city)
+        says_something = city is None and hint_city is not None and self._is_of(hint_city, province)
+        where = Where(province=province, city=city, counties=codes, hint_city=hint_city if says_something else None)
         return self.matches(self.candidates(heads, where, doubtful))[:limit]
 
     def find_exact(self, heads: Sequence[str], *, limit: int = 5) -> tuple[Match, ...]:
@@ -168,7 +177,7 @@ class CommunityIndex:
         chances = shares([evidence for _, evidence in candidates])
         found = [
             Match(
-                entry=self._at(slot),
+                entry=self.get_at(slot),
                 probability=round(chance, 4),
                 matched_by=evidence.path.value,
                 left_over=evidence.before + evidence.after,
@@ -227,7 +236,7 @@ class CommunityIndex:
             return []
         means = self._learned[spelled].items()
         found = ((city, self._slots.get(community_id)) for city, community_id in means)
-        return [slot for city, slot in found if slot is not None and city in {None, self._at(slot).city}]
+        return [slot for city, slot in found if slot is not None and city in {None, self.get_at(slot).city}]
 
     # ---- exact --------------------------------------------------------------------------------------------------
 
@@ -238,7 +247,7 @@ class CommunityIndex:
             for reading in readings:
                 for slot, path, ending in look_up(reading.key):
                     if slot not in found and self._is_in(slot, where):
-                        like = Likeness(NO_SLIPS, 0.0, names.telling_length(self._at(slot).key))
+                        like = Likeness(NO_SLIPS, 0.0, names.telling_length(self.get_at(slot).key))
                         found[slot] = self._evidence(slot, path, like, where, reading, ending)
                 if any(one.district >= 0 for one in found.values()):
                     return found
@@ -255,7 +264,7 @@ class CommunityIndex:
     def _by_core(self, spelled: str) -> Iterator[tuple[int, Path, str]]:
         stem = names.core(spelled)
         for slot in self._signs.find(_CORE + stem):
-            yield slot, Path.CORE, _ending(spelled, stem, self._at(slot))
+            yield slot, Path.CORE, _ending(spelled, stem, self.get_at(slot))
         for slot in self._signs.find(_CORE + spelled) if stem != spelled else ():
             yield slot, Path.CORE, "known"  # 翠苑花园 written, 翠苑花园小区 known
 
@@ -282,7 +291,7 @@ class CommunityIndex:
         """Entries that share rare pairs of characters with a reading."""
         best: dict[int, Evidence] = {}
         for reading in readings:
-            for slot in self._sharing_grams(reading.key, where.city or ""):
+            for slot in self._sharing_grams(reading.key, where):
                 self._weigh(slot, reading, where, best)
         return best
 
@@ -297,7 +306,7 @@ class CommunityIndex:
 
     def _weigh(self, slot: int, reading: _Reading, where: Where, best: dict[int, Evidence]) -> None:
         """Compare an entry by all its spellings; keep the nearest reading of it."""
-        entry = self._at(slot)
+        entry = self.get_at(slot)
         for name in (entry.key, *entry.aliases):
             for written, known, ending in _pairs(reading.key, name):
                 like = compare(written, known)
@@ -319,8 +328,9 @@ class CommunityIndex:
         slots = self._signs.find(sign)
         return [slot for slot in slots if self._is_in(slot, where)] if slots else slots
 
-    def _sharing_grams(self, spelled: str, city: str) -> list[int]:
+    def _sharing_grams(self, spelled: str, where: Where) -> list[int]:
         """The entries that share most of the rarest pairs of characters with a key."""
+        city = where.city or ""
         lists = [postings for gram in sorted(names.grams(spelled)) if (postings := self._postings.get((city, gram)))]
         lists.sort(key=len)
         total = len(self._slots) + 1
@@ -333,22 +343,29 @@ class CommunityIndex:
             weight = math.log(total / len(postings)) + 0.1
             for slot in postings[:_POSTINGS]:
                 weights[slot] += weight
-        return heapq.nlargest(_BY_GRAMS, weights, key=lambda slot: (weights[slot], -slot))
+        there = (slot for slot in weights if self._is_in(slot, where))
+        return heapq.nlargest(_BY_GRAMS, there, key=lambda slot: (weights[slot], -slot))
 
     # ---- evidence -----------------------------------------------------------------------------------------------
 
     def _is_in(self, slot: int, where: Where) -> bool:
-        return where.city is None or self._at(slot).city == where.city
+        if where.city is not None:
+            return self.get_at(slot).city == where.city
+        return where.province is None or self.get_at(slot).province == where.province
+
+    def _is_of(self, city: str, province: str | None) -> bool:
+        return province is None or self._divisions.cities.get(city, (province, city))[0] == province
 
     def _evidence(
         self, slot: int, path: Path, like: Likeness, where: Where, reading: _Reading, ending: str = ""
     ) -> Evidence:
-        entry = self._at(slot)
+        entry = self.get_at(slot)
         known = bool(where.counties) and entry.county is not None
         agrees = entry.county is not None and entry.county.code in where.counties
         after = like.after + reading.after
         if not ending and names.is_ending(after):
             ending, after = "written", ""  # 金臣别墅|社区
+        has_phase = names.is_phase(after) or ending == _PHASE_LEFT_OUT
         return Evidence(
             path=path,
             likeness=like,
@@ -356,7 +373,8 @@ class CommunityIndex:
             after=names.unexplained_after(after),
             leaves_house=names.is_house(after),
             is_street=entry.key[-1:] in _STREETS,
-            has_phase=names.is_phase(after) or ending == _PHASE_LEFT_OUT,
+            has_phase=has_phase,
+            has_sisters=(has_phase or path is Path.PHASE_ADDED) and self._has_phases(entry),
             ending="" if ending == _PHASE_LEFT_OUT else ending,
             types=(names.says_a_type(_ending_of(reading.key)), names.says_a_type(_ending_of(entry.key))),
             district=(1 if agrees else -1) if known else 0,
@@ -368,18 +386,18 @@ class CommunityIndex:
             digits=len(names.ordinals(entry.key)),
         )
 
-    # ---- upkeep -------------------------------------------------------------------------------------------------
+    def _has_phases(self, entry: Entry) -> bool:
+        """Whether the dictionary knows phases of a community beside the whole of it."""
+        return any(self.get_at(slot).city == entry.city for slot in self._signs.find(_WHOLE + entry.key))
 
-    def _at(self, slot: int) -> Entry:
-        entry = self._entries[slot]
-        if entry is None:  # pragma: no cover - a removed slot is in no list
-            raise LookupError(f"slot {slot} of the community index is empty but still listed")
-        return entry
+    # ---- upkeep -------------------------------------------------------------------------------------------------
 
     def _entry(self, community: Community) -> Entry:
         city = self._divisions.city(community.city) or community.city
+        stated = self._divisions.provinces.get(community.province, community.province)
         return Entry(
             community=community,
+            province=self._divisions.cities.get(city, (stated, city))[0],
             city=city,
             county=self._divisions.county(city, community.district),
             key=names.key(community.name),

@@ -23,7 +23,31 @@ __all__ = ["ParsedAddress", "Place", "Reading", "Unit", "floor_of", "parse", "st
 _TAGGER = "tagger"
 
 _REMARK = re.compile(r"\([^()]*\)?$")
-_AFTER_ROOM = re.compile(r"(?<=[0-9A-Z甲乙丙丁])(?P<word>室|单元|层|幢|号楼)(?P<remark>[^0-9A-Z()-]{1,12})$")
+# What is sold beside a flat, with its number: 及地下车位12号. It need not be told from a unit.
+_BESIDE = (
+    r"-?(?:以?及|和|含|带|送|赠送?|配|另有?|附属?带?|不含|无)?(?:[0-9两一二]个)?(?:地下|产权|机动)*"
+    r"(?:车位|车库|地下室|储藏[室间]|贮藏室|储物间|阁楼)[\u4e00-\u9fff0-9A-Z-]{0,12}"
+)
+_CONDITION = r"-?(?:精装|简装|豪装|毛坯|带?装修|带租|满[二两五])[\u4e00-\u9fff]{0,10}"
+_AFTER_ROOM = re.compile(rf"(?<=[0-9A-Z甲乙丙丁])(?:室|单元|层|幢|号楼)(?P<remark>[^0-9A-Z()-]{{1,12}}|{_BESIDE})$")
+# 3号楼501精装修: behind a bare room only what cannot go on as a unit (501号铺, 3幢1001室, 101商铺).
+_AFTER_BARE_ROOM = re.compile(
+    r"(?:(?:号楼|单元|幢|座)-?[0-9]{3,4}(?P<words>"
+    rf"(?!号|室|房|户|层|楼|幢|座|单元|门(?!面)|梯|铺|商铺|弄|栋|区|期|附[0-9])[\u4e00-\u9fff]{{1,12}}|{_BESIDE})"
+    rf"|[0-9号]-?[0-9]{{3,4}}(?P<beside>{_BESIDE}|{_CONDITION}))$"
+)
+# 1501-89-5平米 is room 1501 of 89.5 m²; 3-501-89平米 has no decimals.
+_AREA = (
+    r"(?:-?(?:建筑|套内|产权)?面积(?:约|为|是)?[0-9]{1,4}(?:-[0-9]{1,2})?|(?<=[0-9]{3})-[0-9]{2,3}-[0-9]{1,2}"
+    r"|(?<=[室户号])-?[0-9]{2,4}(?:-[0-9]{1,2})?|-[0-9]{2,4})(?:平方米|平米|平方|平|M2)"
+)
+_COUNT = "(?:[0-9]|[一二两三四五六七八九])"
+_LAYOUT = (  # 5013室2厅 is no layout: its digits cannot be told from the room's
+    r"(?:(?:-|(?<![0-9-]))[0-9]|-?[一二两三四五六七八九])室"
+    rf"{_COUNT}厅(?:{_COUNT}(?:厨|卫|阳台?))*"
+)
+_MEASURES = re.compile(rf"(?:{_AREA}|{_LAYOUT})$")
+_MEASURE_ENDS = frozenset("平米方2厅厨卫阳台")
 _NO_REMARK = re.compile(r"[东西南北中]{1,2}户$|夹层$|顶层$|底层$|地下层$|共$|[东西南北主副]楼$")
 _IN_BRACKETS = re.compile(r"\(([^()]*)\)?")
 _TOTAL_IN_REMARK = re.compile(r"(?:(?:共|总高|总楼?层数?|地上)|^[0-9]{1,3}层共?)(?P<total>[0-9]{1,3})(?:层|楼|F|$)")
@@ -166,10 +190,23 @@ def _without_remark(rest: str) -> tuple[str, str]:
     if before != rest and _is_unit_end(before):
         before, also = _without_remark(before)
         return before, also + said
-    words = _AFTER_ROOM.search(rest, max(0, len(rest) - _WINDOW))
-    if words is None or _NO_REMARK.search(words["remark"]):
+    window = max(0, len(rest) - _WINDOW)
+    measures = _MEASURES.search(rest, window) if rest[-1:] in _MEASURE_ENDS else None
+    if measures and measures.start() > 0:
+        before, also = _without_remark(rest[: measures.start()])
+        return before, also + measures[0].strip("-")
+    start = _remark_behind_room(rest, window)
+    if start is None or _NO_REMARK.search(rest, start):
         return rest, ""
-    return rest[: words.start("remark")], _remark(words["remark"])
+    return rest[:start], _remark(rest[start:].strip("-"))
+
+
+def _remark_behind_room(rest: str, window: int) -> int | None:
+    words = _AFTER_ROOM.search(rest, window)
+    if words:
+        return words.start("remark")
+    bare = _AFTER_BARE_ROOM.search(rest, window)
+    return max(bare.start("words"), bare.start("beside")) if bare else None
 
 
 def _remark(words: str) -> str:

@@ -33,7 +33,7 @@ _ZONE = re.compile(
 )
 # By name: 望京新区 and 花园新城 are compounds.
 _NEW_ZONE = re.compile(
-    r"^(?:北戴河新区|冀南新区|白沟新城|渤海新区|滨湖新区|镇江新区|天衢新区|雄安新区|天府新区|西咸新区|贵安新区|江北新区|湘江新区|赣江新区"
+    r"(?:北戴河新区|冀南新区|白沟新城|渤海新区|滨湖新区|镇江新区|天衢新区|雄安新区|天府新区|西咸新区|贵安新区|江北新区|湘江新区|赣江新区"
     r"|金普新区|哈尔滨新区|长春新区|福州新区|滇中新区|郑东新区|南沙新区|横琴新区|大鹏新区|光明新区|坪山新区|龙华新区|前海新区|东部新区|滨海新城)(?=.)"
 )
 
@@ -67,7 +67,7 @@ def find_place(text: str, divisions: Divisions) -> Place:
     end = country.end() if country else 0
     place = Place(end=end, strong_end=end)
     for _ in range(_STEPS):
-        following = _step(text, place, divisions)
+        following = _step(text, place, divisions) or _behind_its_zone(text, place, divisions)
         if following is None:
             break
         noise = _NOISE.match(text[following.end :])
@@ -87,13 +87,11 @@ def begins_with_division(text: str, divisions: Divisions) -> bool:
 def find_town(text: str, place: Place, divisions: Divisions) -> tuple[str | None, int, Place]:
     """The town or zone behind the divisions, where the text goes on, and the place as the town narrows it."""
     start = place.end
-    for length in range(min(_LONGEST_TOWN, len(text) - start), 1, -1):
-        town = text[start : start + length]
-        if town[-1] in "道镇乡场处区所":
-            counties = _counties_of_town(town, place, divisions)
-            if counties is not None:
-                office = _OFFICE.match(text, start + length)
-                return town, office.end() if office else start + length, replace(place, counties=counties)
+    zone = _NEW_ZONE.match(text, start)
+    found = _listed_town(text, start, place, divisions)
+    found = found or (zone and _listed_town(text, zone.end(), place, divisions))  # 天府新区|华阳街道
+    if found:
+        return found
     rest = text[start:]
     for pattern in (_TOWN, _ZONE, _NEW_ZONE):
         match = pattern.match(rest)
@@ -101,6 +99,17 @@ def find_town(text: str, place: Place, divisions: Divisions) -> tuple[str | None
             end = start + match.end()
             return (match[0], end, place) if end < len(text) else (None, start, place)
     return None, start, place
+
+
+def _listed_town(text: str, start: int, place: Place, divisions: Divisions) -> tuple[str, int, Place] | None:
+    for length in range(min(_LONGEST_TOWN, len(text) - start), 1, -1):
+        town = text[start : start + length]
+        if town[-1] in "道镇乡场处区所":
+            counties = _counties_of_town(town, place, divisions)
+            if counties is not None:
+                office = _OFFICE.match(text, start + length)
+                return town, office.end() if office else start + length, replace(place, counties=counties)
+    return None
 
 
 def _counties_of_town(town: str, place: Place, divisions: Divisions) -> tuple[County, ...] | None:
@@ -133,6 +142,16 @@ def _step(text: str, place: Place, divisions: Divisions) -> Place | None:
         ):
             return found
     return None
+
+
+def _behind_its_zone(text: str, place: Place, divisions: Divisions) -> Place | None:
+    """雄安新区|容城县: a new zone is no division of the list, but the county that stands behind it is."""
+    zone = _NEW_ZONE.match(text, place.end)
+    if zone is None:
+        return None
+    part = AddressPart(level="zone", text=zone[0], origin=RULES)
+    found = _step(text, replace(place, parts=(*place.parts, part), end=zone.end()), divisions)
+    return found if found and found.parts[-1].level == "district" and found.strong_end == found.end else None
 
 
 def _province(name: str, place: Place, divisions: Divisions) -> Place | None:

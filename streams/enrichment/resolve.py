@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from schemas.codes import MatchLevel
-from schemas.domain.divisions import Divisions
+from schemas.domain.divisions import County, Divisions
 from schemas.events import AddressPart, Candidate, ResolvedAddress
 from streams.enrichment import names
 from streams.enrichment.chances import Path
 from streams.enrichment.index import CommunityIndex, Entry, Match
 from streams.enrichment.parse import ParsedAddress, Unit, parse
 from streams.enrichment.pieces import Piece
+from streams.enrichment.places import Place
 from streams.enrichment.readings import arranged, doubtful, heads
 
 # At most 1 in 100 confident answers may be wrong (AD1), names the dictionary lacks included: the curve behind this
@@ -103,9 +104,16 @@ def _resolved(parsed: ParsedAddress, match: Match, probability: float) -> Resolu
 
 def _find(parsed: ParsedAddress, index: CommunityIndex, limit: int, hint_city: str | None) -> tuple[Match, ...]:
     place = parsed.place
-    further = doubtful(parsed)
+    if place.end == len(parsed.text):
+        return ()  # 北京 is no 北京花园: nothing but divisions is written
     found = index.find(
-        heads(parsed), city=place.city, counties=place.counties, hint_city=hint_city, doubtful=further, limit=limit
+        heads(parsed),
+        province=place.province,
+        city=place.city,
+        counties=place.counties,
+        hint_city=hint_city,
+        doubtful=doubtful(parsed),
+        limit=limit,
     )
     if not (place.is_weak and place.parts) or (found and found[0].matched_by == Path.NAME):
         return found
@@ -141,6 +149,13 @@ def _tails(parsed: ParsedAddress) -> Sequence[int]:
     ]
 
 
+def county_of(entry: Entry | None, place: Place) -> County | None:
+    """Where a house lies: in the county of its community, in the stated one where the dictionary does not say."""
+    if entry is None:
+        return place.county
+    return entry.county or (place.county if entry.city == place.city else None)
+
+
 def as_candidate(match: Match) -> Candidate:
     """The candidate as it is shown to whoever has to choose."""
     community = match.entry.community
@@ -158,10 +173,10 @@ def as_address(entered: str, resolution: Resolution) -> ResolvedAddress:
     """标准地址 of a resolution: the dictionary's word where it knows the community, the entered parts else."""
     parsed, entry = resolution.parsed, resolution.chosen
     community = entry.community if entry else None
-    county = entry.county if entry else parsed.place.county
+    county = county_of(entry, parsed.place)
     city = entry.city if entry else parsed.place.city
-    province = community.province if community else parsed.place.province
-    district = county.name if county else community.district if community else None
+    province = entry.province if entry else parsed.place.province
+    district = county.name if county else (community.district or None) if community else None
     return ResolvedAddress(
         entered=entered,
         normalised=_written(city, district, parsed, entry),

@@ -110,7 +110,7 @@ def _out_of_coverage(accepted: Accepted, resolution: Resolution, view: Enrichmen
 
 
 def _may_be_a_name(resolution: Resolution) -> bool:
-    """南平16幢2301室: the shortened city is all that is written before the building, so it may be a community's name."""
+    """南平16幢2301室: the shortened city is all that is written before the building, so it may be a name."""
     parsed = resolution.parsed
     return resolution.chosen is None and parsed.place.is_weak and not names_something(resolution)
 
@@ -141,21 +141,24 @@ def _expired(accepted: Accepted, resolution: Resolution, view: EnrichmentView, n
 
 
 def _question(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
-    """Ask once. A request that goes to people anyway is not asked where the city is known."""
+    """Ask once. A request that goes to people anyway is not asked where the city is known.
+
+    Without candidates there is nothing to choose, so nothing to wait for: more of the address comes as a new request.
+    """
     request = accepted.request
     nowhere = cover_of(resolution, view, day_of_receipt(accepted)) is None
     ask = resolution.is_ambiguous and (nowhere or not request.force_manual)
     if request.revision > 1 or not (ask or nowhere):
         return None
-    due_at = CLARIFICATION.reply_by(now, channel(request.channel).profile)
     address = as_address(request.address, resolution)
     if ask:
         choices = "；".join(f"{one.city}{one.district}{one.name}" for one in address.candidates)
         text = f"地址对应多个小区，请确认是哪一个：{choices}。"
         reason = Reason.ADDR_AMBIGUOUS
     else:
-        text = f"地址信息不完整，请补充：{'、'.join(_missing(resolution))}。"
+        text = f"地址信息不完整，请补充{'、'.join(_missing(resolution))}后使用新的请求编号重新提交。"
         reason = Reason.ADDR_PARTIAL
+    due_at = CLARIFICATION.reply_by(now, channel(request.channel).profile) if address.candidates else None
     return answer(accepted, Status.NEEDS_CLARIFICATION, (reason,), text, now=now, address=address, due_at=due_at)
 
 

@@ -1,6 +1,7 @@
 """Building, unit, floor and room at the end of an address, in the notations people use for them.
 
-3号楼2单元501室, 3-2-501, 3幢2-501, A座1201, 123弄4号501室, 5幢B单元, 地下1层, 18层共30层, 复式501-502, 2单元东户.
+3号楼2单元501室, 3-2-501, 3幢2-501, A座1201, 123弄4号501室, 5幢B单元, 地下1层, -1层, 18层共30层, 复式501-502, 2单元东户.
+A 楼 with a number may be a building (12楼302, as Beijing writes) or a floor (12楼1203): the room decides.
 Where digits run together (荣丰20083号楼) every way to share them between name and building is a reading; the
 dictionary decides.
 """
@@ -14,32 +15,40 @@ from streams.enrichment.places import RULES
 
 _WINDOW = 48  # a unit is never longer; keeps the search cheap however long the text
 _HIGHEST_FLOOR = 120
+_MOST_FLOORS_OF_A_FLAT = 4
 _HIGHEST_BUILDING = 999
 _SHORTEST_RUN = 3  # 101号楼 may be building 101, 1 of a name ending in 10, …
 
 _BUILDING_WORD = r"(?:号楼|幢|座)"
+_BEHIND_UNIT = r"(?:(?<=[0-9A-Z]号楼)|(?<=[0-9A-Z][幢座])|(?<=[0-9A-Z甲乙丙丁]单元))"
 _TAIL = re.compile(
     rf"""
-    -?第?(?P<building>(?:[甲乙丙丁]?[0-9]{{1,4}}[A-Z]?|(?<![A-Z])[A-Z][0-9]{{0,2}}|(?<=[A-Z])[A-Z](?=[座幢])){_BUILDING_WORD}
-        |(?:(?<![A-Z])[A-Z]|(?<![钟鼓城酒])[主副附裙])楼(?=[0-9A-Z负地B-]))?
-    -?(?P<unit>(?:[0-9]{{1,2}}|[A-Z]|[甲乙丙丁])(?:单元|门(?!面|头|店|诊)|梯)|[东西南北中]单元|(?<=幢)[A-Z]座|(?<=号楼)[A-Z]座)?
-    -?第?(?P<floor>(?:地下|负|-|B)?[0-9]{{1,3}}(?:层|楼|F)|夹层|顶层|底层|地下层)?
+    (?:-?第?(?P<building>(?:[甲乙丙丁]?[0-9]{{1,4}}[A-Z]?|(?<![A-Z0-9])[A-Z][0-9]{{0,2}}|(?<=[A-Z])[A-Z](?=[座幢])){_BUILDING_WORD}
+        |(?:(?<![A-Z])[A-Z]|(?<![钟鼓城酒])[主副附裙])楼(?=[0-9A-Z负地B-])))?
+    (?:-?(?P<unit>(?:[0-9]{{1,2}}|[A-Z]|[甲乙丙丁])(?:单元|门(?!面|头|店|诊)|梯)|[东西南北中]单元|(?<=幢)[A-Z]座|(?<=号楼)[A-Z]座))?
+    (?:-(?!(?<![0-9]-)[1-4](?:层|楼|F)(?!-)))?第?(?P<floor>(?:地下|负|-|B)?(?:(?=[0-9]{{1,2}}-)(?:{_BEHIND_UNIT}|(?<=[下负B]))[0-9]{{1,2}}-)?[0-9]{{1,3}}(?:层|楼|F)|夹层|顶层|底层|地下层)?
     -?(?:复式|跃层|跃式)?(?:上下)?
-    (?P<room>(?:[A-Z]?[0-9]{{2,5}}[A-Z]?|[0-9][A-Z]?(?=室|号|户|房)|[A-Z](?=室|户))
+    (?P<room>(?:(?=[0-9A-Z]{{2,4}}-){_BEHIND_UNIT}(?:[0-9]{{3,4}}-[0-9]{{1,4}}|[A-Z][0-9]-[0-9]{{2,4}})|[A-Z]?[0-9]{{2,5}}[A-Z]?|[0-9][A-Z]?(?=室|号|户|房)|[A-Z](?=室|户))
         (?P<room_word>室|号房|房|户|号商铺|号铺|商铺|铺|号)?|[东西南北中]{{1,2}}户)?
     $""",
     re.VERBOSE,
 )
 _ROOM_PAIR = re.compile(r"(?P<first>[0-9]{3,4})(?:室)?-(?P<second>[0-9]{3,4})室?$")
 _DASHED = re.compile(
-    r"第?(?P<building>[0-9]{1,4}|(?<![0-9A-Z])[A-Z][0-9]?)(?:号楼|幢|座)?-(?P<unit>[0-9]{1,2})(?:单元)?-(?P<room>[0-9]{2,5})室?$"
+    r"第?(?P<building>[甲乙丙丁]?[0-9]{1,4}|(?<![0-9A-Z])[A-Z][0-9]?)(?:号楼|幢|座|(?<=[0-9])楼)?-(?P<unit>[0-9]{1,2})(?:单元)?-(?P<room>[0-9]{2,5})室?$"
 )
-_DASHED_SHORT = re.compile(r"(?P<building>[0-9]{1,4}|(?<![0-9A-Z])[A-Z][0-9]?)-(?P<room>[0-9]{3,4})室?$")
+_DASHED_SHORT = re.compile(r"(?P<building>[甲乙丙丁]?[0-9]{1,4}|(?<![0-9A-Z])[A-Z][0-9]?)-(?P<room>[0-9]{3,4})室?$")
 _UNIT_AND_ROOM = re.compile(
-    r"(?P<building>(?:[0-9]{1,4}[A-Z]?|[A-Z])(?:号楼|幢|座))(?P<unit>[0-9]{1,2})-(?P<room>[0-9]{2,5})室?$"
+    r"(?P<building>(?:[甲乙丙丁]?[0-9]{1,4}[A-Z]?|[A-Z])(?:号楼|幢|座)|[0-9]{1,4}楼)(?P<unit>[0-9]{1,2}|[A-Z])-(?P<room>[0-9]{2,5})室?$"
 )
+_HAS_BUILDING = re.compile(rf"{_BEHIND_UNIT}$")
+# 12楼3单元401, 811楼302: a building, unless the room lies on that floor.
+_BUILDING_OR_FLOOR = re.compile(r"[甲乙丙丁]?(?P<number>[0-9]{1,4})楼$")
+_LETTERED_BUILDING = re.compile(r"[甲乙丙丁][0-9]{1,3}楼")
+_TOWER = re.compile(r"(?:大厦|大楼|商厦|广场|中心)$")  # has floors and no buildings
+_ESTATE = re.compile(r"[区里园苑村院庄弄坊期]$")  # has buildings
 _LANE_BUILDING = re.compile(r"(?<=弄)(?P<building>[0-9]{1,4})号$")
-_NUMBERED_BUILDING = re.compile(r"(?<=[\u4e00-\u9fff])(?<![路街道巷弄条段附第胡里])(?P<building>[0-9]{1,3})号$")
+_NUMBERED_BUILDING = re.compile(r"(?<=[\u4e00-\u9fff)])(?<![路街道巷弄条段附第胡里])(?P<building>[0-9]{1,3})号$")
 _DIGITS_AT_END = re.compile(r"[0-9]+$")
 
 _FLOOR_BEHIND_ROOM = re.compile(r"(?:(?<=室)-?|(?<=[0-9]{3})-)(?P<floor>[0-9]{1,3}(?:层|楼|F))$")
@@ -49,7 +58,7 @@ _BUILDING_ENDINGS = ("号楼", "幢", "座", "楼")
 _UNIT_ENDINGS = ("单元", "门", "梯", "座")
 _ROOM_ENDINGS = ("号商铺", "号铺", "号房", "商铺", "室", "房", "户", "铺", "号")
 
-_ROOM_NUMBER = re.compile(r"[AC-Z]?0?(?P<digits>[0-9]{3,4})[A-Z]?(?:-[0-9]{3,4})?$")
+_ROOM_NUMBER = re.compile(r"[AC-Z]?0?(?P<digits>[0-9]{3,4})[A-Z]?(?:-[0-9]{1,4})?$")
 _BASEMENT = re.compile(r"地下|负|-|B")
 
 # 18层共30层, (共18层), 总高18层: how high the building is, behind the floor or the room.
@@ -94,6 +103,7 @@ class _Pieces:
     unit: str | None = None
     floor: str | None = None
     room: str | None = None
+    is_doubtful: bool = False  # 园区12楼 at the end may be the building as well as the floor
 
 
 def cut_unit(rest: str) -> Tail:
@@ -149,10 +159,16 @@ def _dashed(rest: str) -> _Pieces | None:
             return _Pieces(start=head.start, building=head.building, unit=head.unit, floor=head.floor, room=room)
     for pattern in (_DASHED, _UNIT_AND_ROOM, _DASHED_SHORT):
         match = pattern.search(rest, window)
-        if match and (match.start() > 0 or pattern is not _DASHED_SHORT):
+        if match and (pattern is not _DASHED_SHORT or _may_be_building(match, rest)):
             found = match.groupdict()
             return _Pieces(start=match.start(), building=found["building"], unit=found.get("unit"), room=found["room"])
     return None
+
+
+def _may_be_building(short: re.Match[str], rest: str) -> bool:
+    """翠苑3-501, but not 3号楼501-601, where the building is written in front."""
+    start = short.start()
+    return start > 0 and not _HAS_BUILDING.search(rest[max(0, start - 4) : start].rstrip("-"))
 
 
 def _is_pair(pair: re.Match[str], rest: str) -> bool:
@@ -180,9 +196,32 @@ def _spelled(rest: str) -> _Pieces | None:
         numbered = _LANE_BUILDING.search(before) or _NUMBERED_BUILDING.search(before)
         if numbered:
             building, start = numbered["building"], numbered.start()
+    if building is None:
+        building, floor, start = _numbered_floor_or_building(rest, start, unit, floor, room)
     if not (building or unit or floor or room):
         return None
-    return _Pieces(start=start, building=building, unit=unit, floor=floor, room=room)
+    is_alone = floor is not None and floor[-1] == "楼" and not (building or unit or room)
+    is_doubtful = is_alone and _ESTATE.search(before) is not None
+    return _Pieces(start=start, building=building, unit=unit, floor=floor, room=room, is_doubtful=is_doubtful)
+
+
+def _numbered_floor_or_building(
+    rest: str, start: int, unit: str | None, floor: str | None, room: str | None
+) -> tuple[str | None, str | None, int]:
+    """Building, floor and where they begin: 12楼 in front of a unit or a room of another floor is the building."""
+    lettered = _LETTERED_BUILDING.fullmatch(rest[max(0, start - 1) : start] + (floor or ""))
+    if lettered:
+        return lettered[0], None, start - 1
+    written = _BUILDING_OR_FLOOR.match(floor) if floor else _BUILDING_OR_FLOOR.search(rest[max(0, start - 6) : start])
+    if written is None or (floor is None and unit is None) or (floor and unit):
+        return None, floor, start
+    if floor is None:
+        return written[0], None, start - len(written[0])
+    if _TOWER.search(rest[:start]):
+        return None, floor, start
+    storey = floor_of(_without(_ROOM_ENDINGS, room)) if room else None
+    is_building = int(written["number"]) > _HIGHEST_FLOOR or (storey and storey != int(written["number"]))
+    return (written[0], None, start) if is_building else (None, floor, start)
 
 
 def _is_bare_room(room: str, before: str) -> bool:
@@ -203,7 +242,7 @@ def _unit_of(found: _Pieces, total: int | None) -> Unit:
         building=f"{building}幢" if building else None,
         unit=f"{unit}单元" if unit else None,
         room=f"{number}室" if number else found.room,
-        floor=_stated_floor(found.floor) or (floor_of(number) if number and not found.floor else None),
+        floor=_floor(found, number, total),
         total_floors=total,
     )
 
@@ -212,9 +251,18 @@ def _without(endings: Iterable[str], text: str) -> str:
     return next((text.removesuffix(ending) for ending in endings if text.endswith(ending)), text)
 
 
+def _floor(found: _Pieces, room: str | None, total: int | None) -> int | None:
+    if found.floor is None:
+        return floor_of(room) if room else None
+    return None if found.is_doubtful and total is None else _stated_floor(found.floor)
+
+
 def _stated_floor(floor: str | None) -> int | None:
-    digits = re.search(r"[0-9]+", floor) if floor and not _BASEMENT.match(floor) else None  # below ground: no band
-    return int(digits[0]) if digits and 0 < int(digits[0]) <= _HIGHEST_FLOOR else None
+    """The floor, the lower one of a maisonette (2-3层); `None` below ground, which has no band."""
+    numbers = [int(digits) for digits in re.findall(r"[0-9]+", floor)] if floor and not _BASEMENT.match(floor) else []
+    if not numbers or numbers[-1] - numbers[0] not in range(_MOST_FLOORS_OF_A_FLAT):
+        return None
+    return numbers[0] if 0 < numbers[0] <= _HIGHEST_FLOOR else None
 
 
 def _readings(rest: str, found: _Pieces, total: int | None) -> Iterator[Reading]:

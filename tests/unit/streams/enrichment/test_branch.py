@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from schemas.codes import Status
+from schemas.codes import Reason, Status
 from schemas.domain.divisions import divisions
 from schemas.events import Enriched
 from streams.enrichment.coverage import CoverageTable
@@ -59,3 +59,15 @@ def test_the_city_of_a_branch_follows_the_rows_in_force(a_row):
     table.remove("new")
     assert table.city_of_branch("B", date(2026, 7, 1)) is None
     assert table.city_of_branch("nobody", date(2026, 7, 1)) is None
+
+
+@pytest.mark.requirement("AD6", "AD2", "AD3")
+@pytest.mark.parametrize("is_covered", [True, False])
+def test_a_name_known_only_far_from_the_branch_is_asked_about_and_never_refused(
+    answer_to, a_view, a_row, a_community, is_covered
+):
+    there = [a_row("110105")] if is_covered else []
+    view = a_view([a_community("b", "阳光花园")], [a_row("330106", branch_code="HZ-01"), *there])
+    asked = answer_to(_NOWHERE, view, branch_code="HZ-01")
+    assert (asked.status, asked.reasons) == (Status.NEEDS_CLARIFICATION, (Reason.ADDR_PARTIAL,))
+    assert "所在城市" in asked.reason_text

@@ -19,6 +19,16 @@ def test_a_question_says_until_when_a_reply_is_in_time(answer_to, code):
 
 
 @pytest.mark.requirement("AD2")
+@pytest.mark.parametrize("code", ["CREDIT_MGMT", "NET_BANK", "WEBSITE"])
+def test_where_nothing_can_be_chosen_more_is_asked_for_under_a_new_number_and_nothing_waits(answer_to, code):
+    asked = answer_to("从未见过的名字3号楼", channel=code)
+    assert (asked.status, asked.reasons) == (Status.NEEDS_CLARIFICATION, (Reason.ADDR_PARTIAL,))
+    assert (asked.address.candidates, asked.due_at) == ((), None)
+    assert "请补充所在城市" in asked.reason_text
+    assert "使用新的请求编号重新提交" in asked.reason_text
+
+
+@pytest.mark.requirement("AD2")
 @pytest.mark.parametrize("code", ["CREDIT_MGMT", "NET_BANK"])
 def test_without_a_reply_people_go_on_when_the_city_is_known(answer_to, code):
     enriched = answer_to(_AMBIGUOUS, channel=code, revision=2)

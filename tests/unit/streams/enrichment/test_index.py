@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from schemas.domain.divisions import divisions
 from schemas.domain.normalise import LONGEST, normalise
-from streams.enrichment.index import CommunityIndex
-from streams.enrichment.resolve import choose, resolve
+from streams.enrichment.index import CommunityIndex, Where
+from streams.enrichment.resolve import as_address, choose, resolve
 
 _FIRST, _SECOND, _THIRD = "碧春海金锦龙明瑞天翠", "波晖岚桥泉庭湾溪苑岭", "城府阁华居林轩园庄台"
 _ENDINGS = ("小区", "花园", "家园", "", "公寓", "一区", "二区")
@@ -262,3 +262,78 @@ def test_chances_of_all_candidates_leave_room_for_none(index):
         found = index.find([written], city=None, limit=50)
         assert found
         assert sum(match.probability for match in found) < 1
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize(
+    "written",
+    [
+        "浙江省望京西园三区3号楼501",
+        "内蒙古自治区望京西园三区3号楼501",
+        "浙江望京西园三区3号楼501",
+        "浙江省旺京西圆三区3号楼501",
+        "浙江省wjxy3q",
+        "河北雄安新区望京西园三区3号楼501",
+    ],
+)
+def test_a_community_of_another_province_than_the_stated_one_is_not_meant(written, index):
+    assert not resolve(written, index, divisions()).matches
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize(
+    ("written", "hint_city"),
+    [("江苏省阳光花园3号楼501", None), ("江苏阳光花园3号楼501", None), ("江苏省阳光花园3号楼501", "北京市")],
+)
+def test_of_namesakes_the_one_of_the_stated_province_is_meant(written, hint_city, index):
+    found = resolve(written, index, divisions(), hint_city=hint_city)
+    assert found.chosen.community.community_id == "y3"
+    assert as_address(written, found).province == "江苏省"
+
+
+def test_the_province_of_a_community_is_that_of_its_city(index, a_community):
+    index.put(a_community("h1", "未来科技苑", "余杭区", "杭州", province="浙江"))
+    index.put(a_community("h2", "远望科技苑", "某区", "无名市", province="浙江"))
+    assert {index.get(found).province for found in ("h1", "h2")} == {"浙江省"}
+
+
+@pytest.mark.requirement("AD6")
+def test_a_name_known_only_in_another_city_than_the_branchs_is_never_taken_unasked(index):
+    written = "望京西园三区3号楼501"
+    assert _resolved(written, index) == "w3"
+    found = resolve(written, index, divisions(), hint_city="杭州市")
+    assert found.chosen is None
+    assert [match.entry.community.community_id for match in found.matches] == ["w3"]
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize("written", ["北京", "北京市", "北京朝阳", "中国北京市朝阳区"])
+def test_divisions_alone_are_no_name(written, index, a_community):
+    for name in ("北京花园", "朝阳花园", "北京里"):
+        index.put(a_community(name, name))
+    assert not resolve(written, index, divisions()).matches
+
+
+@pytest.mark.requirement("AD1", "AD2")
+def test_a_phase_the_dictionary_lacks_is_not_the_whole_of_which_it_knows_other_phases(index, a_community):
+    index.put(a_community("o", "春波河滨城"))
+    written = "北京市朝阳区春波河滨城4期3号楼101"
+    assert _resolved(written, index) == "o"
+    index.put(a_community("o2", "春波河滨城二期"))
+    found = resolve(written, index, divisions())
+    assert found.chosen is None
+    assert [match.entry.community.community_id for match in found.matches] == ["o"]
+    assert _resolved("北京市朝阳区春波河滨城3号楼101", index) == "o"
+    index.remove("o2")
+    index.put(a_community("n2", "春波河滨城二期", "高淳区", "南京市", province="江苏省"))
+    assert _resolved(written, index) == "o"
+
+
+def test_a_slot_that_holds_nothing_is_an_error(a_community):
+    index = CommunityIndex(divisions())
+    index.put(a_community("1", "春波城"))
+    ((slot, _),) = index.candidates(["春波城"], Where())
+    assert index.get_at(slot).community.community_id == "1"
+    index.remove("1")
+    with pytest.raises(LookupError, match=f"slot {slot} "):
+        index.get_at(slot)

@@ -119,6 +119,41 @@ def test_a_word_that_is_no_name_is_refused(a_view, alias, name):
 
 
 @pytest.mark.requirement("AD1")
+def test_of_two_spellings_of_a_name_the_later_confirmation_counts_in_whatever_order_they_come(answer_to, a_view, alias):
+    changes = [alias("三里屯小筑", "g1", later_s=60), alias("3里屯小筑", "x1"), alias()]
+    for order in permutations(changes):
+        view = a_view()
+        view.apply(order)
+        assert answer_to("北京市三里屯小筑3号楼501室", view).address.community_id == "g1"
+        (problem,) = view.problems
+        assert "community x1" in problem
+        assert "屯" not in problem
+        assert len(view.aliases) == 2
+
+
+def test_confirmations_of_one_moment_are_told_apart_by_their_keys(a_view, alias):
+    changes = [alias("三里屯小筑", "g1"), alias("3里屯小筑", "x1")]
+    views = [a_view(), a_view()]
+    views[0].apply(changes)
+    views[1].apply(changes[::-1])
+    assert views[0].problems == views[1].problems != ()
+
+
+def test_the_earlier_spelling_comes_into_force_when_the_later_one_is_withdrawn(answer_to, a_view, alias):
+    view, later = a_view(), alias("三里屯小筑", "g1", later_s=60)
+    view.apply([later, alias("3里屯小筑", "x1"), withdrawn(later)])
+    assert view.problems == ()
+    assert answer_to("北京市三里屯小筑3号楼501室", view).address.community_id == "x1"
+
+
+def test_two_spellings_that_mean_the_same_community_are_both_used(a_view, alias):
+    view = a_view()
+    view.apply([alias("三里屯小筑", "g1", later_s=60), alias("3里屯小筑", "g1")])
+    assert view.problems == ()
+    assert len(view.aliases) == 2
+
+
+@pytest.mark.requirement("AD1")
 def test_who_has_to_find_an_unknown_community_sees_what_is_nearest(answer_to):
     enriched = answer_to("北京市朝阳区珠江香榭3号楼501室")
     assert enriched.concerns == (Reason.ADDR_UNKNOWN,)
@@ -161,3 +196,18 @@ def test_the_click_of_a_customer_teaches_nothing(a_view, accepted, channel):
 def test_a_reply_to_a_name_that_fits_several_teaches_nothing(a_view, accepted, address, chosen):
     asked = accepted(address, channel="CREDIT_MGMT", revision=2, chosen_community_id=chosen)
     assert [output.topic for output in outputs_of(a_view(), asked)] == [ENRICHED]
+
+
+@pytest.mark.requirement("AD1", "SE1")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "王小明北京市朝阳区珠江嘉园3号楼501",
+        "北京市朝阳区珠江嘉园3号楼501（王小明、李小红）",
+        "王女士 北京市朝阳区珠江嘉园3号楼501室",
+    ],
+)
+def test_no_person_reaches_the_topic_with_a_name(a_view, accepted, address):
+    asked = accepted(address, channel="CREDIT_MGMT", revision=2, chosen_community_id="g1")
+    _, learned = outputs_of(a_view(), asked)
+    assert learned.event.alias == "珠江嘉园"

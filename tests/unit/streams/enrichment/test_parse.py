@@ -136,6 +136,32 @@ def test_the_floor_comes_out_of_the_room_number(room, floor):
         ("5栋501室主卧", Unit(building="5幢", room="501室", floor=5)),
         ("5栋501(电梯房)(满五唯一)", Unit(building="5幢", room="501室", floor=5)),
         ("4号501室", Unit(building="4幢", room="501室", floor=5)),
+        # below ground: no band, and never the floor of the room number
+        ("3号楼-1层", Unit(building="3幢")),
+        ("3号楼-2层201室", Unit(building="3幢", room="201室")),
+        ("3号楼负一层", Unit(building="3幢")),
+        ("3号楼2单元-3层-301", Unit(building="3幢", unit="2单元", floor=3, room="301室")),
+        # 12楼: a building before a unit and before a room of another floor
+        ("12楼302", Unit(building="12幢", room="302室", floor=3)),
+        ("12楼3单元401", Unit(building="12幢", unit="3单元", room="401室", floor=4)),
+        ("12楼3-401", Unit(building="12幢", unit="3单元", room="401室", floor=4)),
+        ("12楼-3-401", Unit(building="12幢", unit="3单元", room="401室", floor=4)),
+        ("811楼302", Unit(building="811幢", room="302室", floor=3)),
+        ("甲13楼", Unit(building="甲13幢")),
+        ("12楼1203", Unit(room="1203室", floor=12)),
+        ("3单元12楼", Unit(unit="3单元", floor=12)),
+        ("3号楼12楼302", Unit(building="3幢", room="302室", floor=12)),
+        # a second notation behind the building
+        ("3号楼B1-101", Unit(building="3幢", room="B1-101室")),
+        ("3号楼A-1203", Unit(building="3幢", unit="A单元", room="1203室", floor=12)),
+        ("3号楼501-1", Unit(building="3幢", room="501-1室", floor=5)),
+        ("3号楼501-601", Unit(building="3幢", room="501-601室", floor=5)),
+        ("3号楼2-3层", Unit(building="3幢", floor=2)),
+        ("3号楼2-18层", Unit(building="3幢")),
+        ("3号楼B座2-3层", Unit(building="3幢", unit="B单元", floor=2)),
+        ("甲12号楼3-502", Unit(building="甲12幢", unit="3单元", room="502室", floor=5)),
+        ("甲12-3-502", Unit(building="甲12幢", unit="3单元", room="502室", floor=5)),
+        ("甲12-502", Unit(building="甲12幢", room="502室", floor=5)),
         ("", Unit()),
     ],
 )
@@ -143,6 +169,68 @@ def test_a_unit_is_read_in_every_notation(written, unit):
     parsed = _parse(f"杭州市滨江区春江花月{written}")
     assert parsed.unit == unit
     assert parsed.heads[0] == "春江花月"
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize(
+    ("entered", "floor"),
+    [
+        ("北京市朝阳区望京西园三区12楼", None),
+        ("北京市朝阳区望京西园三区12楼共18层", 12),
+        ("北京市朝阳区国贸大厦12楼", 12),
+        ("杭州市西湖区文三路100号12楼", 12),
+        ("杭州市西湖区国际大厦12楼302", 12),
+    ],
+)
+def test_a_numbered_storey_alone_is_a_floor_where_no_building_is_numbered(entered, floor):
+    assert _parse(entered).unit.floor == floor
+    assert _parse(entered).unit.building is None
+
+
+@pytest.mark.requirement("AD1")
+def test_letters_in_front_of_a_building_belong_to_what_stands_before_them():
+    parsed = _parse("北京市朝阳区WJXY3Q5号楼2单元301")
+    assert (parsed.heads[0], parsed.unit.building) == ("WJXY3Q", "5幢")
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize(
+    ("written", "unit", "remark"),
+    [
+        ("3号楼501带车位", Unit(building="3幢", room="501室", floor=5), "带车位"),
+        ("3号楼1501精装修", Unit(building="3幢", room="1501室", floor=15), "精装修"),
+        ("3号楼501无车库", Unit(building="3幢", room="501室", floor=5), "无车库"),
+        ("3号楼101底商", Unit(building="3幢", room="101室", floor=1), "底商"),
+        ("3号楼501及地下车位12号", Unit(building="3幢", room="501室", floor=5), "及地下车位12号"),
+        ("3号楼501、地下室5号", Unit(building="3幢", room="501室", floor=5), "地下室5号"),
+        ("3-2-501带车位", Unit(building="3幢", unit="2单元", room="501室", floor=5), "带车位"),
+        ("3-501精装修", Unit(building="3幢", room="501室", floor=5), "精装修"),
+        ("2单元501 精装", Unit(unit="2单元", room="501室", floor=5), "精装"),
+        ("3号楼1501 89.5平米", Unit(building="3幢", room="1501室", floor=15), "89-5平米"),
+        ("3号楼1501 89平米", Unit(building="3幢", room="1501室", floor=15), "89平米"),
+        ("3-501 89平米", Unit(building="3幢", room="501室", floor=5), "89平米"),
+        ("3号楼501室89㎡", Unit(building="3幢", room="501室", floor=5), "89M2"),
+        ("3号楼501室建筑面积89.5平方米", Unit(building="3幢", room="501室", floor=5), "建筑面积89-5平方米"),
+        ("3号楼1501 两室一厅", Unit(building="3幢", room="1501室", floor=15), "两室一厅"),
+        ("3号楼501 3室2厅1卫", Unit(building="3幢", room="501室", floor=5), "3室2厅1卫"),
+        ("3号楼501三室两厅 精装修", Unit(building="3幢", room="501室", floor=5), "三室两厅精装修"),
+        ("3号楼101号铺", Unit(building="3幢", room="101室", floor=1), "商铺"),
+        ("3号楼1001室", Unit(building="3幢", room="1001室", floor=10), ""),
+    ],
+)
+def test_harmless_words_behind_the_room_lose_nothing(written, unit, remark):
+    parsed = _parse(f"杭州市滨江区春江花月{written}")
+    assert parsed.unit == unit
+    assert parsed.heads[0] == "春江花月"
+    assert parsed.remark == remark
+
+
+@pytest.mark.requirement("AD1")
+@pytest.mark.parametrize("entered", ["仁恒河滨城（三期）12号1803室", "丁香路1599弄（仁恒河滨城）12号1803室"])
+def test_a_building_behind_a_bracket_is_read(entered):
+    parsed = _parse(f"上海市浦东新区{entered}")
+    assert parsed.unit == Unit(building="12幢", room="1803室", floor=18)
+    assert "仁恒河滨城" in parsed.heads
 
 
 @pytest.mark.requirement("AD1")
@@ -160,6 +248,8 @@ def test_a_unit_is_read_in_every_notation(written, unit):
         ("上海市浦东新区张杨路123弄4号501室", "张杨路", "123弄"),
         ("海淀区中关村南大街甲8号", "中关村南大街", "甲8号"),
         ("黑窑厂街20号楼3门101", None, None),
+        ("海口市龙华区无名街道", None, None),
+        ("海口市龙华区无名街道12号", None, None),
     ],
 )
 def test_a_house_number_of_a_road_is_no_building(entered, road, number):

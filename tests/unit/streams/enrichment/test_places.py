@@ -75,6 +75,10 @@ def _place(entered):
         ("杭州市萧山区义蓬街道1号", "杭州市", {"钱塘区"}),
         ("深圳市宝安区龙华街道人民路1号", "深圳市", {"龙华区"}),
         ("杭州市九堡街道九堡家苑", "杭州市", {"上城区"}),
+        # a county or a listed town behind a new zone
+        ("河北省雄安新区容城县阳光花园", "保定市", {"容城县"}),
+        ("河北雄安新区容城县容城镇阳光花园", "保定市", {"容城县"}),
+        ("四川省成都市天府新区华阳街道", "成都市", {"双流区"}),
     ],
 )
 def test_divisions_are_found_however_they_are_written(entered, city, counties):
@@ -94,6 +98,13 @@ def test_a_shortened_district_that_may_belong_to_the_name_stays_in_a_reading():
     parsed = parse(normalise("北京通州九棵树3号楼"), divisions())
     assert parsed.place.county.name == "通州区"
     assert parsed.heads[:2] == ("通州九棵树", "九棵树")
+
+
+def test_what_stands_behind_a_new_zone_is_the_county_or_the_town():
+    county = parse(normalise("河北省雄安新区容城县阳光花园3号楼"), divisions())
+    town = parse(normalise("四川省成都市天府新区华阳街道"), divisions())
+    assert (county.heads[0], county.town) == ("阳光花园", None)
+    assert (town.town, town.road) == ("华阳街道", None)
 
 
 def test_two_cities_that_exclude_each_other_leave_the_second_in_the_text():

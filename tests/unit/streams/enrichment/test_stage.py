@@ -194,6 +194,26 @@ def test_the_dictionary_is_live_and_its_version_travels(answer_to, a_view):
     assert enriched.reference_version != before
 
 
+@pytest.mark.requirement("AD1", "AD3")
+def test_where_the_dictionary_names_no_county_the_stated_one_counts(answer_to, a_view, a_row, a_community):
+    view = a_view([a_community("s", "春波花园", "", "上海市")], [a_row("310115")])
+    inside = answer_to("上海市浦东新区春波花园3号楼1801室", view)
+    assert (inside.coverage.county_code, inside.address.district) == ("310115", "浦东新区")
+    assert inside.address.normalised.startswith("上海市浦东新区春波花园")
+    out = answer_to("上海市徐汇区春波花园3号楼1801室", view)
+    assert (out.status, out.reasons) == (Status.OUT_OF_COVERAGE, (Reason.AREA_NOT_COVERED,))
+    assert (out.address.district, "上海市徐汇区" in out.reason_text) == ("徐汇区", True)
+    unsaid = answer_to("上海市春波花园3号楼1801室", view)
+    assert (unsaid.coverage.county_code, unsaid.address.district) == ("310100", None)
+
+
+@pytest.mark.requirement("AD1", "AD3")
+def test_a_house_in_a_stated_province_is_not_valued_as_its_namesake_elsewhere(answer_to, a_view):
+    asked = answer_to("浙江省望京西园三区3号楼501", a_view())
+    assert (asked.status, asked.reasons) == (Status.NEEDS_CLARIFICATION, (Reason.ADDR_PARTIAL,))
+    assert (asked.address.province, asked.address.candidates) == ("浙江省", ())
+
+
 @pytest.mark.requirement("AD3")
 def test_candidates_in_and_out_of_coverage_are_asked_about_first(answer_to, a_view, a_row):
     view = a_view(rows=[a_row("110105")])
