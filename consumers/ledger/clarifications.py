@@ -5,9 +5,10 @@ of a time-out (a person values it, or it expires) is not decided here: reply and
 first of them wins, and enrichment knows the place.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,17 +17,22 @@ from psycopg.rows import TupleRow, class_row
 
 from consumers.ledger.outgoing import Voice
 from consumers.ledger.seen import seen_up_to
-from infra.kafka.producer import Record
+from infra.kafka.producer import Record, check
 from infra.postgres import outbox
 from infra.postgres.ingest import Received
 from schemas.catalogue import Topic
 from schemas.codes import Lane, Reason, Status
 from schemas.domain import channels
 from schemas.domain.clarification import ClarificationPolicy, reminder_text
+from schemas.errors import TransientError
 from schemas.events import Accepted, ClarificationTimedOut, Resulted
 from schemas.json_events import event_from_json
 
+log = logging.getLogger(__name__)
+
 _AT_ONCE: Final = 500
+_REGISTRY_AGAIN: Final = timedelta(minutes=1)
+_DEFECT_AGAIN: Final = timedelta(hours=1)  # seldom enough for a defect that only another release mends
 # One clarification only: a reminder, or a question asked again, is the same question.
 _NEW = """
     insert into clarification (valuation_id, reply_by, next_at)
@@ -57,6 +63,18 @@ class Due:
     question: bytes | None
     accepted: dict[str, Any]
 
+    def is_over(self, seen: datetime) -> bool:
+        """Whether no reply is in time any more."""
+        return seen > self.reply_by
+
+    def following(self, seen: datetime) -> datetime | None:
+        """The next moment of a question with which everything went well; `None` when nothing is left to do."""
+        return self.reply_by if self.is_open and not self.is_over(seen) else None
+
+    def again(self, seen: datetime, wait: timedelta) -> datetime:
+        """The next moment of one with which it did not. Waiting must not lengthen its time."""
+        return seen + wait if self.is_over(seen) else min(seen + wait, self.reply_by)
+
 
 def note_questions(connection: Connection[TupleRow], batch: Iterable[Received], policy: ClarificationPolicy) -> None:
     """Begin the clock of every question in a batch of the ledger, inside its transaction."""
@@ -74,11 +92,17 @@ def _is_question(event: object) -> bool:
 def _row(asked: Resulted, policy: ClarificationPolicy) -> tuple[UUID, datetime, datetime]:
     profile = channels.channel(asked.channel).profile
     reply_by = asked.due_at or policy.reply_by(asked.resulted_at, profile)  # a question of an earlier release has none
-    return UUID(asked.valuation_id), reply_by, min(policy.remind_at(asked.resulted_at, profile), reply_by)
+    has_choice = asked.address is not None and bool(asked.address.candidates)
+    remind_at = policy.remind_at(asked.resulted_at, profile) if has_choice else reply_by  # no choice: it only closes
+    return UUID(asked.valuation_id), reply_by, min(remind_at, reply_by)
 
 
 class ClarificationClock:
-    """Looks once a second, inside a transaction of the ingest loop, and speaks through the outbox."""
+    """Looks once a second, inside a transaction of the ingest loop, and speaks through the outbox.
+
+    A question that cannot be spoken of gets another moment and stands in nobody's way. While the registry is away a
+    look ends at the first question that needs it.
+    """
 
     def __init__(self, *, consumer: str, results: Topic, clarifications: Topic, voice: Voice) -> None:
         self._consumer, self._results, self._clarifications = consumer, results, clarifications
@@ -92,9 +116,30 @@ class ClarificationClock:
         due = self._due(connection, seen)
         if not due:
             return
-        outbox.write(connection, [self._record(one, seen, now) for one in due if one.is_open])
-        following = [one.reply_by if one.is_open and seen <= one.reply_by else None for one in due]
-        connection.execute(_NEXT, [[one.valuation_id for one in due], following])
+        said, following = self._said(due, seen, now)
+        outbox.write(connection, said)
+        connection.execute(_NEXT, [list(following), list(following.values())])
+
+    def _said(
+        self, due: Sequence[Due], seen: datetime, now: datetime
+    ) -> tuple[Sequence[Record], dict[UUID, datetime | None]]:
+        """What is to be said, and the next moment of each question that this look came to."""
+        said: list[Record] = []
+        following: dict[UUID, datetime | None] = {}
+        for one in due:
+            try:
+                if one.is_open:
+                    said.append(self._record(one, seen, now))
+            except TransientError as error:
+                _warn(one, error)
+                following[one.valuation_id] = one.again(seen, _REGISTRY_AGAIN)
+                break
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one question concerns no other
+                _warn(one, error)
+                following[one.valuation_id] = one.again(seen, _DEFECT_AGAIN)
+            else:
+                following[one.valuation_id] = one.following(seen)
+        return said, following
 
     @staticmethod
     def _due(connection: Connection[TupleRow], seen: datetime) -> Sequence[Due]:
@@ -104,13 +149,21 @@ class ClarificationClock:
     def _record(self, due: Due, seen: datetime, now: datetime) -> Record:
         event: Resulted | ClarificationTimedOut
         accepted = event_from_json(Accepted, due.accepted)
-        if seen <= due.reply_by:
+        if due.is_over(seen):
+            event, topic = timed_out(accepted, due.reply_by, now), self._clarifications
+        else:
             question = self._voice.codec.decode(due.question, Resulted)
             event, topic = reminder(question, due.reply_by, now), self._results
-        else:
-            event, topic = timed_out(accepted, due.reply_by, now), self._clarifications
         lane = Lane(accepted.request.lane)
-        return self._voice.record(event, topic.named(lane), at=now, traceparent=due.traceparent)
+        record = self._voice.record(event, topic.named(lane), at=now, traceparent=due.traceparent)
+        check([record])  # here, where it is still about one question
+        return record
+
+
+def _warn(due: Due, error: Exception) -> None:
+    """Without the error's text, which may repeat what was asked."""
+    extra = {"valuation_id": str(due.valuation_id), "error": type(error).__name__}
+    log.warning("a question could not be repeated or closed", extra=extra)
 
 
 def reminder(question: Resulted, reply_by: datetime, now: datetime) -> Resulted:

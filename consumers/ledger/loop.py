@@ -1,5 +1,6 @@
 """The ledger's process: every event of a valuation into PostgreSQL; late answers, reminders and time-outs out of it."""
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from consumers.ledger.outgoing import Voice
 from consumers.ledger.postgres import LedgerWriter
 from infra.postgres import pool
 from infra.postgres.dead_letters import Burial
-from infra.postgres.ingest import Ingest
+from infra.postgres.ingest import Ingest, Tick
 from infra.postgres.outbox import Publishes, Relay
 from infra.postgres.together import run_together
 from schemas.catalogue import (
@@ -35,6 +36,9 @@ from schemas.catalogue import (
 )
 from schemas.codec import Codec
 from schemas.domain.clarification import ClarificationPolicy
+from schemas.errors import TransientError
+
+log = logging.getLogger(__name__)
 
 ROOM: Final = "ledger"
 TOPICS: Final = (REQUESTS, ACCEPTED, CLARIFICATIONS, ENRICHED, SCORED, REVIEWS, DECISIONS, RESULTS, REPORTS, PROPERTIES)
@@ -84,8 +88,8 @@ def run(  # noqa: PLR0913 - what a process is made of
     clock_of_questions = ClarificationClock(consumer=ROOM, results=results, clarifications=clarifications, voice=voice)
 
     def each_second(connection: Connection[TupleRow], now: datetime) -> None:
-        watch(connection, now)
-        clock_of_questions(connection, now)
+        for look in (watch, clock_of_questions):
+            _look(look, connection, now)
 
     with pool.open_pool(dsn, room=ROOM) as connections:
         ingest = Ingest(
@@ -102,3 +106,12 @@ def run(  # noqa: PLR0913 - what a process is made of
         )
         relay = Relay(connect=partial(pool.connect, dsn, room=ROOM, autocommit=True), publisher=publisher, clock=clock)
         run_together(stop, ingest.run, relay.run)
+
+
+def _look(look: Tick, connection: Connection[TupleRow], now: datetime) -> None:
+    """Let one of the watches look. While the registry is away it says nothing and looks again in a second."""
+    try:
+        with connection.transaction():
+            look(connection, now)
+    except TransientError as error:
+        log.warning("the ledger cannot speak yet", extra={"error": type(error).__name__})

@@ -1,6 +1,5 @@
 """The property registry in the ledger: every correction is kept, and what stands now follows from them."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -30,7 +29,6 @@ _APPEND: Final = """
 """
 _COLUMNS: Final = "property_key, corrected_at, corrected_by, source, valuation_id, facts, tags"
 _CURRENT: Final = f"select {_COLUMNS} from registry_current where property_key = %s"
-_TAGGED: Final = f"select {_COLUMNS} from registry_current where tags @> array[%s] order by property_key"
 _HISTORY: Final = f"""
     select {_COLUMNS} from registry_corrections where property_key = %s order by appended_at desc, place desc
 """
@@ -50,7 +48,7 @@ class Correction:
 
 
 def append_corrections(connection: Connection[TupleRow], batch: Sequence[Received]) -> None:
-    """Keep corrections; the same record a second time changes nothing."""
+    """Keep corrections. The same record read again changes nothing; the same facts sent again are a new correction."""
     if batch:
         with connection.cursor() as cursor:
             cursor.executemany(_APPEND, [_row(received) for received in batch])
@@ -70,10 +68,6 @@ class RegistryQueries:
         """All corrections of a key, the newest first."""
         return self._rows(_HISTORY, canonical(key))
 
-    def tagged(self, tag: str) -> tuple[Correction, ...]:
-        """What bears a tag now."""
-        return self._rows(_TAGGED, tag)
-
     def _rows(self, query: str, value: str) -> tuple[Correction, ...]:
         with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Correction)) as cursor:
             return tuple(cursor.execute(query.encode(), [value]).fetchall())
@@ -81,10 +75,9 @@ class RegistryQueries:
 
 def _row(received: Received) -> dict[str, Any]:
     record: PropertyRecord = received.event
-    kind = f"{event_type(record)}.{hashlib.sha256(received.value).hexdigest()}"
     facts = {name: value for name in _FACTS if (value := getattr(record, name)) not in _UNKNOWN}
     return {
-        "correction_id": UUID(event_id(record.property_key, kind, 1)),
+        "correction_id": _correction_id(received),
         "property_key": _storable(record.property_key),
         "corrected_at": record.corrected_at,
         "corrected_by": _storable(record.corrected_by),
@@ -95,6 +88,12 @@ def _row(received: Received) -> dict[str, Any]:
         "appended_at": received.appended_at,
         "place": received.offset,
     }
+
+
+def _correction_id(received: Received) -> UUID:
+    """One id for each record, by where it lies; with the broker's stamp, because a topic made anew counts from zero."""
+    place = f"{received.topic.named(received.lane)}.{received.partition}.{received.appended_at.isoformat()}"
+    return UUID(event_id(place, event_type(received.event), received.offset))
 
 
 def _storable(text: str) -> str:

@@ -4,6 +4,7 @@ One module per command or command group, each with a typer `app`; it builds, in 
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ _COMMANDS = {
     "gateway": "Run the HTTP gateway.",
     "desk": "Run the manual-valuation desk.",
     "batch": "Submit files of requests and fetch their results.",
-    "reference": "Load communities, deals and coverage.",
+    "reference": "Load communities, deals and coverage; look after aliases.",
     "market": "Generate a synthetic market.",
     "model": "Train, release, list and evaluate models.",
     "parser": "Train, release and try the address tagger.",
@@ -32,6 +33,10 @@ _COMMANDS = {
     "trace": "Show one valuation from request to report.",
     "conformity": "Show which tender clause is shown by which tests.",
 }
+
+# They multiply small matrices by the thousand: a second BLAS thread doubles the price of each, and takes another
+# worker's core. Training (`model`, and what it is part of) may use all cores.
+_ONE_BLAS_THREAD = ("worker", "evaluate", "parser")
 
 
 class CommandError(Exception):
@@ -49,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"avm: there is no command {name!r}; `avm --help` lists them\n")
         raise SystemExit(2)
     logs.set_up()
+    if name in _ONE_BLAS_THREAD:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when numpy is imported
     app = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").app
     app.pretty_exceptions_enable = False  # its boxes fill a log, and could show the values of variables
     try:

@@ -8,13 +8,13 @@ membership by polling with all partitions paused.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -386,20 +386,15 @@ class Ingest:
         """Return the partitions on which nothing waits, by what the broker says now.
 
         What the latest fetch said would be as old as the fetch, and of any age while the broker is silent: a clock
-        that trusted it would speak of requests whose answers wait there unread.
+        that trusted it would speak of requests whose answers wait there unread. What lay before our position and has
+        expired will never come, so a partition that begins at its end has nothing waiting wherever we stand.
         """
-        asked = [TopicPartition(*partition, OFFSET_END) for partition in self._claims]
-        try:
-            ends = consumer.offsets_for_times(asked, timeout=_ENDS_WITHIN_S) if asked else []
-        except KafkaException:  # silent or moving: then we do not know
-            return {}
-        known = {(end.topic, end.partition): end.offset for end in ends if end.error is None}
-        positions = {partition: claim.position for partition, claim in self._claims.items()}
-        return {
-            partition: position
-            for partition, position in positions.items()
-            if 0 <= known.get(partition, -1) <= position.next_offset
-        }
+        ends = _offsets(consumer, self._claims, OFFSET_END)
+        positions = {partition: self._claims[partition].position for partition in ends}
+        behind = [partition for partition, end in ends.items() if end > positions[partition].next_offset]
+        begins = _offsets(consumer, behind, OFFSET_BEGINNING)
+        waiting = {partition for partition in behind if begins.get(partition, 0) < ends[partition]}
+        return {partition: position for partition, position in positions.items() if partition not in waiting}
 
 
 _REFUSALS = frozenset(
@@ -411,6 +406,22 @@ _REFUSALS = frozenset(
         KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's own codes begin with an underscore
     }
 )
+
+
+def _offsets(consumer: Consumer, partitions: Collection[Partition], which: int) -> dict[Partition, int]:
+    """The first or next offsets of partitions, as their leaders say now; without those that do not answer in time."""
+    if not partitions:
+        return {}
+    asked = [TopicPartition(*partition, which) for partition in partitions]
+    try:
+        answers = consumer.offsets_for_times(asked, timeout=_ENDS_WITHIN_S)
+    except KafkaException:  # silent or moving: then we do not know
+        return {}
+    return {
+        (answer.topic, answer.partition): answer.offset
+        for answer in answers
+        if answer.error is None and answer.offset >= 0
+    }
 
 
 def _appended_at(message: Message) -> datetime:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.codes import Lane
-from schemas.events import Accepted
+from schemas.events import Accepted, Request
 from streams.intake.acceptance import FIRST_REVISION
 from streams.runtime.stage import Change
 
@@ -42,11 +42,12 @@ class RecentRequests:
 
     Filled by the reader of `valuation.accepted` before the stage starts, and followed afterwards; what this process
     accepts is added at once by the stage. To lose it is safe: a repeat then goes through, to be absorbed downstream.
-    About 0.5 kB a request. With `lane` only that lane is kept, so that a batch of a million rows costs the online
-    workers nothing; a number used on both lanes is then absorbed downstream, too.
+    About 0.5 kB a request. First askings are kept of `lane` only, so that a batch of a million rows costs the online
+    workers nothing; a number used on both lanes is absorbed downstream. What ended a question, a reply or its time-out,
+    is kept of both: a row of a batch may be answered online, while its time-out comes back on the batch lane.
     """
 
-    def __init__(self, *, clock: Callable[[], datetime], keep: timedelta, lane: Lane | None = None) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], keep: timedelta, lane: Lane) -> None:
         self._clock, self._keep, self._lane = clock, keep, lane
         self._first: dict[str, Remembered] = {}
         self._reply: dict[str, Remembered] = {}
@@ -64,7 +65,7 @@ class RecentRequests:
         self._forget(self._first, since)
         self._forget(self._reply, since)
         for event in accepted:
-            if event.accepted_at >= since and self._lane in {None, event.request.lane}:
+            if event.accepted_at >= since and self._concerns_us(event.request):
                 self._add(self._of(event.request.revision), event, since)
 
     def find(self, valuation_id: str, revision: int) -> Remembered | None:
@@ -73,6 +74,9 @@ class RecentRequests:
         if found is None or found.accepted_at < self._clock() - self._keep:
             return None
         return found
+
+    def _concerns_us(self, request: Request) -> bool:
+        return request.revision != FIRST_REVISION or request.lane == self._lane
 
     @staticmethod
     def _add(requests: dict[str, Remembered], event: Accepted, since: datetime) -> None:

@@ -12,7 +12,8 @@
 
 A question that nobody answered in time comes back from the ledger (`ClarificationTimedOut`, on a topic that no channel
 can write) and is accepted as revision 2 without a choice. Reply and time-out both pass here, and whichever comes first
-is the one: the other is refused or absorbed.
+is the one: the other is refused or absorbed. That holds across the lanes as far as one lane has heard of the other:
+within the moment in which both accept at once, only a reply on the lane of its request is decided for certain.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,8 +47,8 @@ ANSWERED = "answered"
 class IntakeStage:
     """Serves one lane.
 
-    `recent` must be filled from `valuation.accepted` of that lane before the first batch, `closed` from
-    `valuation.clarifications`.
+    `recent` must be filled from `valuation.accepted` before the first batch, `closed` from `valuation.clarifications`:
+    from both lanes of each, because a question of one lane may be answered on the other.
     """
 
     name = "intake"
@@ -89,7 +90,8 @@ class IntakeStage:
         revision = REPLY_REVISION if requested.action is Action.CLARIFY else FIRST_REVISION
         first = self._known(requested.valuation_id, FIRST_REVISION, fresh)
         known = first if revision == FIRST_REVISION else self._known(requested.valuation_id, revision, fresh)
-        if first is not None and first.digest.hex() != asked:
+        earlier = first or known  # of a request on the other lane only the reply is remembered
+        if earlier is not None and earlier.digest.hex() != asked:
             return self._refuse(requested, (_CONFLICT,), received_at, now)
         if known is not None and known.is_for(asked, requested.chosen_community_id):
             return self._acknowledge_again(requested, known, revision, asked)

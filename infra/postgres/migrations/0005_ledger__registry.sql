@@ -1,6 +1,7 @@
 -- Every correction of the property registry, for ever: who established what of which house, when, and on what evidence.
 -- `facts` holds what is established after the correction, not only what it changed. `appended_at` and `place` are the
--- broker's stamp and offset: they give the order in which the stages took the corrections in.
+-- broker's stamp and offset: they give the order in which the stages took the corrections in. `correction_id` follows from
+-- where the record lies, so that one read twice is kept once, and what is sent again counts as said again.
 create table registry_corrections (
     correction_id uuid        primary key,
     property_key  text        not null,
@@ -14,7 +15,6 @@ create table registry_corrections (
     place         bigint      not null
 );
 create index registry_corrections_key on registry_corrections (property_key, appended_at desc, place desc);
-create index registry_corrections_tags on registry_corrections using gin (tags);
 
 create function registry_only_grows() returns trigger language plpgsql as $$
 begin

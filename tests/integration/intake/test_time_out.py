@@ -66,14 +66,14 @@ class House:
             yield
 
     @contextmanager
-    def intake(self):
+    def intake(self, lane=Lane.ONLINE):
         environment = {
             **os.environ,
             "AVM_KAFKA__BOOTSTRAP": self.bootstrap,
             "AVM_KAFKA__PARTITIONS": "4",
             "AVM_STATE": str(self._folder),
         }
-        command = [sys.executable, "-m", "infra.cli", "worker", "intake", "--lane", "online"]
+        command = [sys.executable, "-m", "infra.cli", "worker", "intake", "--lane", lane]
         process = subprocess.Popen(command, env=environment)
         try:
             yield
@@ -81,12 +81,12 @@ class House:
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
 
-    def publish(self, topic, event):
-        self.publisher.publish([record_of(topic, event, lane=Lane.ONLINE)])
+    def publish(self, topic, event, lane=Lane.ONLINE):
+        self.publisher.publish([record_of(topic, event, lane=lane)])
 
-    def events(self, topic, kind, number):
+    def events(self, topic, kind, number, lane=Lane.ONLINE):
         """Every event of a valuation on a topic, with its trace."""
-        messages = everything_on(self.bootstrap, topic.named(Lane.ONLINE))
+        messages = everything_on(self.bootstrap, topic.named(lane))
         key = valuation_id(CHANNEL, number).encode()
         return [
             (CODEC.decode(message.value(), kind), dict(message.headers())["traceparent"].decode()[3:35])
@@ -229,3 +229,16 @@ def test_both_at_once_give_one_second_asking(house):
         (_, _), (second, _) = house.events(ACCEPTED, Accepted, number)
         receipts = [one for one, _ in house.events(RESULTS, Resulted, number) if one.revision == 2]
         assert len(receipts) == (1 if second.request.chosen_community_id else 0)
+
+
+@pytest.mark.requirement("AD2", "IN9")
+def test_a_row_of_a_batch_that_was_answered_online_is_not_valued_again_when_its_time_out_comes_on_the_batch_lane(house):
+    number, unanswered = a_number(), [a_number() for _ in range(20)]
+    with house.intake():
+        house.publish(REQUESTS, a_request(number, action=Action.CLARIFY, chosen_community_id="c-2"))
+        eventually(lambda: house.events(ACCEPTED, Accepted, number))
+    for one in (number, *unanswered):  # the others show that all of them were read
+        house.publish(CLARIFICATIONS, timed_out(house, one), Lane.BATCH)
+    with house.intake(Lane.BATCH):
+        eventually(lambda: all(house.events(ACCEPTED, Accepted, one, Lane.BATCH) for one in unanswered))
+    assert house.events(ACCEPTED, Accepted, number, Lane.BATCH) == []

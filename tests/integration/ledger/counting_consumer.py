@@ -1,13 +1,12 @@
 """A consumer that writes one row for each record and, when told, dies by SIGKILL between the effect and the commit.
 
-Run as a program: `counting_consumer.py DSN BOOTSTRAP TOPIC DIE_AT`. It ends by itself when nothing more comes.
+Run as a program: `counting_consumer.py DSN BOOTSTRAP TOPIC DIE_AT`. It ends by itself when everything is read.
 """
 
 import os
 import signal
 import sys
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,7 +17,7 @@ from infra.postgres.pool import open_pool
 from schemas.catalogue import REVIEWS
 from tests.fakes.valuations import CODEC
 
-QUIET_S = 2.0
+ALL_READ = "select count(*) from ingest_offset where topic = %s and caught_up_at = %s"
 
 
 class Silent:
@@ -29,7 +28,7 @@ class Silent:
 
 
 def main(dsn: str, bootstrap: str, topic: str, die_at: int) -> None:
-    written, last, stop = 0, [time.monotonic()], threading.Event()
+    written, stop = 0, threading.Event()
 
     def count(connection, batch) -> None:
         nonlocal written
@@ -37,12 +36,12 @@ def main(dsn: str, bootstrap: str, topic: str, die_at: int) -> None:
         with connection.cursor() as cursor:
             cursor.executemany("insert into effect (part, record) values (%s, %s)", rows)
         written += len(batch)
-        last[0] = time.monotonic()
         if written >= die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def end_when_quiet(connection, now) -> None:
-        if ingest.owned and time.monotonic() - last[0] > QUIET_S:
+    def end_when_all_is_read(connection, now) -> None:
+        (caught_up,) = connection.execute(ALL_READ, [topic, now]).fetchone()
+        if 0 < len(ingest.owned) == caught_up:
             stop.set()
 
     with open_pool(dsn, room="counting") as pool:
@@ -57,7 +56,7 @@ def main(dsn: str, bootstrap: str, topic: str, die_at: int) -> None:
             publisher=Silent(),
             burial=Burial(topic="none", stage="counting"),
             clock=lambda: datetime.now(UTC),
-            each_second=end_when_quiet,
+            each_second=end_when_all_is_read,
             max_batch=40,
         )
         ingest.run(stop)

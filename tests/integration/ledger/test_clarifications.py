@@ -2,10 +2,12 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from itertools import chain
 
 import pytest
 
+from consumers.ledger import clarifications
 from consumers.ledger.clarifications import ClarificationClock
 from consumers.ledger.loop import ROOM
 from consumers.ledger.outgoing import Voice
@@ -16,9 +18,12 @@ from infra.postgres.ingest import Received
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
 from schemas.catalogue import ACCEPTED, CLARIFICATIONS, RESULTS
+from schemas.codec import Codec
 from schemas.codes import Lane, Reason, Status
+from schemas.errors import UnknownSchemaError
 from schemas.events import ClarificationTimedOut, Resulted
 from schemas.ids import valuation_id
+from schemas.registry import CatalogueRegistry
 from tests.fakes import valuations as made
 from tests.fakes.valuations import CODEC, NOON
 
@@ -72,12 +77,12 @@ def write(pool, *batch):
 def tick(pool):
     """Let the clock look at an instant, by a new process each time: nothing is kept in memory."""
 
-    def at(now, *, read_up_to=None):
+    def at(now, *, read_up_to=None, codec=CODEC):
         clock = ClarificationClock(
             consumer=ROOM,
             results=RESULTS,
             clarifications=CLARIFICATIONS,
-            voice=Voice(codec=CODEC, randomness=random.Random(1)),
+            voice=Voice(codec=codec, randomness=random.Random(1)),
         )
         with pool.connection() as connection:
             owned = offsets.claim(connection, ROOM, [(name, 0) for name in RESULTS.names])
@@ -211,11 +216,95 @@ def test_a_question_asked_before_there_was_a_clock_gets_a_day(postgres):
     assert rows == [(day, day)]
 
 
-def test_the_look_at_what_is_due_reads_one_index(pool):
-    write(pool, *asked())
+def numbers_of(pool):
+    return sorted(event.client_request_id for _, event, _ in said(pool) if isinstance(event, Resulted))
+
+
+def spoil(pool, number):
+    """Make what the ledger keeps of a request unreadable for this release, and return what it was."""
+    subject = valuation_id("CREDIT_MGMT", number)
     with pool.connection() as connection:
-        connection.execute("set enable_seqscan = off")
-        plan = connection.execute(
-            "explain select * from clarification where next_at < %s order by next_at limit 500", [datetime.now(UTC)]
-        ).fetchall()
-    assert "clarification_next" in str(plan)
+        kept = "from ledger_event where valuation_id = %s and kind = 'Accepted'"
+        ((payload,),) = connection.execute(f"select payload::text {kept}", [subject]).fetchall()
+        restore(pool, number, "{}")
+    return payload
+
+
+def restore(pool, number, payload):
+    with pool.connection() as connection:
+        connection.execute(
+            "update ledger_event set payload = %s::jsonb where valuation_id = %s and kind = 'Accepted'",
+            [payload, valuation_id("CREDIT_MGMT", number)],
+        )
+
+
+@pytest.mark.requirement("AD2")
+def test_a_question_that_cannot_be_repeated_stops_no_other_and_is_tried_again(pool, tick, caplog):
+    write(pool, *asked("sound"), *asked("spoilt"))
+    payload = spoil(pool, "spoilt")
+    tick(NOON + timedelta(hours=2, minutes=30))
+    assert numbers_of(pool) == ["sound"]
+    (warning,) = [record for record in caplog.records if record.name == clarifications.__name__]
+    assert warning.valuation_id == valuation_id("CREDIT_MGMT", "spoilt")
+    restore(pool, "spoilt", payload)
+    tick(NOON + timedelta(hours=3))
+    assert numbers_of(pool) == ["sound"]
+    tick(NOON + timedelta(hours=3, minutes=31))
+    assert numbers_of(pool) == ["sound", "spoilt"]
+    tick(STAFF_UNTIL + timedelta(seconds=1))  # its time is not longer than that of the others
+    assert [type(event) for _, event, _ in said(pool)].count(ClarificationTimedOut) == 2
+
+
+@pytest.mark.requirement("AD2")
+def test_a_question_that_cannot_be_closed_stops_no_other_and_is_tried_again(pool, tick):
+    write(pool, *asked("sound"), *asked("spoilt"))
+    payload = spoil(pool, "spoilt")
+    tick(STAFF_UNTIL + timedelta(seconds=1))
+    assert len(said(pool)) == 1
+    restore(pool, "spoilt", payload)
+    tick(STAFF_UNTIL + timedelta(hours=2))
+    closed = {event.request.client_request_id for _, event, _ in said(pool)}
+    assert closed == {"sound", "spoilt"}
+
+
+class RegistryAway(CatalogueRegistry):
+    """A registry that answers nothing, and counts how often it was asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+
+    def id_of(self, event):
+        self.asked += 1
+        raise UnknownSchemaError(f"the registry is away: {event.__name__}")
+
+
+@pytest.mark.requirement("AD2")
+def test_a_registry_that_is_away_is_asked_once_a_look_and_every_question_is_repeated_when_it_is_back(pool, tick):
+    write(pool, *asked("one"), *asked("two"), *asked("three"))
+    registry = RegistryAway()
+    tick(NOON + timedelta(hours=3), codec=Codec(registry))
+    assert (said(pool), registry.asked) == ([], 1)
+    tick(NOON + timedelta(hours=3, minutes=5))
+    assert numbers_of(pool) == ["one", "three", "two"]
+
+
+def test_the_look_at_what_is_due_reads_only_what_is_due(pool):
+    moment = timedelta(minutes=1)
+    write(pool, *chain.from_iterable(asked(f"q-{n}", due_at=NOON + n * moment) for n in range(3_000)))
+    with pool.connection() as connection:
+        connection.execute("analyze")
+        plan = connection.execute(f"explain {clarifications._DUE}", [NOON + 20 * moment, 500]).fetchall()
+    assert "Index Scan using clarification_next" in str(plan)
+    assert "Seq Scan" not in str(plan)
+
+
+@pytest.mark.requirement("AD2")
+def test_a_question_that_offers_nothing_to_choose_is_never_repeated_and_only_closed(pool, tick):
+    accepted, question = asked()
+    nothing = replace(made.ADDRESS, candidates=())
+    write(pool, accepted, replace(question, event=replace(question.event, address=nothing)))
+    tick(STAFF_UNTIL)
+    assert said(pool) == []
+    tick(STAFF_UNTIL + timedelta(seconds=1))
+    assert [type(event) for _, event, _ in said(pool)] == [ClarificationTimedOut]

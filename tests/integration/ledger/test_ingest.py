@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka.admin import AdminClient
 from psycopg.conninfo import conninfo_to_dict
 
 from infra.kafka.producer import Record
@@ -246,6 +248,27 @@ def test_an_old_owner_that_has_not_noticed_writes_nothing(dsn, pool, bootstrap, 
         publisher.publish(reviews_of(reviews, range(20)))
         eventually(lambda: not ingest.owned)
         assert effects(dsn) == []
+
+
+def caught_up(dsn, topic) -> list[bool]:
+    """Of each partition, whether everything on it was found to be read."""
+    with connect(dsn, room=ROOM) as connection:
+        query = "select caught_up_at is not null from ingest_offset where topic = %s order by part"
+        return [row[0] for row in connection.execute(query, [topic.name]).fetchall()]
+
+
+def test_a_partition_on_which_everything_has_expired_counts_as_read(dsn, pool, bootstrap, publisher, reviews):
+    publisher.publish(reviews_of(reviews, range(40)))
+    assert {part for part, _ in on_topic(bootstrap, reviews)} == {0, 1, 2, 3}
+    expired = [TopicPartition(reviews.name, part, OFFSET_END) for part in range(4)]
+    admin = AdminClient(client_conf(bootstrap))
+    for outcome in admin.delete_records(expired).values():
+        outcome.result(30)
+    with running(an_ingest(pool, bootstrap, publisher, reviews).run):
+        eventually(lambda: caught_up(dsn, reviews) == [True] * 4)
+        assert effects(dsn) == []
+        publisher.publish(reviews_of(reviews, ["one more"]))
+        eventually(lambda: len(effects(dsn)) == 1)
 
 
 # ---- the outbox ---------------------------------------------------------------------------------------------------

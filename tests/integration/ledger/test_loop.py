@@ -12,9 +12,12 @@ from infra.kafka.security import client_conf
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
 from schemas.catalogue import REPORTS, RESULTS
+from schemas.codec import Codec
 from schemas.codes import Lane, Status
+from schemas.errors import UnknownSchemaError
 from schemas.events import Resulted
 from schemas.ids import valuation_id
+from schemas.registry import CatalogueRegistry
 from tests.fakes import valuations as made
 from tests.fakes.loops import eventually, everything_on, publishing, running
 from tests.fakes.valuations import CODEC, NOON, record_of
@@ -111,3 +114,28 @@ def test_a_waiting_caller_hears_of_it_on_the_results_topic(ledger, queries, copi
     assert (headers["ce_source"], headers["traceparent"][3:35]) == (b"consumers/ledger", b"a" * 32)
     assert CODEC.decode(message.value(), Resulted).reasons == ("LATE",)
     assert not everything_on(bootstrap, copies[REPORTS].named(Lane.ONLINE))
+
+
+class RegistryBackAtTheThirdCall(CatalogueRegistry):
+    """A registry that is away when the ledger first wants to say something."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def id_of(self, event):
+        self.calls += 1
+        if self.calls < 3:
+            raise UnknownSchemaError("the registry is away")
+        return super().id_of(event)
+
+
+@pytest.mark.requirement("RT2")
+def test_a_registry_that_is_away_keeps_the_ledger_waiting_and_does_not_end_it(ledger, queries, copies, publisher):
+    registry = RegistryBackAtTheThirdCall()
+    received_at = datetime.now(UTC) - timedelta(seconds=8)
+    waiting = made.accepted("waiting", received_at=received_at, deadline_at=received_at + timedelta(seconds=10))
+    with running(partial(ledger, codec=Codec(registry))):
+        publisher.publish(records(copies, waiting))
+        eventually(lambda: (state := queries.by_client_request("CREDIT_MGMT", "waiting")) and state.status)
+    assert registry.calls == 3

@@ -1,5 +1,6 @@
 """The property registry in the ledger, on a real PostgreSQL: every correction is kept, the newest stands."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -92,21 +93,29 @@ def test_only_what_was_established_is_a_fact(keep, pool):
     assert RegistryQueries(pool).current("c-1|3").facts == {"property_type": "VILLA", "halls": 0}
 
 
-@pytest.mark.requirement("AD7")
-def test_what_bears_a_tag_now_can_be_listed(keep, pool):
-    keep(
-        record("c-1", tags=("DISPUTED",)),
-        record("c-2", tags=("DISPUTED", "THINLY_TRADED")),
-        record("c-1", after_s=1, tags=()),
-    )
-    assert [one.property_key for one in RegistryQueries(pool).tagged("DISPUTED")] == ["c-2"]
-
-
 def test_a_record_read_twice_is_kept_once(keep, pool):
     same = record(built_year=2004)
-    keep(same, same)
+    keep(same, place=7)
     keep(same, place=7)
     assert len(RegistryQueries(pool).history("c-1|3")) == 1
+
+
+@pytest.mark.requirement("AD7")
+def test_what_is_restored_as_it_was_before_stands_again(keep, pool):
+    before, after = record(built_year=2004), record(built_year=2005, after_s=1)
+    keep(before, after, before)
+    registry = RegistryQueries(pool)
+    assert registry.current("c-1|3").facts == {"built_year": 2004}
+    assert [one.facts["built_year"] for one in registry.history("c-1|3")] == [2004, 2005, 2004]
+
+
+@pytest.mark.requirement("AD7")
+def test_a_topic_made_anew_counts_its_offsets_from_zero_and_loses_no_correction(keep, pool):
+    keep(record(built_year=2004), record(built_year=2005, after_s=1))
+    again = replace(received(record(built_year=2004), 0), appended_at=NOON + timedelta(days=1))
+    with pool.connection() as connection:
+        LedgerWriter(answer_within=timedelta(seconds=10))(connection, [again])
+    assert RegistryQueries(pool).current("c-1|3").facts == {"built_year": 2004}
 
 
 @pytest.mark.requirement("AD7")

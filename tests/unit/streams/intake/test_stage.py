@@ -42,7 +42,7 @@ class Intake:
 
     def __init__(self, clock=None, lane=Lane.ONLINE):
         self.clock = clock or Clock()
-        self.recent = RecentRequests(clock=self.clock, keep=POLICY.remembered)
+        self.recent = RecentRequests(clock=self.clock, keep=POLICY.remembered, lane=lane)
         self.closed = ClosedQuestions(clock=self.clock, keep=POLICY.closed_remembered)
         self.stage = IntakeStage(self.recent, self.closed, policy=POLICY, lane=lane, clock=self.clock)
 
@@ -224,12 +224,13 @@ def test_after_24_hours_a_number_is_free_again_and_its_memory_gone():
     assert len(intake.recent) == 1
 
 
-def test_a_memory_of_one_lane_takes_nothing_in_from_the_other():
+def test_of_the_other_lane_only_what_ended_a_question_is_remembered():
     (outcome,) = Intake(lane=Lane.BATCH).handle(a_request(channel="BATCH_FILE"))
-    accepted = events(outcome)[0]
-    for lane, kept in ((Lane.ONLINE, 0), (Lane.BATCH, 1), (None, 1)):
+    first = events(outcome)[0]
+    reply = replace(first, request=replace(first.request, revision=2, chosen_community_id="c-1"))
+    for lane, kept in ((Lane.ONLINE, 1), (Lane.BATCH, 2)):
         recent = RecentRequests(clock=Clock(), keep=POLICY.remembered, lane=lane)
-        recent.remember([accepted])
+        recent.remember([first, reply])
         assert len(recent) == kept
 
 

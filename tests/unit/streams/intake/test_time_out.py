@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.catalogue import ACCEPTED, CLARIFICATIONS
-from schemas.codes import Action, Reason, Status
+from schemas.codes import Action, Lane, Reason, Status
 from schemas.events import Accepted, ClarificationTimedOut
 from streams.runtime.stage import Change
 from tests.unit.streams.intake.test_stage import Intake, a_request, events, ids
@@ -122,3 +122,57 @@ def test_another_process_knows_the_time_out_from_the_accepted_topic():
     fresh.recent.apply([Change(topic=ACCEPTED, key=accepted.valuation_id, event=accepted)])
     (refused,) = fresh.handle(a_reply())
     assert events(refused)[0].reasons == (Reason.CLARIFICATION_TIMEOUT,)
+
+
+# ---- a question of the batch lane, answered on the online lane by whoever sees it there --------------------------
+
+
+def both_lanes():
+    """A worker of each lane, under one clock."""
+    batch = Intake(lane=Lane.BATCH)
+    return batch, Intake(batch.clock)
+
+
+def a_row(**changes):
+    return a_request(channel="BATCH_FILE", **changes)
+
+
+def asked_of_a_row(batch):
+    (outcome,) = batch.handle(a_row())
+    batch.clock.at += timedelta(hours=1)
+    return events(outcome)[0]
+
+
+def reply_to_a_row(choice="c-1"):
+    return a_row(action=Action.CLARIFY, chosen_community_id=choice)
+
+
+@pytest.mark.requirement("AD2", "IN9")
+def test_a_time_out_of_the_batch_lane_is_absorbed_behind_a_reply_that_came_online():
+    batch, online = both_lanes()
+    first = asked_of_a_row(batch)
+    (answered,) = online.handle(reply_to_a_row())
+    batch.follow(events(answered)[0])
+    (late,) = batch.handle(time_out_of(first, batch))
+    assert (late.outputs, late.silence) == ((), "answered")
+
+
+@pytest.mark.requirement("AD2", "IN9")
+def test_a_reply_online_is_refused_behind_a_time_out_that_the_batch_lane_accepted():
+    batch, online = both_lanes()
+    (closed,) = batch.handle(time_out_of(asked_of_a_row(batch), batch))
+    online.follow(events(closed)[0])
+    (refused,) = online.handle(reply_to_a_row())
+    assert events(refused)[0].reasons == (Reason.CLARIFICATION_TIMEOUT,)
+
+
+@pytest.mark.requirement("AD2", "IN3")
+def test_a_reply_given_on_both_lanes_counts_once():
+    batch, online = both_lanes()
+    asked_of_a_row(batch)
+    (answered,) = online.handle(reply_to_a_row())
+    batch.follow(events(answered)[0])
+    again, other = batch.handle(reply_to_a_row(), reply_to_a_row("c-2"))
+    assert again.silence == "repeat"
+    assert [event.status for event in events(again)] == [Status.RECEIVED]
+    assert events(other)[0].reasons == (Reason.DUPLICATE_CONFLICT,)
