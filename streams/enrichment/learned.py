@@ -1,6 +1,7 @@
 """Names that people confirmed, given to the community index as far as they harm no other community."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from schemas.domain.aliases import is_learnable
 from schemas.domain.normalise import normalise
@@ -14,8 +15,9 @@ _Spelling = tuple[str, str]  # city, key of a name
 class LearnedAliases:
     """The aliases of the topic, by their keys there. Whatever comes first, alias or community, the outcome is the same.
 
-    An alias is refused while another community of the city is called exactly so, and when it is too little of a name
-    (小区, 3号) to stand for a community. `problems` names the refused ones by their community, never the name itself:
+    An alias is refused while another community of the city is called exactly so, when it is too little of a name (小区,
+    3号) to stand for a community, and when the same name (三里屯苑 and 3里屯苑 are one, with two keys of the topic) was
+    later confirmed for another community. `problems` names the refused ones by their community, never the name itself:
     what was typed in an address does not belong on a health page.
     """
 
@@ -38,7 +40,7 @@ class LearnedAliases:
         self.remove(key)
         self._aliases[key] = alias
         self._keys_of.setdefault(_spelling(alias), set()).add(key)
-        self._weigh(key)
+        self._decide(_spelling(alias))
 
     def remove(self, key: str) -> None:
         """Forget an alias; harmless when it is not there."""
@@ -47,24 +49,33 @@ class LearnedAliases:
             return
         self._refused.pop(key, None)
         self._index.remove_alias(alias.alias, alias.city)
-        alike = self._keys_of[_spelling(alias)]  # 三里屯苑 and 3里屯苑 are one name with two keys
-        alike.discard(key)
-        self._weigh(*sorted(alike))
+        self._keys_of[_spelling(alias)].discard(key)
+        self._decide(_spelling(alias))
 
     def named(self, community: Community, city: str) -> None:
         """A community of this name came, changed or went: aliases spelled alike are weighed again."""
         if self._keys_of:  # else the first load of the dictionary would spell every name twice
-            self._weigh(*sorted(self._keys_of.get((city, names.key(community.name)), ())))
+            self._decide((city, names.key(community.name)))
 
-    def _weigh(self, *keys: str) -> None:
-        for key in keys:
-            alias, why = self._aliases[key], self._objection(self._aliases[key])
+    def _decide(self, spelling: _Spelling) -> None:
+        """Choose what a name means: what was confirmed last, of those that nothing speaks against."""
+        used: CommunityAlias | None = None
+        for key in sorted(self._keys_of.get(spelling, ()), key=self._age, reverse=True):
+            alias = self._aliases[key]
+            why = self._objection(alias) or _contradiction(alias, used)
             if why is None:
+                used = used or alias
                 self._refused.pop(key, None)
-                self._index.put_alias(alias.alias, alias.community_id, alias.city)
             else:
                 self._refused[key] = f"alias of community {alias.community_id} is not used: {why}"
                 self._index.remove_alias(alias.alias, alias.city)
+        if used is not None:
+            self._index.put_alias(used.alias, used.community_id, used.city)
+        elif not self._keys_of.get(spelling):
+            self._keys_of.pop(spelling, None)
+
+    def _age(self, key: str) -> tuple[datetime, str]:
+        return self._aliases[key].confirmed_at, key
 
     def _objection(self, alias: CommunityAlias) -> str | None:
         spelled = names.key(alias.alias)
@@ -81,6 +92,13 @@ class LearnedAliases:
             is_another = community.community_id != alias.community_id and match.entry.city == alias.city
             if is_another and names.key(community.name) == spelled:
                 yield community.community_id
+
+
+def _contradiction(alias: CommunityAlias, used: CommunityAlias | None) -> str | None:
+    if used is None or used.community_id == alias.community_id:
+        return None
+    later = f"the name was later confirmed for community {used.community_id}"
+    return f"{later}; withdraw one of the two with `avm reference alias remove`"
 
 
 def _spelling(alias: CommunityAlias) -> _Spelling:

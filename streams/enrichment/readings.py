@@ -12,18 +12,18 @@ from schemas.domain.divisions import Divisions
 from schemas.domain.normalise import normalise
 from streams.enrichment.bystanders import without_bystanders
 from streams.enrichment.parse import ParsedAddress
+from streams.enrichment.places import find_place
 
-_OPENING = re.compile(
-    r"^(?:(?:房屋|房产|抵押物|家庭|联系|详细)?(?:地址|坐落|住址)(?:位于|在|是|为)?|(?:我家|我)?(?:住在|位于|家在))"
-)
 _FILLING = re.compile(r"(?<=[\u4e00-\u9fff])(?:小区)?(?:里面|里边|那边|这边)的?(?=第?[0-9A-Z])")
 _UNIT_FIRST = re.compile(
-    r"^(?P<unit>(?:第?(?:[0-9]{1,4}|[A-Z])(?:号楼|幢|座)(?:-?(?:[0-9]{1,5}|[A-Z])(?:单元|门|层|室|房|号(?!院|楼))?)*)"
+    r"^(?P<unit>(?:第?(?:[0-9]{1,4}|[A-Z])(?:号楼|幢|座)(?!桥|大?楼)"
+    r"(?:-?(?:[A-Z]?[0-9]{1,5}(?:[A-Z](?![A-Z]))?|[A-Z](?![A-Z]))(?:单元|门|层|室|房|号(?!院|楼|小区|公寓))?)*)"
     r"|[0-9]{3,4}室|[0-9]{1,3}-(?:[0-9]{1,2}-)?[0-9]{3,4}室?)"
-    r"(?P<rest>[\u4e00-\u9fff(].+)$"
+    r"(?P<rest>(?:[\u4e00-\u9fff(]|[A-Z]{2}).+)$"
 )
 _DIVISION_END = re.compile(r"[市区县]")
 _LONGEST_DIVISION = 8
+_GOES_ON = re.compile(r"[\u4e00-\u9fff]")
 _EMPTY = re.compile(r"\(\)")
 # 5楼, 12幢 is a building; 24号 may be one behind a name or a lane, behind a road it is the house itself.
 _BUILDING_LAST = re.compile(r"(?<=[^0-9A-Z甲乙丙丁-])-?第?[甲乙丙丁]?(?:[0-9]{1,4}|[A-Z])(?:号楼|楼|幢|座|层)$")
@@ -41,7 +41,7 @@ def arranged(entered: str, divisions: Divisions) -> str:
 
 def in_order(text: str, divisions: Divisions) -> str:
     """A normalised address with its divisions first and its unit last, without words that say nothing."""
-    text = _SAYS_NOTHING.sub("", _FILLING.sub("", _OPENING.sub("", text)), count=1)
+    text = _SAYS_NOTHING.sub("", _FILLING.sub("", text), count=1)
     match = _UNIT_FIRST.match(text)
     if match:
         text = match["rest"] + match["unit"]
@@ -89,9 +89,17 @@ def _misplaced(text: str, divisions: Divisions) -> tuple[int, int]:
         found = _division_before(text, match.end(), divisions)
         if found == 0:
             return 0, 0  # they are where they belong
-        if found is not None and (found == end or (end == 0 and match[0] == "市")):
+        if found is not None and (found == end or (end == 0 and _is_city(text, found, match.end(), divisions))):
             start, end = start or found, match.end()
+    if start and find_place(text[:start], divisions).end == start:
+        return 0, 0  # 浙江省|杭州市, 中国|北京市: what stands before them are divisions too
     return start, end
+
+
+def _is_city(text: str, start: int, end: int, divisions: Divisions) -> bool:
+    """Whether a city may begin a misplaced place; a county-level one in a name (大上|海城市|花园) may not."""
+    name, is_last = text[start:end], _GOES_ON.match(text, end) is None
+    return name[-1] == "市" and (is_last or name in divisions.provinces or name in divisions.cities)
 
 
 def _division_before(text: str, end: int, divisions: Divisions) -> int | None:

@@ -92,6 +92,44 @@ def test_a_name_that_says_which_sibling_it_means_is_learned():
     assert alias.community_id == "a"
 
 
+@pytest.mark.requirement("AD1", "SE1")
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "王小明望京西园",
+            "王小明望京西苑三区",
+            "张伟望京西园3区",
+            "阮小明望京西园",
+            "欧阳小明望京西园",
+            "王女士望京西园",
+        ),
+        *("王小明先生望京西园", "望京西园三区王小明"),
+    ],
+)
+def test_a_name_with_a_person_beside_it_is_not_learned(written):
+    assert taught(written, candidate("a", "望京西园三区")) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("万科城市花园", "城市花园"),
+        ("金地名京", "名京"),
+        ("石景山玉泉新村", "玉泉新村"),
+        ("方庄芳星园", "芳星园"),
+        ("马连道中里", "马连道中里一区"),
+        ("罗店美兰湖", "美兰湖"),
+        ("张江汤臣豪园", "汤臣豪园一期"),
+        ("望京花圆", "望京花园"),
+    ],
+)
+def test_a_builder_or_place_beside_a_name_is_no_person(written, name):
+    alias = taught(written, candidate("a", name))
+    assert alias is not None
+    assert alias.alias == written
+
+
 @pytest.mark.parametrize("text", ["", "园", "3", "12345", "长" * 32, "　 ", "3号楼", "花园小区", "二期"])
 def test_what_is_no_name_is_not_learnable(text):
     assert not is_learnable(text)
