@@ -12,8 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from schemas.catalogue import Topic
+
+settings.register_profile("without a clock", deadline=None)  # a busy machine is no defect
+settings.load_profile("without a clock")
 
 pytest_plugins = ("tests.requirements_plugin",)
 

@@ -1,6 +1,6 @@
 from collections import defaultdict
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.enrichment.chains import Chains
@@ -8,7 +8,6 @@ from streams.enrichment.chains import Chains
 _CHANGES = st.lists(st.tuples(st.booleans(), st.sampled_from("abcd"), st.integers(0, 3)), max_size=40)
 
 
-@settings(deadline=None)
 @given(_CHANGES)
 def test_chains_hold_what_a_dict_of_lists_would(changes):
     chains, expected = Chains(), defaultdict(list)
