@@ -23,7 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.environment import python_of
 from bench.scoring import NOW, TODAY, Held, asked, events, release
+from infra.storage.packing import manifest_of
 from producers.simulator.market import generate
 from schemas.catalogue import COMMUNITIES, DEALS, ENRICHED, SCORED
 from schemas.codec import Codec
@@ -31,7 +33,6 @@ from schemas.codes import PropertyType
 from schemas.events import Community, Deal, Enriched
 from schemas.registry import CatalogueRegistry
 from streams.runtime.stage import Change, Outcome
-from streams.scoring.model import manifest_of
 from streams.scoring.reference import ScoringView
 from streams.scoring.stage import ScoringStage
 from streams.scoring.training import Artefact, train
@@ -174,23 +175,6 @@ def run_worker(side: str, bootstrap: str, source: str, sink: str, model: Path) -
 # ---- the comparison ------------------------------------------------------------------------------------------------
 
 
-def peers_python() -> Path:
-    """The interpreter of the peers' environment, made anew when the requirements changed.
-
-    Raises:
-        subprocess.CalledProcessError: It cannot be made.
-    """
-    python, note = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "requirements.sha256"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if not note.exists() or note.read_text() != wanted:
-        uv = str(Path(sys.executable).with_name("uv"))
-        subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(ENVIRONMENT)], check=True)
-        sync = [uv, "pip", "sync", "-q", "--python", str(python), "--require-hashes", str(REQUIREMENTS)]
-        subprocess.run(sync, check=True)
-        note.write_text(wanted)
-    return python
-
-
 def versions(python: Path) -> dict[str, str]:
     """What runs there."""
     code = (
@@ -210,7 +194,7 @@ def compare(*, flood: int, rate: int) -> dict[str, Any]:
     interpreters: dict[str, Path] = dict.fromkeys(OURS, Path(sys.executable))
     unavailable: dict[str, str] = {}
     try:
-        interpreters |= dict.fromkeys(PEERS, peers_python())
+        interpreters |= dict.fromkeys(PEERS, python_of(ENVIRONMENT, REQUIREMENTS))
     except (subprocess.CalledProcessError, OSError) as error:
         unavailable = dict.fromkeys(PEERS, f"not installed: {error}")
     communities, deals = reference()

@@ -8,8 +8,8 @@ from streams.enrichment.tagging.labelled import of_splits, read_labelled
 from streams.enrichment.tagging.tagger import AddressTagger
 from streams.enrichment.tagging.training import Recipe, train
 
-# A quarter of the rows, no unlabelled ones, one teacher: what a minute can teach. The full recipe takes a quarter hour.
-_SHORT = Recipe(width=64, rate=4e-3, pretraining_epochs=2, teachers=1, teacher_epochs=5, student_epochs=4)
+# A quarter of the rows, no unlabelled ones, one student: what a minute can teach. The full recipe takes a quarter hour.
+_SHORT = Recipe(width=64, rate=4e-3, pretraining_epochs=2, teacher_epochs=5, student_epochs=3, students=1)
 _ROWS, _TOKENS = 2_200, 24  # no longer ones: for every length of batches the network is compiled once more
 
 
@@ -32,9 +32,9 @@ def tagger(rows):
 def test_a_quarter_of_the_rows_teaches_to_read_most_real_addresses(rows, tagger):
     result = score(tagger, of_splits(rows, ["dev"]))
 
-    assert result["span_f1"] >= 0.79
+    assert result["span_f1"] >= 0.74
     assert result["span_f1_by_group"]["admin"] >= 0.9
-    assert result["span_f1_by_group"]["unit"] >= 0.82
+    assert result["span_f1_by_group"]["unit"] >= 0.81
 
 
 @pytest.mark.requirement("AD1")
