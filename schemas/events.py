@@ -417,8 +417,8 @@ class Resulted:
 
     The value that counts is `value`/`unit_price`/`lower`/`upper` here (a reviewer's, when `human` is set, else the
     model's); `valuation` holds the model's evidence. `reason_text` is Chinese. `problems` are set for REJECTED_INVALID,
-    `due_at` for PENDING_MANUAL and for NEEDS_CLARIFICATION with candidates (a reply until then is in time), `valid_until`
-    for a value.
+    `due_at` for PENDING_MANUAL and for NEEDS_CLARIFICATION with candidates (a reply until then is in time),
+    `valid_until` for a value.
     """
 
     valuation_id: str
