@@ -57,7 +57,7 @@ class Recipe:
     pretraining_epochs: int = 8
     teacher_epochs: int = 11
     student_epochs: int = 7
-    students: int = 3
+    students: int = 2
 
     @property
     def noise(self) -> Noise:
