@@ -507,7 +507,7 @@ def _whole(keys: Sequence[str]) -> str:
 
 
 def _reading(spelled: str, whole: str) -> _Reading:
-    at = whole.find(spelled)
+    at = whole.rfind(spelled)  # 白塘路249号|白塘路249号院: the road comes first, the name after it
     if at >= 0:
         return _Reading(spelled, whole[:at], whole[at + len(spelled) :])
     missing = 0 if whole in spelled else max(0, len(whole) - len(spelled))

@@ -59,9 +59,13 @@ class SmallMarket:
     def _by_kind(self) -> dict[Kind, Iterator[SimulatedRequest]]:
         drawn = requests(self._simulated, seed=SEED, count=_DRAWN, hard_share=_HARD_SHARE)
         deals = Counter(self._simulated.deals["community_id"])
+        homes = list(self._simulated.communities.select("community_id", "name", "district").iter_rows())
+        named = Counter((name, district) for _, name, district in homes)
+        alone = {community_id for community_id, name, district in homes if named[name, district] == 1}
         sure = [
             asked
             for asked in drawn
-            if asked.kind is not Kind.ORDINARY or deals[asked.community_id] >= _WELL_KNOWN_DEALS
+            if asked.kind is not Kind.ORDINARY
+            or (deals[asked.community_id] >= _WELL_KNOWN_DEALS and asked.community_id in alone)
         ]
         return {kind: iter([asked for asked in sure if asked.kind is kind]) for kind in Kind}

@@ -238,6 +238,13 @@ def test_the_branchs_city_makes_its_communities_likelier_only_where_no_city_is_w
 
 
 @pytest.mark.requirement("AD2")
+@pytest.mark.requirement("AD1")
+def test_a_road_and_number_before_a_name_made_of_them_leave_no_doubt(index, a_community):
+    index.put(a_community("y1", "兴浦家园", aliases=("白塘路249号院",)))
+    for address in ("白塘路249号白塘路249号院1幢1单元503室", "白塘路249号（白塘路249号院）1幢1单元503室"):
+        assert _resolved(f"北京市朝阳区{address}", index) == "y1"
+
+
 def test_at_most_five_candidates_are_offered(index, a_community):
     for number in range(9):
         index.put(a_community(f"m{number}", "和平里", "东城区"))
