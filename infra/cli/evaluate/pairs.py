@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PARTS: Final = 5  # one in five addresses is kept aside where no test file is given
 _LABELLED_BESIDE: Final = ("address_parsing_labelled.parquet", "address_parsing_labelled.csv")
 _QUICK_TAGGER: Final[Mapping[str, Any]] = {
-    "width": 96, "pretraining_epochs": 1, "teachers": 1, "teacher_epochs": 5, "student_epochs": 3,
+    "width": 96, "pretraining_epochs": 1, "teacher_epochs": 5, "student_epochs": 3, "students": 1,
 }  # fmt: skip
 """A third of the time of a tagger that is released: pairs need the parts of an address, not their exact borders."""
 _console = Console(stderr=True)

@@ -48,7 +48,8 @@ def readings(typed: str, divisions: Divisions, near: str | None = None) -> tuple
     """The readings worth looking up, the likelier first.
 
     Names in full (北京市) are read as the place they name. Shortened ones (北京) are so only in a second reading: they
-    begin many names as well. A numeral at the end is read as it stands (三里屯) and as a number (三 of 三期 is 3 in the
+    begin many names as well. So do counties of two characters: 西区 is one somewhere, 西区花园 a community elsewhere. A
+    numeral at the end is read as it stands (三里屯) and as a number (三 of 三期 is 3 in the
     one spelling). `near` is the city in which an ambiguous district is looked for.
     """
     texts = [normalise(typed)]
@@ -56,6 +57,7 @@ def readings(typed: str, divisions: Divisions, near: str | None = None) -> tuple
         texts.append(normalise(f"{typed}期").removesuffix("期"))
     found = [_read(text, divisions, near, divisions.full_names.__contains__) for text in texts]
     found += [_read(text, divisions, near, lambda _: True) for text in texts]
+    found += [Reading(text=text) for text in texts if text[:_SHORTEST_NAME] in divisions.full_names]
     return tuple(dict.fromkeys(reading for reading in found if reading.text))
 
 

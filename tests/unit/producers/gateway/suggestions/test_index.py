@@ -265,6 +265,7 @@ _NAMES = st.text("望京花园西东区一二3A", min_size=1, max_size=6)
     typed=st.text("望京花园西东区一二3A", min_size=1, max_size=3),
 )
 @example(changes=[[(0, "一区")]], typed="一")
+@example(changes=[[(0, "西区花园")]], typed="西区花")
 def test_whatever_came_and_went_all_that_hold_what_was_typed_are_found_and_nothing_else(changes, typed):
     index, stands = SuggestionIndex(divisions()), {}
     for batch in changes:

@@ -112,7 +112,7 @@ def tagger_artefact():
         )
         for number in range(60)
     ]
-    recipe = TaggerRecipe(width=8, pretraining_epochs=1, teachers=1, teacher_epochs=1, student_epochs=1)
+    recipe = TaggerRecipe(width=8, pretraining_epochs=1, teacher_epochs=1, student_epochs=1, students=1)
     return train_tagger(addresses, stem="20260831", recipe=recipe)
 
 
