@@ -115,7 +115,8 @@ def show(
 
 def labelled_rows(files: Sequence[Path], splits: Sequence[str]) -> list["LabelledAddress"]:
     """The rows of these splits in all files. Raises `CommandError`."""
-    from streams.enrichment.tagging.labelled import UnusableLabelsError, of_splits, read_labelled
+    from streams.enrichment.labelled_file import UnusableLabelsError
+    from streams.enrichment.tagging.labelled import of_splits, read_labelled
 
     try:
         return of_splits([row for file in files for row in read_labelled(file)], splits)
@@ -125,7 +126,8 @@ def labelled_rows(files: Sequence[Path], splits: Sequence[str]) -> list["Labelle
 
 def unlabelled_texts(files: Iterable[Path]) -> list[str]:
     """The different addresses in all files. Raises `CommandError`."""
-    from streams.enrichment.tagging.labelled import UnusableLabelsError, read_texts
+    from streams.enrichment.labelled_file import UnusableLabelsError
+    from streams.enrichment.tagging.labelled import read_texts
 
     try:
         return sorted({text for file in files for text in read_texts(file)})

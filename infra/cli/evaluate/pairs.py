@@ -64,7 +64,7 @@ def evaluate_pairs(  # noqa: PLR0917 -- typer reads options from parameters
     An address and its candidates always stay together: the split is by address, and addresses of the test file that the
     training file has too are not learned from. The candidates of one address are judged together, in the files' order.
     """
-    from streams.enrichment.pairs.labelled import UnusablePairsError
+    from streams.enrichment.labelled_file import UnusableLabelsError
     from streams.enrichment.pairs.model import unpack
     from streams.enrichment.pairs.training import TooFewPairsError
 
@@ -82,7 +82,7 @@ def evaluate_pairs(  # noqa: PLR0917 -- typer reads options from parameters
             content = _trained(split, cut_by, in_order=not unordered)
         seconds = time.process_time() - began
         model = unpack(content)
-    except (OSError, UnusablePairsError, UnusableArtefactError, TooFewPairsError) as error:
+    except (OSError, UnusableLabelsError, UnusableArtefactError, TooFewPairsError) as error:
         raise CommandError(str(error)) from error
     if out:
         out.mkdir(parents=True, exist_ok=True)
@@ -179,7 +179,8 @@ def _tagger(split: Split, train: Path | None, labelled: Path | None) -> bytes:
         raise CommandError(
             "an address tagger needs jax and optax to learn: install the extra `train`, give --tagger FILE, or --rules"
         ) from error
-    from streams.enrichment.tagging.labelled import UnusableLabelsError, read_labelled
+    from streams.enrichment.labelled_file import UnusableLabelsError
+    from streams.enrichment.tagging.labelled import read_labelled
 
     try:
         addresses = read_labelled(path)

@@ -76,7 +76,8 @@ def score(tagger: "AddressTagger", rows: Sequence["LabelledAddress"]) -> dict[st
 
 
 def _trained_on_the_others(file: Path, split: str, unlabelled: Sequence[Path] | None, *, seed: int) -> "AddressTagger":
-    from streams.enrichment.tagging.labelled import UnusableLabelsError, read_labelled
+    from streams.enrichment.labelled_file import UnusableLabelsError
+    from streams.enrichment.tagging.labelled import read_labelled
     from streams.enrichment.tagging.tagger import AddressTagger
 
     try:

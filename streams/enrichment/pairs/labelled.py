@@ -2,21 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-import polars as pl
+from streams.enrichment.labelled_file import UnusableLabelsError, rows_of
 
 _COLUMNS: Final = ("address_a", "address_b", "label")
-_READERS: Final[Mapping[str, Callable[[Path], pl.DataFrame]]] = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
-_SHOWN_FAULTS: Final = 5
-
-
-class UnusablePairsError(ValueError):
-    """A file cannot be learned from or scored on."""
 
 
 class Relation(IntEnum):
@@ -52,26 +46,11 @@ def read_pairs(path: Path) -> list[LabelledPair]:
     """The pairs of a Parquet or CSV file with the columns address_a, address_b and label (0 none, 1 partial, 2 exact).
 
     Raises:
-        UnusablePairsError: It cannot be read, lacks a column, has no row, or rows of it are faulty: their numbers.
+        UnusableLabelsError: It cannot be read, lacks a column, has no row, or rows of it are faulty: their numbers.
     """
-    table = _table(path)
-    missing = [name for name in _COLUMNS if name not in table.columns]
-    if missing:
-        raise UnusablePairsError(
-            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; it has "
-            f"{', '.join(table.columns)}; label is 0 (none), 1 (partial) or 2 (exact)"
-        )
-    pairs, faults = [], []
-    for number, (address_a, address_b, label) in enumerate(table.select(_COLUMNS).iter_rows(), start=1):
-        try:
-            pairs.append(_pair(address_a, address_b, label))
-        except ValueError as error:
-            faults.append(f"row {number}: {error}")
-    if faults:
-        more = f" and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-        raise UnusablePairsError(f"{path}: {'; '.join(faults[:_SHOWN_FAULTS])}{more}; mend or remove these rows")
+    pairs = rows_of(path, _COLUMNS, _pair, meaning="label is 0 (none), 1 (partial) or 2 (exact)")
     if not pairs:
-        raise UnusablePairsError(f"{path} has no row")
+        raise UnusableLabelsError(f"{path} has no row")
     return pairs
 
 
@@ -107,16 +86,6 @@ def digest(lists: Iterable[LabelledList]) -> str:
     for one in lists:
         state.update(json.dumps([one.address, one.candidates, one.relations], ensure_ascii=True).encode() + b"\n")
     return state.hexdigest()
-
-
-def _table(path: Path) -> pl.DataFrame:
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UnusablePairsError(f"{path} is neither .parquet nor .csv; convert it to one of them")
-    try:
-        return reader(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UnusablePairsError(f"{path} cannot be read: {error}") from error
 
 
 def _pair(address_a: object, address_b: object, label: object) -> LabelledPair:

@@ -3,21 +3,22 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from streams.enrichment.labelled_file import UnusableLabelsError, rows_of, table_of
+
 _COLUMNS: Final = ("split", "tokens", "labels")
 _LABEL: Final = re.compile(r"O|[BI]-[A-Za-z]+")
 _SHOWN_FAULTS: Final = 5
-_READERS: Final[dict[str, Callable[[Path], pl.DataFrame]]] = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
-
-
-class UnusableLabelsError(ValueError):
-    """A file cannot be learned from or scored on."""
+_MEANING: Final = (
+    'tokens and labels are JSON lists of the same length, e.g. ["西","湖","区"] and ["B-district",'
+    '"I-district","I-district"], split is a name such as train or dev'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,24 +41,7 @@ def read_labelled(path: Path) -> list[LabelledAddress]:
     Raises:
         UnusableLabelsError: It cannot be read, lacks a column, or rows of it are faulty: their numbers and why.
     """
-    table = _table(path)
-    missing = [name for name in _COLUMNS if name not in table.columns]
-    if missing:
-        raise UnusableLabelsError(
-            f"{path} lacks {_columns(missing)}; it has {', '.join(table.columns)}; "
-            'tokens and labels are JSON lists of the same length, e.g. ["西","湖","区"] and ["B-district",'
-            '"I-district","I-district"], split is a name such as train or dev'
-        )
-    addresses, faults = [], []
-    for number, (split, tokens, labels) in enumerate(table.select(_COLUMNS).iter_rows(), start=1):
-        try:
-            addresses.append(_labelled(split, tokens, labels))
-        except ValueError as error:
-            faults.append(f"row {number}: {error}")
-    if faults:
-        more = f" and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-        raise UnusableLabelsError(f"{path}: {'; '.join(faults[:_SHOWN_FAULTS])}{more}; mend or remove these rows")
-    return addresses
+    return rows_of(path, _COLUMNS, _labelled, meaning=_MEANING)
 
 
 def read_texts(path: Path) -> list[str]:
@@ -66,7 +50,7 @@ def read_texts(path: Path) -> list[str]:
     Raises:
         UnusableLabelsError: It cannot be read or has no such column.
     """
-    table = _table(path)
+    table = table_of(path)
     columns = [
         name for name, kind in table.schema.items() if name.startswith(("address", "text")) and kind == pl.String
     ]
@@ -103,20 +87,6 @@ def digest(addresses: Iterable[LabelledAddress]) -> str:
 
 
 # ---- inside -----------------------------------------------------------------------------------------------------
-
-
-def _table(path: Path) -> pl.DataFrame:
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UnusableLabelsError(f"{path} is neither .parquet nor .csv; convert it to one of them")
-    try:
-        return reader(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UnusableLabelsError(f"{path} cannot be read: {error}") from error
-
-
-def _columns(names: Sequence[str]) -> str:
-    return f"the column{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def _labelled(split: object, tokens: object, labels: object) -> LabelledAddress:

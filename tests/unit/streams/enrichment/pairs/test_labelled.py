@@ -1,11 +1,11 @@
 import polars as pl
 import pytest
 
+from streams.enrichment.labelled_file import UnusableLabelsError
 from streams.enrichment.pairs.labelled import (
     LabelledList,
     LabelledPair,
     Relation,
-    UnusablePairsError,
     as_lists,
     digest,
     fold_of,
@@ -49,7 +49,7 @@ def test_numbers_as_labels_are_read_like_text(tmp_path):
 def test_a_faulty_file_is_named_with_what_is_wrong_and_shows_no_address(tmp_path, table, says):
     path = tmp_path / "pairs.parquet"
     pl.DataFrame(table).write_parquet(path)
-    with pytest.raises(UnusablePairsError) as raised:
+    with pytest.raises(UnusableLabelsError) as raised:
         read_pairs(path)
     assert says in str(raised.value)
     assert "银杏路" not in str(raised.value)
@@ -57,7 +57,7 @@ def test_a_faulty_file_is_named_with_what_is_wrong_and_shows_no_address(tmp_path
 
 @pytest.mark.parametrize(("name", "says"), [("pairs.txt", "neither"), ("absent.parquet", "cannot be read")])
 def test_a_file_that_cannot_be_read_is_said_so(tmp_path, name, says):
-    with pytest.raises(UnusablePairsError, match=says):
+    with pytest.raises(UnusableLabelsError, match=says):
         read_pairs(tmp_path / name)
 
 

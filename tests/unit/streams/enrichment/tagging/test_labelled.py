@@ -3,7 +3,8 @@ import json
 import polars as pl
 import pytest
 
-from streams.enrichment.tagging.labelled import UnusableLabelsError, digest, of_splits, read_labelled, read_texts
+from streams.enrichment.labelled_file import UnusableLabelsError
+from streams.enrichment.tagging.labelled import digest, of_splits, read_labelled, read_texts
 
 GOOD = ("train", ["西", "湖", "区"], ["B-district", "I-district", "I-district"])
 
