@@ -24,6 +24,7 @@ from schemas.codes import (
     PropertyType,
     ReviewOutcome,
     ServiceType,
+    SourceKind,
     Status,
     Tradability,
 )
@@ -178,7 +179,10 @@ class ResolvedAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attributes:
-    """What is known of the subject property. `origins` says for each field that is set where it came from."""
+    """What is known of the subject property. `origins` says for each field that is set where it came from.
+
+    `further`: numbers by name that only some kinds of property have, as in `Deal`.
+    """
 
     property_type: PropertyType = PropertyType.UNKNOWN
     tradability: Tradability = Tradability.UNKNOWN
@@ -194,6 +198,7 @@ class Attributes:
     has_lift: bool | None = None
     near_metro: bool | None = None
     origins: dict[str, AttributeOrigin] = field(default_factory=dict)
+    further: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +291,20 @@ class ModelReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceUsed:
+    """数据来源: one source that a value rests on, under the licence `reference` (empty where none was required).
+
+    `newest_on`: the day on which its newest row for the subject's city became known. `is_stale`: that was longer
+    before the value date than the source may be silent.
+    """
+
+    source: str
+    reference: str
+    newest_on: date | None = None
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Valuation:
     """A value and its certainty: `base_unit_price` + Σ `reasons` = `unit_price`, `value` = `unit_price` × area.
 
@@ -316,6 +335,7 @@ class Valuation:
     index_version: str
     comparison_value: int | None = None
     sources: tuple[str, ...] = ()
+    lineage: tuple[SourceUsed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -583,7 +603,10 @@ class PropertyRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deal:
-    """成交: a closed deal. `known_on` is the day it became public (`None`: its own day). `unit_price` in yuan/m²."""
+    """成交: a closed deal. `known_on` is the day it became public (`None`: its own day). `unit_price` in yuan/m².
+
+    `further`: numbers by name that only some kinds of property have (land area of a villa, frontage of a shop).
+    """
 
     deal_id: str
     community_id: str
@@ -612,6 +635,7 @@ class Deal:
     longitude: float | None = None
     latitude: float | None = None
     source: str = ""
+    further: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -641,6 +665,47 @@ class IndexPoint:
     on_date: date
     log_level: float
     vintage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLicence:
+    """数据来源授权: what the rows of `source` (their own `source` field) may be used for, and by whose word.
+
+    `holder` is the 许可方, `reference` its contract number, `allowed_uses` are of `SourceUse`. Valid from `valid_from`
+    to `valid_until`, both days included (`None`: until revoked); revoked for good once `revoked_at` is set. A source
+    whose newest row is older than `fresh_within_days` is stale (`None`: it may be silent). Staff numbers, no names.
+    """
+
+    source: str
+    kind: SourceKind
+    holder: str
+    reference: str
+    allowed_uses: tuple[str, ...]
+    valid_from: date
+    approved_by: str
+    second_approver: str
+    approved_at: datetime
+    valid_until: date | None = None
+    fresh_within_days: int | None = None
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+    revocation_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDelivery:
+    """来源供数: how the latest delivery of a source went. After too many bad ones its loads rest until `closed_until`.
+
+    `failures` counts bad deliveries in a row, `fault` says what was wrong with the last of them.
+    """
+
+    source: str
+    delivered_at: datetime
+    loaded: int
+    rejected: int
+    failures: int = 0
+    fault: str | None = None
+    closed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

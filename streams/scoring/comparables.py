@@ -61,7 +61,8 @@ class Layer:
 class Subjects:
     """What is to be valued, as columns.
 
-    `own` is the subject's own row among the deals (-1: none), never looked at. `cold` 1 hides all deals of its
+    `day` is the value date; deals known before the day `known` are looked at. `own` is the subject's own row among the
+    deals (-1: none), never looked at. `cold` 1 hides all deals of its
     community: how the subject would be valued if it were the first one sold there.
     """
 
@@ -70,6 +71,7 @@ class Subjects:
     district: Ints
     circle: Ints
     day: Ints
+    known: Ints
     log_area: Floats
     numeric: Floats
     texts: Ints
@@ -185,7 +187,7 @@ class ComparableBook:
         n, rows = len(subjects), self.market.rows
         near, far = self.market.places.neighbours(subjects.community)
         place = np.column_stack([subjects.community, near])
-        first, last = self.market.by_community.before(place, subjects.day[:, None])
+        first, last = self.market.by_community.before(place, subjects.known[:, None])
         most = np.full(place.shape[1], _OF_NEIGHBOUR)
         most[0] = _OF_COMMUNITY
         count = np.minimum(last - first, most)
@@ -306,14 +308,14 @@ class ComparableBook:
     def _sum_before(self, level: str, subjects: Subjects) -> tuple[Floats, Floats, Floats]:
         """Weight, weighted price and count of what is known of the subject's place, without the subject itself."""
         place = getattr(subjects, level)
-        first, last = self.market.by_level[level].before(place, subjects.day)
+        first, last = self.market.by_level[level].before(place, subjects.known)
         fade = np.exp(-(subjects.day - _EPOCH) / _GROUP_DAYS)
         weight, price, count = (running[last] - running[first] for running in self._sums[level])
         own = subjects.own
         if (own >= 0).any():
             rows = self.market.rows
             counted = (
-                (own >= 0) & (getattr(rows, level)[own] == place) & (rows.known[own] < subjects.day) & (place >= 0)
+                (own >= 0) & (getattr(rows, level)[own] == place) & (rows.known[own] < subjects.known) & (place >= 0)
             )
             taken = np.where(counted, np.exp((rows.day[own] - _EPOCH) / _GROUP_DAYS), 0.0)
             weight, price, count = weight - taken, price - taken * self._standard[own], count - counted

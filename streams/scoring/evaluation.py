@@ -1,12 +1,13 @@
 """Walk-forward evaluation: train on everything known before a week, predict it, step on. Nothing random in time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.domain.measures import (
     Floats,
@@ -21,10 +22,19 @@ from schemas.events import Community, Deal
 from streams.scoring.attributes import Ints
 from streams.scoring.certainty import NEAR
 from streams.scoring.comparables import ComparableBook, Comparison, Subjects
-from streams.scoring.market import Market
+from streams.scoring.market import Rows, rows_of
 from streams.scoring.model import Model
-from streams.scoring.training import EVERYTHING, MIN_DEALS, as_first_of_community, fit, places_of, subjects_of
+from streams.scoring.training import (
+    EVERYTHING,
+    MIN_DEALS,
+    as_first_of_community,
+    fit,
+    market_of,
+    places_of,
+    subjects_of,
+)
 
+_OF_ADDRESS: Final = frozenset({"floor", "floor_band", "total_floors"})
 ANSWERED: Final = (0.95, 0.9, 0.8, 0.7, 0.5)
 _MORE_PATIENT: Final = 36_500  # days
 
@@ -32,19 +42,30 @@ _MORE_PATIENT: Final = 36_500  # days
 class Setting(StrEnum):
     """What is told of the subject: address and area alone, or everything an inspection would find.
 
-    COLD is AREA in a community where nothing was ever sold: the quality of the fall-back.
+    PARSED: what a typed address tells besides, the floor and the height of the building. COLD is AREA in a community
+    where nothing was ever sold: the quality of the fall-back.
     """
 
     AREA = "area"
+    PARSED = "parsed"
     FULL = "full"
     COLD = "cold"
 
 
+_HIDDEN: Final[Mapping[Setting, Sequence[str]]] = {
+    Setting.AREA: EVERYTHING,
+    Setting.PARSED: tuple(name for name in EVERYTHING if name not in _OF_ADDRESS),
+    Setting.FULL: (),
+    Setting.COLD: EVERYTHING,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """One period's answers beside the deals, all as unit prices in yuan per m²."""
+    """One period's answers beside the deals that were asked about, all as unit prices in yuan per m²."""
 
     start: date
+    deals: NDArray[np.object_]
     price: Floats
     value: Floats
     lower: Floats
@@ -70,27 +91,28 @@ def walk_forward(
     *,
     settings: Sequence[Setting],
     communities: Sequence[Community] = (),
+    lag_days: int = 0,
     progress: Callable[[date], None] = lambda _: None,
 ) -> dict[Setting, list[Forecast]]:
     """Forecasts of every span from a model trained on what was known before it; its comparables end there too.
 
-    A span without deals, or before which too few were known to train on, gives none.
+    Each deal is valued at its own date. `lag_days`: how long after its date a deal becomes known, where the data does
+    not say. A span without deals, or before which too few were known to train on, gives none.
     """
     result: dict[Setting, list[Forecast]] = {setting: [] for setting in settings}
+    late = [_known_after(deal, lag_days) for deal in deals] if lag_days else deals
     for start, stop in spans:
-        known = [deal for deal in deals if (deal.known_on or deal.deal_date) < start]
+        known = [deal for deal in late if (deal.known_on or deal.deal_date) < start]
         asked = [deal for deal in deals if start <= deal.deal_date < stop]
         if not asked or len(known) < MIN_DEALS:  # a segment that had no model yet answered nobody
             continue
         places = places_of(communities)
         model, _ = fit(known, places, until=start)
-        market = Market(places)
-        for deal in (*known, *asked):
-            market.put(deal)
+        market = market_of(known, places)
         book = ComparableBook(market, model.layer)
-        book.follow()
+        rows = rows_of(asked, places, market.vocabularies)
         for setting in settings:
-            result[setting].append(_forecast(model, book, start, stop, setting))
+            result[setting].append(_forecast(model, book, rows, start, setting))
         progress(start)
     return result
 
@@ -122,12 +144,19 @@ def report(forecasts: Sequence[Forecast]) -> dict[str, Any]:
     }
 
 
-def _forecast(model: Model, book: ComparableBook, start: date, stop: date, setting: Setting) -> Forecast:
-    market = book.market
-    rows = np.flatnonzero((market.rows.day >= start.toordinal()) & (market.rows.day < stop.toordinal()))
-    asked = market.rows.taken(rows)
-    hidden = () if setting is Setting.FULL else EVERYTHING
-    subjects = subjects_of(asked, day=np.full(len(rows), start.toordinal()), own=rows, hidden=hidden)
+def _known_after(deal: Deal, days: int) -> Deal:
+    return deal if deal.known_on else replace(deal, known_on=deal.deal_date + timedelta(days=days))
+
+
+def _forecast(model: Model, book: ComparableBook, asked: Rows, start: date, setting: Setting) -> Forecast:
+    n = len(asked)
+    subjects = subjects_of(
+        asked,
+        day=asked.day,
+        known=np.full(n, start.toordinal()),
+        own=np.full(n, -1, np.int64),
+        hidden=_HIDDEN[setting],
+    )
     if setting is Setting.COLD:
         subjects = as_first_of_community(subjects)
     comparison = book.compare(subjects)
@@ -135,12 +164,13 @@ def _forecast(model: Model, book: ComparableBook, start: date, stop: date, setti
     value = np.exp(estimate.log_value)
     return Forecast(
         start=start,
+        deals=asked.deals,
         price=np.exp(asked.log_price),
         value=value,
         lower=value * np.exp(-estimate.half_width),
         upper=value * np.exp(estimate.half_width),
         p10=estimate.p10,
-        comparables=np.bincount(comparison.candidates.subject, comparison.candidates.same_community, len(rows)).astype(
+        comparables=np.bincount(comparison.candidates.subject, comparison.candidates.same_community, n).astype(
             np.int64
         ),
         baselines=_baselines(book, subjects, comparison),
@@ -151,7 +181,7 @@ def _baselines(book: ComparableBook, subjects: Subjects, comparison: Comparison)
     """What simple rules would have said; where a community has no deal they fall back on the city's mean."""
     candidates, rows = comparison.candidates, book.market.rows
     n = len(subjects)
-    known = rows.known < int(subjects.day[0])
+    known = rows.known < int(subjects.known[0])
     here = [known & (rows.city == city) for city in range(int(rows.city.max()) + 1)]
     city = np.array([rows.log_price[mask].mean() if mask.any() else rows.log_price[known].mean() for mask in here])
     city_mean = city[subjects.city]

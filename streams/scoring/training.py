@@ -147,7 +147,7 @@ def fit(deals: Sequence[Deal], places: Places, *, until: date) -> tuple[Model, b
     end = _learned_on(deals, until)
     start = _calibration_start(deals, end)
     certainty, window = _calibrated(deals, places, start)
-    core = _fit_core(_market(deals, places), end)
+    core = _fit_core(market_of(deals, places), end)
     manifest = {
         "format": FORMAT,
         "feature_set_version": feature_set_version(),
@@ -189,9 +189,18 @@ def data_digest(deals: Sequence[Deal]) -> str:
 
 
 def subjects_of(
-    rows: Rows, *, day: Ints, own: Ints, hidden: Sequence[str] = (), some: Callable[[Ints], Ints] | None = None
+    rows: Rows,
+    *,
+    day: Ints,
+    own: Ints,
+    known: Ints | None = None,
+    hidden: Sequence[str] = (),
+    some: Callable[[Ints], Ints] | None = None,
 ) -> Subjects:
-    """Deals as if they were asked for on `day`, with columns hidden (`some`: only for the rows it returns)."""
+    """Deals as if they were asked for on `day`, with columns hidden (`some`: only for the rows it returns).
+
+    `known`: only deals known before that day are looked at; `day` itself when left out.
+    """
     numeric, texts = rows.numeric, rows.texts
     if hidden:
         numeric, texts = hide(numeric, texts, hidden)
@@ -204,6 +213,7 @@ def subjects_of(
         district=rows.district,
         circle=rows.circle,
         day=day,
+        known=day if known is None else known,
         log_area=rows.log_area,
         numeric=numeric,
         texts=texts,
@@ -231,6 +241,15 @@ def places_of(communities: Iterable[Community]) -> Places:
     return places
 
 
+def market_of(deals: Iterable[Deal], places: Places) -> Market:
+    """All these deals, settled."""
+    market = Market(places)
+    for deal in deals:
+        market.put(deal)
+    market.settle()
+    return market
+
+
 # ---- inside -----------------------------------------------------------------------------------------------------
 
 
@@ -239,14 +258,6 @@ class _Core:
     layer: Layer
     value_trees: Explained
     spread_blob: bytes
-
-
-def _market(deals: Iterable[Deal], places: Places) -> Market:
-    market = Market(places)
-    for deal in deals:
-        market.put(deal)
-    market.settle()
-    return market
 
 
 def _fault(deal: Deal, until: date) -> str | None:
@@ -274,8 +285,8 @@ def _calibration_start(deals: Sequence[Deal], end: date) -> date:
 def _calibrated(deals: Sequence[Deal], places: Places, start: date) -> tuple[Certainty, dict[str, Measures]]:
     """Certainty from the deals of the window, each valued by what was known before its own day."""
     before = [deal for deal in deals if (deal.known_on or deal.deal_date) < start]
-    core = _fit_core(_market(before, places), start)
-    market = _market(deals, places)
+    core = _fit_core(market_of(before, places), start)
+    market = market_of(deals, places)
     book = ComparableBook(market, core.layer)
     rows = np.flatnonzero(market.rows.day >= start.toordinal())
     window = market.rows.taken(rows)

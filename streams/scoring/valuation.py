@@ -63,12 +63,14 @@ def subjects_from(batch: Sequence[Enriched], market: Market) -> Subjects:
     stated = [(enriched.address.city, enriched.address.district) for enriched in batch]
     city = np.array([places.city_code(name) for name, _ in stated], np.int64)
     district = np.array([places.district_code(*pair) for pair in stated], np.int64)
+    day = np.array([enriched.request.value_date.toordinal() for enriched in batch], np.int64)
     return Subjects(
         community=community,
         city=np.where(parents[:, 0] >= 0, parents[:, 0], city),
         district=np.where(parents[:, 1] >= 0, parents[:, 1], district),
         circle=parents[:, 2],
-        day=np.array([enriched.request.value_date.toordinal() for enriched in batch], np.int64),
+        day=day,
+        known=day,
         log_area=np.log(np.array([float(enriched.request.area_m2) for enriched in batch])),
         numeric=np.array([numbers(enriched.attributes) for enriched in batch]),
         texts=np.array([words.known(enriched.attributes) for enriched in batch], np.int64),
@@ -172,7 +174,7 @@ def _limits(enriched: Enriched, i: int, b: _Batch, gap: float) -> Iterator[str]:
 def _as_of(market: Market, subjects: Subjects) -> Ints:
     """Day on which the newest deal of the subject's city that counts became known; 0 where there is none."""
     shelf = market.by_level["city"]
-    first, last = shelf.before(subjects.city, subjects.day)
+    first, last = shelf.before(subjects.city, subjects.known)
     if not len(shelf.order):
         return np.zeros(len(subjects), np.int64)
     return np.where(last > first, market.rows.known[shelf.order[last - 1]], 0)
