@@ -9,6 +9,8 @@ from schemas.codes import Lane
 BOTH_LANES = (Lane.ONLINE, Lane.BATCH)
 PARTITIONS = 12  # 3 workers x 4; adding partitions later re-hashes every key, so there is room
 ON_THE_WAY = timedelta(days=14)  # public holidays last up to 9 days; still replayable after them
+REHEARSED = timedelta(days=35)  # a change of policy is previewed on the last 30 days
+UNTIL_OUTCOMES = timedelta(days=180)  # deals and appraisals that tell who was right come months later
 FOR_PEOPLE = timedelta(days=60)  # reviews, decisions and dead letters outlive the longest outage and its clean-up
 MAX_MESSAGE_BYTES = 1_048_576
 
@@ -83,8 +85,8 @@ ENRICHED = Topic(
     event=events.Enriched,
     key="valuation_id",
     lanes=BOTH_LANES,
-    writers=("enrichment",),
-    readers=("scoring", "ledger"),
+    writers=("enrichment", "routing"),
+    readers=("scoring", "routing", "shadow", "ledger"),
     says="the address is resolved and covered",
 )
 SCORED = Topic(
@@ -92,9 +94,10 @@ SCORED = Topic(
     event=events.Scored,
     key="valuation_id",
     lanes=BOTH_LANES,
-    writers=("scoring",),
-    readers=("routing", "ledger"),
+    writers=("scoring", "routing"),
+    readers=("routing", "ledger", "model-release"),
     says="value, interval, confidence, comparables and reasons",
+    retention=REHEARSED,
 )
 REVIEWS = Topic(
     name="valuation.reviews",
@@ -144,10 +147,19 @@ DISPUTES = Topic(
 FEEDBACK = Topic(
     name="valuation.feedback",
     event=events.Appraised,
-    key="valuation_id",
-    writers=("bank",),
-    readers=("ledger",),
+    key="appraisal_id",
+    writers=("bank", "reference-loader"),
+    readers=("ledger", "model-release"),
     says="offline appraisals and later deals for the same house",
+    retention=FOR_PEOPLE,
+)
+BREACHES = Topic(
+    name="valuation.breaches",
+    event=events.DeviationBreached,
+    key="valuation_id",
+    writers=("ledger",),
+    readers=("ops", "bank"),
+    says="an automatic value deviates from an offline appraisal by more than was promised",
     retention=FOR_PEOPLE,
 )
 COMMUNITIES = Topic(
@@ -155,7 +167,7 @@ COMMUNITIES = Topic(
     event=events.Community,
     key="community_id",
     writers=("reference-loader", "bank"),
-    readers=("enrichment", "scoring", "gateway"),
+    readers=("enrichment", "scoring", "gateway", "shadow", "model-release"),
     says="the community dictionary",
     retention=None,
     compacted=True,
@@ -165,8 +177,18 @@ DEALS = Topic(
     event=events.Deal,
     key="deal_id",
     writers=("reference-loader", "bank"),
-    readers=("scoring",),
+    readers=("scoring", "shadow", "model-release"),
     says="closed deals",
+    retention=None,
+    compacted=True,
+)
+RENTS = Topic(
+    name="reference.rents",
+    event=events.Rent,
+    key="rent_id",
+    writers=("reference-loader", "bank"),
+    readers=("scoring", "shadow", "model-release"),
+    says="asked and agreed rents of property that is let",
     retention=None,
     compacted=True,
 )
@@ -184,10 +206,10 @@ COVERAGE = Topic(
 INDEX = Topic(
     name="reference.index",
     event=events.IndexPoint,
-    key="segment",
+    key="segment|vintage|on_date",
     writers=("reference-loader", "bank"),
-    readers=("scoring",),
-    says="price index levels",
+    readers=("scoring", "ops"),
+    says="price index levels, every vintage beside those before it",
     partitions=1,
     retention=None,
     compacted=True,
@@ -197,17 +219,36 @@ MODELS_RELEASED = Topic(
     event=events.ModelReleased,
     key="name",
     writers=("model-release",),
-    readers=("scoring", "enrichment"),
+    readers=("scoring", "enrichment", "routing", "shadow", "model-release"),
     says="which artefact serves which segment",
     partitions=1,
     retention=None,
     compacted=True,
 )
+MODEL_STEPS = Topic(
+    name="models.steps",
+    event=events.ModelStep,
+    key="segment",
+    writers=("model-release",),
+    readers=("model-release",),
+    says="how each model came into charge: shadow, canary, full, back, each with who, when and why",
+    partitions=1,
+    retention=None,  # not compacted: the topic is the history, and has a few records a month
+)
+SHADOW = Topic(
+    name="valuation.shadow",
+    event=events.ShadowValued,
+    key="valuation_id",
+    writers=("shadow",),
+    readers=("model-release",),
+    says="champion and challenger on the same subject",
+    retention=UNTIL_OUTCOMES,
+)
 DEAD_LETTERS = Topic(
     name="valuation.dead-letters",
     event=None,
     key="original key",
-    writers=("intake", "enrichment", "scoring", "routing", "reporting", "ledger", "desk", "ops"),
+    writers=("intake", "enrichment", "scoring", "shadow", "routing", "reporting", "ledger", "desk", "ops"),
     readers=("ops",),
     says="original bytes and headers of what could not be handled, with the reason",
     retention=FOR_PEOPLE,
@@ -233,6 +274,60 @@ PROPERTIES = Topic(
     compacted=True,
 )
 
+SOURCES = Topic(
+    name="reference.sources",
+    event=events.SourceLicence,
+    key="source",
+    writers=("source-registry",),
+    readers=("scoring", "reference-loader", "model-release", "shadow"),
+    says="what each source of reference data may be used for, under which contract",
+    partitions=1,
+    retention=None,
+    compacted=True,
+)
+DELIVERIES = Topic(
+    name="reference.deliveries",
+    event=events.SourceDelivery,
+    key="source",
+    writers=("reference-loader",),
+    readers=("reference-loader",),
+    says="how the latest delivery of each source went",
+    partitions=1,
+    retention=None,
+    compacted=True,
+)
+
+SEGMENTS = Topic(
+    name="policy.segments",
+    event=events.SegmentStanding,
+    key="segment",
+    writers=("policy-office",),
+    readers=("routing",),
+    says="where the model's answers may stand: every admission, hold and release, in their order",
+    partitions=1,
+    retention=None,  # not compacted: the topic is the history, and has a few records a month
+)
+PROPOSALS = Topic(
+    name="policy.proposals",
+    event=events.PolicyProposed,
+    key="proposal_id",
+    writers=("policy-office",),
+    readers=("routing",),
+    says="routing policies that were proposed, with who approved them",
+    partitions=1,
+    retention=None,
+)
+DEGRADED = Topic(
+    name="valuation.degraded",
+    event=events.Degraded,
+    key="valuation_id",
+    writers=("routing",),
+    readers=("routing",),
+    says="valuations that met no usable model: with a person, parked, resumed, compared afterwards",
+    partitions=1,
+    retention=FOR_PEOPLE,
+)
+
 TOPICS = (
     REQUESTS,
     ACCEPTED,
@@ -244,6 +339,7 @@ TOPICS = (
     REPORTS,
     DISPUTES,
     FEEDBACK,
+    BREACHES,
     COMMUNITIES,
     DEALS,
     COVERAGE,
@@ -253,4 +349,12 @@ TOPICS = (
     ALIASES,
     PROPERTIES,
     CLARIFICATIONS,
+    SOURCES,
+    RENTS,
+    DELIVERIES,
+    SEGMENTS,
+    PROPOSALS,
+    DEGRADED,
+    MODEL_STEPS,
+    SHADOW,
 )

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     LATE = "LATE"
     MAINTENANCE = "MAINTENANCE"
     SYSTEM_DEGRADED = "SYSTEM_DEGRADED"
+    COMPARISON_ONLY = "COMPARISON_ONLY"
     # gates
     OUTSIDE_MAINLAND = "OUTSIDE_MAINLAND"
     AREA_NOT_COVERED = "AREA_NOT_COVERED"
@@ -106,6 +107,7 @@ class Reason(StrEnum):
     COMPARISON_RULE_UNMET = "COMPARISON_RULE_UNMET"
     UNSEEN_TYPE = "UNSEEN_TYPE"
     NO_MODEL = "NO_MODEL"
+    SOURCE_NOT_LICENSED = "SOURCE_NOT_LICENSED"
     CITY_HUMAN_ONLY = "CITY_HUMAN_ONLY"
     SEGMENT_HOLD = "SEGMENT_HOLD"
     HIGH_VALUE = "HIGH_VALUE"
@@ -123,6 +125,7 @@ class LimitingFactor(StrEnum):
 
     FEW_COMPARABLES = "FEW_COMPARABLES"
     STALE_COMPARABLES = "STALE_COMPARABLES"
+    STALE_SOURCE = "STALE_SOURCE"
     WIDE_DISPERSION = "WIDE_DISPERSION"
     AREA_OUT_OF_RANGE = "AREA_OUT_OF_RANGE"
     ADDRESS_PARTIAL = "ADDRESS_PARTIAL"
@@ -133,6 +136,9 @@ class LimitingFactor(StrEnum):
     NEW_COMMUNITY = "NEW_COMMUNITY"
     UNUSUAL_PROPERTY = "UNUSUAL_PROPERTY"
     TRADABILITY_UNKNOWN = "TRADABILITY_UNKNOWN"
+    RENTS_UNKNOWN = "RENTS_UNKNOWN"
+    LAND_TERM_ASSUMED = "LAND_TERM_ASSUMED"
+    RETROSPECTIVE = "RETROSPECTIVE"
 
 
 class PropertyType(StrEnum):
@@ -203,6 +209,23 @@ class Automation(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
+class SegmentState(StrEnum):
+    """Whether the model's answers may stand in a segment: not yet, by rule admitted, stopped."""
+
+    HUMAN_ONLY = "HUMAN_ONLY"
+    AUTOMATIC = "AUTOMATIC"
+    HELD = "HELD"
+
+
+class Handling(StrEnum):
+    """What became of a valuation that met no usable model: with a person, waiting, valued again, compared."""
+
+    REVIEW = "REVIEW"
+    PARKED = "PARKED"
+    RESUMED = "RESUMED"
+    COMPARED = "COMPARED"
+
+
 class ReviewOutcome(StrEnum):
     """What a reviewer may decide."""
 
@@ -221,6 +244,18 @@ class ModelRole(StrEnum):
     CHAMPION = "CHAMPION"
 
 
+class ReleaseStep(StrEnum):
+    """One step on the way of a model: shadow, canary, full, and back."""
+
+    RELEASED = "RELEASED"  # in charge at once, without a trial
+    CHALLENGED = "CHALLENGED"  # in the shadow of the champion
+    CANARY = "CANARY"  # answers a share of the properties; 0: back in the shadow
+    PROPOSED = "PROPOSED"  # somebody asks that the challenger be promoted
+    PROMOTED = "PROMOTED"  # a second person agreed
+    ROLLED_BACK = "ROLLED_BACK"
+    WITHDRAWN = "WITHDRAWN"  # the challenger is gone
+
+
 class AppraisalKind(StrEnum):
     """What an outside figure for the same house is."""
 
@@ -234,6 +269,32 @@ class AliasSource(StrEnum):
     IMPORT = "IMPORT"
     REVIEWER = "REVIEWER"
     STAFF_REPLY = "STAFF_REPLY"
+
+
+class RentKind(StrEnum):
+    """Whether a rent is asked for or agreed."""
+
+    LISTING = "LISTING"
+    CONTRACT = "CONTRACT"
+
+
+class SourceKind(StrEnum):
+    """What a source of reference data delivers."""
+
+    OTHER = "OTHER"
+    DEALS = "DEALS"
+    REGISTRY = "REGISTRY"  # 不动产登记
+    DICTIONARY = "DICTIONARY"  # 楼盘字典
+    INDEX = "INDEX"
+    RENTS = "RENTS"
+
+
+class SourceUse(StrEnum):
+    """What a licence may allow. Travel as plain strings: a reader must not take a newer use for one of these."""
+
+    TRAINING = "TRAINING"  # models may learn from its rows
+    COMPARABLES = "COMPARABLES"  # values may rest on its rows, and show them
+    DICTIONARY = "DICTIONARY"  # addresses may be resolved by its rows
 
 
 class PropertyTag(StrEnum):

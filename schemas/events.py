@@ -18,11 +18,15 @@ from schemas.codes import (
     AttributeOrigin,
     Automation,
     CoverageStatus,
+    Handling,
     Lane,
     MatchLevel,
     ModelRole,
     PropertyType,
+    ReleaseStep,
+    RentKind,
     ReviewOutcome,
+    SegmentState,
     ServiceType,
     SourceKind,
     Status,
@@ -280,7 +284,10 @@ class ReasonPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReference:
-    """Which artefact gave the value. `fallback_level` 0 (same plan) … 6 (city), valuation by deeper back-off."""
+    """Which artefact gave the value. `fallback_level` 0 (same plan) … 6 (city), valuation by deeper back-off.
+
+    `role` CHALLENGER: a canary, the model on trial answered.
+    """
 
     name: str
     version: str
@@ -288,6 +295,7 @@ class ModelReference:
     feature_set_version: str
     segment: str
     fallback_level: int
+    role: ModelRole = ModelRole.CHAMPION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,12 +313,38 @@ class SourceUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncomeApproach:
+    """收益法: how `income_value` was reached.
+
+    `monthly_rent` is the market rent of the subject (yuan per m² and month), `net_income` what is left of it in a year
+    (yuan per m²), capitalised at `rate` while growing by `growth` over `remaining_years` of land use. `rate_basis`:
+    DEFAULT, CITY (given for the city) or MARKET (drawn from `yields` deals). `weight`: its share in the log unit price,
+    beside the comparison.
+    """
+
+    unit_price: int
+    monthly_rent: float
+    net_income: float
+    rate: float
+    growth: float
+    remaining_years: float
+    term_assumed: bool
+    rate_basis: str
+    rents: int
+    yields: int
+    fsd: float
+    weight: float
+    assumptions_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Valuation:
     """A value and its certainty: `base_unit_price` + Σ `reasons` = `unit_price`, `value` = `unit_price` × area.
 
     `lower` < `value` < `upper` (yuan, promised `interval_coverage`); `fsd` is the forecast standard deviation of the
     log error; `p10` the calibrated chance to be within ±10 % of `p10_reference` (`deal` or `manual`); `confidence`
-    0–100 and `confidence_level` 0–7 come from them by a published table.
+    0–100 and `confidence_level` 0–7 come from them by a published table. `income_value` and `income` belong to property
+    that is let; `comparables_text` says in Chinese why there are fewer than three comparables, where there are.
     """
 
     value: int
@@ -336,6 +370,9 @@ class Valuation:
     comparison_value: int | None = None
     sources: tuple[str, ...] = ()
     lineage: tuple[SourceUsed, ...] = ()
+    income_value: int | None = None
+    income: IncomeApproach | None = None
+    comparables_text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,7 +405,11 @@ class PolicyReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRequested:
-    """A person has to value the subject. `reasons` is never empty; a higher `priority` goes first."""
+    """A person has to value the subject. `reasons` is never empty; a higher `priority` goes first.
+
+    `skill` is the property class of the routing policy (RESIDENTIAL, VILLA, COMMERCIAL): who can value it. Empty where
+    the type has no class.
+    """
 
     valuation_id: str
     scored: Scored
@@ -377,6 +418,7 @@ class ReviewRequested:
     due_at: datetime
     policy: PolicyReference
     requested_at: datetime
+    skill: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +426,7 @@ class Decided:
     """What a reviewer decided. Carries the task back whole, so that settling it needs no memory. No internal note.
 
     `confirmed_community_id`: the community the reviewer knows the entered address to mean, one of its candidates.
+    `blind`: no value of the model's was shown before the reviewer had given theirs.
     """
 
     valuation_id: str
@@ -401,6 +444,22 @@ class Decided:
     comparable_ids: tuple[str, ...] = ()
     approver: str | None = None
     confirmed_community_id: str | None = None
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degraded:
+    """A valuation met a system without a usable model for it, and what is done about it (`handling`).
+
+    `scored` has no value, except where it is COMPARED: then it has the value the model gives after recovery, and a
+    person's stands. `release` names the model release for which it was RESUMED or is COMPARED.
+    """
+
+    valuation_id: str
+    scored: Scored
+    handling: Handling
+    at: datetime
+    release: str | None = None
 
 
 # ---- answered -----------------------------------------------------------------------------------------------------
@@ -514,7 +573,13 @@ class Disputed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appraised:
-    """A figure from outside for a house we valued: 线下人工估值 or a later deal."""
+    """A figure from outside for a house we valued: 线下人工估值 or a later deal.
+
+    The house is that of `valuation_id` (empty where the sender does not know it), else that of `property_key`, else
+    that of `address`; without a room `area_m2` tells it from its neighbours. `appraisal_id` is the sender's own number,
+    unique within `source` (empty: the figure speaks for itself); sent again with a later `reported_at` it replaces what
+    was said before. `blind`: whoever appraised had not seen our value.
+    """
 
     valuation_id: str
     kind: AppraisalKind
@@ -523,6 +588,96 @@ class Appraised:
     on_date: date
     reported_at: datetime
     source: str
+    appraisal_id: str = ""
+    property_key: str | None = None
+    address: str | None = None
+    area_m2: Area | None = None
+    blind: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviationBreached:
+    """偏离度超限: an automatic value lies further from an offline appraisal of the same house than was promised (C-04).
+
+    `deviation` is (`value` − `appraised_value`) ÷ `appraised_value`; both are totals in yuan. `model` is name and
+    version.
+    """
+
+    valuation_id: str
+    appraisal_id: str
+    deviation: float
+    value: int
+    appraised_value: int
+    appraised_on: date
+    found_at: datetime
+    city: str | None = None
+    property_type: PropertyType = PropertyType.UNKNOWN
+    model: str | None = None
+
+
+# ---- how it is decided --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFigures:
+    """What a segment was judged by: `deals` of twelve months, and what a backtest out of time would have let stand.
+
+    `ppe10` is the share of the `accepted` cases within 10 % of the price paid, of cases in [`since`, `until`).
+    """
+
+    deals: int
+    accepted: int
+    ppe10: float
+    since: date
+    until: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStanding:
+    """准入与暂停: whether the model's answers may stand in a segment (city and property class, or one community of it).
+
+    `segment` is `schemas.domain.segments.segment_key` of the three. `by` and `second` are staff numbers. A hold needs
+    one person, everything else two. `by_rule` says that `figures` reached the rule; otherwise `reason` must carry it.
+    """
+
+    segment: str
+    city: str
+    property_class: str
+    state: SegmentState
+    reason: str
+    by: str
+    at: datetime
+    version: int
+    community_id: str | None = None
+    second: str | None = None
+    figures: SegmentFigures | None = None
+    by_rule: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyApproval:
+    """One person's yes to a proposed policy."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyProposed:
+    """A routing policy somebody proposes, with all approvals so far; takes effect with two, of two other people.
+
+    `content` is the TOML file, `sha256` (hex) of its bytes; `preview` what it would have changed, as JSON.
+    """
+
+    proposal_id: str
+    content: str
+    sha256: str
+    reason: str
+    by: str
+    at: datetime
+    preview: str = ""
+    approvals: tuple[PolicyApproval, ...] = ()
 
 
 # ---- reference data -----------------------------------------------------------------------------------------------
@@ -639,6 +794,32 @@ class Deal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rent:
+    """租金: what letting a house brings or is said to bring.
+
+    `monthly_rent` in yuan per m² and month, before vacancy and costs. `known_on` is the day it became public (`None`:
+    its own day).
+    """
+
+    rent_id: str
+    community_id: str
+    city: str
+    rent_date: date
+    monthly_rent: float
+    property_type: PropertyType
+    kind: RentKind = RentKind.LISTING
+    known_on: date | None = None
+    area_m2: float | None = None
+    community_name: str | None = None
+    district: str | None = None
+    floor: int | None = None
+    floor_band: str | None = None
+    total_floors: int | None = None
+    built_year: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageRow:
     """One county-level division of the coverage table, valid in [`effective_from`, `effective_to`]."""
 
@@ -659,7 +840,10 @@ class CoverageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexPoint:
-    """One point of a price index, as published in `vintage`: log level relative to the segment's first point."""
+    """One point of a price index, as published in `vintage`: log level relative to the segment's first point.
+
+    `segment` is the property type, and the city after a bar (`APARTMENT|北京市`); without one it is of all cities.
+    """
 
     segment: str
     on_date: date
@@ -710,7 +894,11 @@ class SourceDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReleased:
-    """An artefact of the model store serves `segment` from now on. A scorer refuses it if the sha256 differs."""
+    """An artefact of the model store serves `segment` from now on. A scorer refuses it if the sha256 differs.
+
+    A challenger answers the `share` of the properties (0 to 1) that is drawn for it and is valued in the shadow of all.
+    `approved_by` is the second person, where there was one. `sources` are those it learned from.
+    """
 
     name: str
     version: str
@@ -721,3 +909,53 @@ class ModelReleased:
     feature_set_version: str
     released_at: datetime
     released_by: str
+    share: float = 0.0
+    approved_by: str | None = None
+    reason: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStep:
+    """模型发布流程: one step of a release, with who, when and why. `former` is what was in its place before.
+
+    `figures` are those the step was decided on, by name (`impact.over_5`, `paired.difference`).
+    """
+
+    segment: str
+    step: ReleaseStep
+    release: ModelReleased
+    by: str
+    at: datetime
+    reason: str
+    former: ModelReleased | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowAnswer:
+    """What one model makes of a subject, as in `Valuation`; all figures are `None` where it gives no value."""
+
+    version: str
+    artefact_sha256: str
+    value: int | None = None
+    lower: int | None = None
+    upper: int | None = None
+    p10: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowValued:
+    """挑战模型影子估值: champion and challenger on the same subject, fixed before any outcome is known.
+
+    `in_canary`: the challenger answered. Says nothing of the subject but its county.
+    """
+
+    valuation_id: str
+    segment: str
+    county_code: str
+    value_date: date
+    champion: ShadowAnswer
+    challenger: ShadowAnswer
+    in_canary: bool
+    valued_at: datetime

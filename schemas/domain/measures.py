@@ -3,6 +3,7 @@
 `v` are estimates, `a` the reference, r = v/a. Definitions: IAAO Standard on Ratio Studies; valuation guide §3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import Any, Final
@@ -145,6 +146,69 @@ def ppe_among_surest(errors: ArrayLike, chances: ArrayLike, share: float, within
     error, p = np.asarray(errors, np.float64), np.asarray(chances, np.float64)
     surest = np.argsort(-p, kind="stable")[: max(1, round(len(p) * share))]
     return float((error[surest] <= within + 1e-12).mean())
+
+
+def risk_coverage(errors: ArrayLike, order: ArrayLike, shares: Sequence[float], within: float = 0.10) -> list[float]:
+    """The risk-coverage curve: share within `within` among each share of items, those of the highest `order` first."""
+    return [ppe_among_surest(errors, order, share, within) for share in shares]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """A row of the reliability table: what was forecast for the items of a bin, and what came of them."""
+
+    n: int
+    forecast: float
+    observed: float
+    interval: tuple[float, float]
+
+
+def reliability(chances: ArrayLike, hits: ArrayLike, bins: int = 10) -> list[Reliability]:
+    """The reliability table in bins of equal width, those that are not empty; the interval is Wilson's."""
+    p, hit = np.asarray(chances, np.float64), np.asarray(hits, bool)
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    return [
+        Reliability(
+            n=int(here.sum()),
+            forecast=float(p[here].mean()),
+            observed=float(hit[here].mean()),
+            interval=wilson(int(hit[here].sum()), int(here.sum())),
+        )
+        for here in (place == at for at in range(bins))
+        if here.any()
+    ]
+
+
+def fsd_check(estimates: ArrayLike, references: ArrayLike, fsd: ArrayLike) -> float:
+    """The 68.3 % quantile of |ln(a/v)| / fsd: 1 where the forecast standard deviations keep their promise."""
+    v, a = checked(estimates, references)
+    return float(np.quantile(np.abs(np.log(a / v)) / np.asarray(fsd, np.float64), 0.683))
+
+
+def median_interval(values: ArrayLike, z: float = Z95) -> tuple[float, float]:
+    """95 % interval of a median by order statistics, whatever the distribution; of few values their whole range."""
+    ordered = np.sort(np.asarray(values, np.float64))
+    n = len(ordered)
+    half = z * sqrt(n) / 2
+    low, high = int(np.floor(n / 2 - half)), int(np.ceil(n / 2 + half))
+    return float(ordered[max(low, 0)]), float(ordered[min(high, n - 1)])
+
+
+def paired_bootstrap(
+    ours: ArrayLike, theirs: ArrayLike, groups: ArrayLike, *, seed: int, rounds: int = 1_000
+) -> tuple[float, tuple[float, float]]:
+    """Difference of two means over the same items, and its 95 % interval by resampling whole groups.
+
+    Items of one community err together: resampling items would take them for independent and the interval for narrow.
+    """
+    gain = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    size, total = np.bincount(group).astype(np.float64), np.bincount(group, gain)
+    rng = np.random.default_rng(seed)
+    drawn = (rng.integers(len(size), size=len(size)) for _ in range(rounds))
+    means = np.array([total[pick].sum() / size[pick].sum() for pick in drawn])
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(gain.mean()), (float(low), float(high))
 
 
 def checked(estimates: ArrayLike, references: ArrayLike) -> tuple[Floats, Floats]:

@@ -5,13 +5,22 @@ building leads to one key. A level that a house does not have stays empty (`c-1|
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.domain.normalise import normalise
 
 _SEPARATOR: Final = "|"
 _LEVELS: Final = 4  # community, building, unit, room
 _COUNTER: Final = re.compile(r"(?:号楼|幢|座|楼|号|单元|门|室|房)$")
+
+
+class Levels(NamedTuple):
+    """A key taken apart; empty where a level is not known, or the house does not have it."""
+
+    community_id: str = ""
+    building: str = ""
+    unit: str = ""
+    room: str = ""
 
 
 class PropertyKeyError(ValueError):
@@ -38,6 +47,17 @@ def canonical(text: str) -> str:
         raise PropertyKeyError(text)
     community_id, *rest = levels
     return _joined(community_id.strip(), tuple(map(_bare, rest)))
+
+
+def levels_of(key: str | None) -> Levels:
+    """The levels of a key in its one spelling; all empty for `None`."""
+    return Levels(*key.split(_SEPARATOR)) if key else Levels()
+
+
+def building_of(key: str | None) -> str | None:
+    """The key of the building in which the house of a key stands; `None` where no building is known."""
+    levels = levels_of(key)
+    return _SEPARATOR.join(levels[:2]) if levels.building else None
 
 
 def keys_down_to(

@@ -36,6 +36,7 @@ REASON_TEXTS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.LATE: "处理时间较长，结果稍后送达",
         Reason.MAINTENANCE: "系统维护中，维护结束后自动处理",
         Reason.SYSTEM_DEGRADED: "系统部分功能受限，结果稍后送达",
+        Reason.COMPARISON_ONLY: "已由人工处理，模型结果仅供比对",
         Reason.OUTSIDE_MAINLAND: "房屋不在中国大陆境内，暂不提供服务",
         Reason.AREA_NOT_COVERED: "房屋所在区县尚未开通服务",
         Reason.TYPE_NOT_ENABLED: "该类房屋尚未开通估值服务",
@@ -54,6 +55,7 @@ REASON_TEXTS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.COMPARISON_RULE_UNMET: "可比实例未全部满足市场比较法的要求，需人工复核",
         Reason.UNSEEN_TYPE: "该类房屋缺少历史成交，需人工估值",
         Reason.NO_MODEL: "该地区或该类房屋暂无自动估值模型，需人工估值",
+        Reason.SOURCE_NOT_LICENSED: "自动估值所依据的数据来源目前未获授权，需人工估值",
         Reason.CITY_HUMAN_ONLY: "该城市目前仅提供人工估值",
         Reason.SEGMENT_HOLD: "该区域的自动估值暂停，需人工估值",
         Reason.HIGH_VALUE: "房屋价值较高，需人工复核",
@@ -70,6 +72,7 @@ LIMITING_FACTOR_TEXTS: Final[Mapping[LimitingFactor, str]] = MappingProxyType(
     {
         LimitingFactor.FEW_COMPARABLES: "可比成交较少",
         LimitingFactor.STALE_COMPARABLES: "可比成交距价值时点较久",
+        LimitingFactor.STALE_SOURCE: "部分数据来源未及时更新",
         LimitingFactor.WIDE_DISPERSION: "可比成交价格离散较大",
         LimitingFactor.AREA_OUT_OF_RANGE: "面积超出该小区常见范围",
         LimitingFactor.ADDRESS_PARTIAL: "地址仅识别到部分层级",
@@ -80,6 +83,9 @@ LIMITING_FACTOR_TEXTS: Final[Mapping[LimitingFactor, str]] = MappingProxyType(
         LimitingFactor.NEW_COMMUNITY: "新建小区，缺少历史成交",
         LimitingFactor.UNUSUAL_PROPERTY: "房屋类型或条件较为特殊",
         LimitingFactor.TRADABILITY_UNKNOWN: "未核实房屋是否可上市交易",
+        LimitingFactor.RENTS_UNKNOWN: "周边缺少租金资料，未能以收益法验证",
+        LimitingFactor.LAND_TERM_ASSUMED: "土地剩余使用年限为假设值",
+        LimitingFactor.RETROSPECTIVE: "价值时点早于模型与价格指数的发布日，仅采用当时已知的成交",
     }
 )
 
@@ -124,6 +130,7 @@ FACTOR_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         "LAYOUT": "户型",
         "LOCATION": "区位",
         "TAX": "税费",
+        "INCOME": "收益法",
         "OTHER": "其他",
     }
 )

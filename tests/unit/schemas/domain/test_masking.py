@@ -112,16 +112,22 @@ FORBIDDEN = {
 }  # fmt: skip
 FORBIDDEN_NAMES = {"id_card", "id_no", "id_number", "customer_name", "full_name", "loan_amount", "credit_score"}
 
+OF_THE_HOUSE = {  # 收益法: what the house earns when it is let, not what its owner does
+    "cn.housevaluation.IncomeApproach.avsc: net_income",
+    "cn.housevaluation.Valuation.avsc: income",
+    "cn.housevaluation.Valuation.avsc: income_value",
+}
+
 
 @pytest.mark.requirement("SE1", "RD11")
 def test_no_schema_has_a_field_for_a_person():
     schemas = sorted(files("schemas").joinpath("avro").iterdir(), key=lambda file: file.name)
     assert schemas, "no schemas found: this test would pass for nothing"
-    personal = [
+    personal = {
         f"{file.name}: {field['name']}"
         for file in schemas
         if file.name.endswith(".avsc")
         for field in json.loads(file.read_text("utf-8")).get("fields", [])
         if field["name"] in FORBIDDEN_NAMES or set(field["name"].split("_")) & FORBIDDEN
-    ]
-    assert personal == []
+    }
+    assert personal == OF_THE_HOUSE

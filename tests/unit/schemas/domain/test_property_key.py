@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.domain.property_key import PropertyKeyError, canonical, keys_down_to, property_key
+from schemas.domain.property_key import (
+    PropertyKeyError,
+    building_of,
+    canonical,
+    keys_down_to,
+    levels_of,
+    property_key,
+)
 
 
 @pytest.mark.requirement("AD7")
@@ -40,3 +47,12 @@ _LEVEL = st.text(alphabet="0123456789ABC甲三幢号楼座单元室门#- 　|", 
 def test_a_key_written_again_is_the_same_key(community_id, levels):
     key = property_key(community_id, *levels)
     assert canonical(key) == key
+
+
+@pytest.mark.requirement("VM4")
+def test_a_key_comes_apart_into_its_levels_and_names_its_building():
+    assert levels_of("c-1|3||501") == ("c-1", "3", "", "501")
+    assert levels_of(None) == ("", "", "", "")
+    assert [building_of(key) for key in ("c-1|3|2|501", "c-1|3", "c-1", "c-1|||501", None)] == [
+        "c-1|3", "c-1|3", None, None, None,
+    ]  # fmt: skip
