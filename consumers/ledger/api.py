@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
-from fastapi import FastAPI, HTTPException, Query, Request, Response, status
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from consumers.ledger.queries import LedgerQueries, State
@@ -20,14 +20,24 @@ from schemas.domain.property_key import PropertyKeyError
 _AVRO = "application/avro"
 
 
-def build(queries: LedgerQueries, clock: Callable[[], datetime], registry: RegistryQueries | None = None) -> FastAPI:
-    """Build the application. `clock` gives the end of a summary's window; without `registry` it tells nothing of it."""
+def build(
+    queries: LedgerQueries,
+    clock: Callable[[], datetime],
+    registry: RegistryQueries | None = None,
+    appraisals: APIRouter | None = None,
+) -> FastAPI:
+    """Build the application. `clock` gives the end of a summary's window.
+
+    Without `registry` or `appraisals` (`appraisal_api.routes`) it tells nothing of them.
+    """
     app = FastAPI(title="估值台账", docs_url=None, redoc_url=None)
     _add_valuations(app, queries)
     _add_reports(app, queries)
     _add_summary(app, queries, clock)
     if registry is not None:
         _add_registry(app, registry)
+    if appraisals is not None:
+        app.include_router(appraisals)
 
     @app.exception_handler(psycopg.OperationalError)
     def away(_request: Request, error: psycopg.OperationalError) -> JSONResponse:

@@ -1,4 +1,7 @@
-"""The ledger's process: every event of a valuation into PostgreSQL; late answers, reminders and time-outs out of it."""
+"""The ledger's process: every event of a valuation into PostgreSQL, and out of it what only the ledger can know.
+
+That are late answers, reminders and time-outs of questions, and deviations from appraisals.
+"""
 
 import logging
 import random
@@ -11,6 +14,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from consumers.ledger.breaches import BreachWatch
 from consumers.ledger.clarifications import ClarificationClock
 from consumers.ledger.late import LatePolicy, LateWatch
 from consumers.ledger.outgoing import Voice
@@ -22,10 +26,12 @@ from infra.postgres.outbox import Publishes, Relay
 from infra.postgres.together import run_together
 from schemas.catalogue import (
     ACCEPTED,
+    BREACHES,
     CLARIFICATIONS,
     DEAD_LETTERS,
     DECISIONS,
     ENRICHED,
+    FEEDBACK,
     PROPERTIES,
     REPORTS,
     REQUESTS,
@@ -41,7 +47,19 @@ from schemas.errors import TransientError
 log = logging.getLogger(__name__)
 
 ROOM: Final = "ledger"
-TOPICS: Final = (REQUESTS, ACCEPTED, CLARIFICATIONS, ENRICHED, SCORED, REVIEWS, DECISIONS, RESULTS, REPORTS, PROPERTIES)
+TOPICS: Final = (
+    REQUESTS,
+    ACCEPTED,
+    CLARIFICATIONS,
+    ENRICHED,
+    SCORED,
+    REVIEWS,
+    DECISIONS,
+    RESULTS,
+    REPORTS,
+    PROPERTIES,
+    FEEDBACK,
+)
 
 
 def run(  # noqa: PLR0913 - what a process is made of
@@ -55,6 +73,7 @@ def run(  # noqa: PLR0913 - what a process is made of
     topics: Sequence[Topic] = TOPICS,
     results: Topic = RESULTS,
     clarifications: Topic = CLARIFICATIONS,
+    breaches: Topic = BREACHES,
     dead_letters: str = DEAD_LETTERS.name,
     late: LatePolicy | None = None,
     clarification: ClarificationPolicy | None = None,
@@ -66,13 +85,14 @@ def run(  # noqa: PLR0913 - what a process is made of
     Args:
         dsn: The database.
         kafka: From `infra.kafka.security.client_conf`.
-        publisher: Sends late answers, reminders, time-outs and dead letters.
+        publisher: Sends late answers, reminders, time-outs, breaches and dead letters.
         codec: Of the registry in use.
         clock: The instant now, in UTC.
         stop: Ends it, within about a second.
         topics: What to read.
         results: Where late answers and reminders go; one of `topics`.
         clarifications: Where time-outs of questions go; one of `topics`.
+        breaches: Where deviations beyond the promise are told.
         dead_letters: Topic for records that cannot be used.
         late: When to speak of lateness; default as contracted.
         clarification: How long a question stays open that does not say so itself, and when to remind.
@@ -86,9 +106,10 @@ def run(  # noqa: PLR0913 - what a process is made of
     voice = Voice(codec=codec, randomness=randomness or random.Random())  # noqa: S311 - span ids are not secrets
     watch = LateWatch(consumer=ROOM, results=results, policy=policy, voice=voice)
     clock_of_questions = ClarificationClock(consumer=ROOM, results=results, clarifications=clarifications, voice=voice)
+    breach_watch = BreachWatch(breaches=breaches, voice=voice)
 
     def each_second(connection: Connection[TupleRow], now: datetime) -> None:
-        for look in (watch, clock_of_questions):
+        for look in (watch, clock_of_questions, breach_watch):
             _look(look, connection, now)
 
     with pool.open_pool(dsn, room=ROOM) as connections:

@@ -9,7 +9,7 @@ from consumers.ledger.entry import fact_of, revision_of
 from infra.kafka.producer import Record
 from infra.telemetry.tracing import child_of
 from schemas.codec import Codec
-from schemas.events import ClarificationTimedOut, Resulted
+from schemas.events import ClarificationTimedOut, DeviationBreached, Resulted
 from schemas.headers import event_headers, event_type
 from schemas.ids import event_id
 
@@ -26,13 +26,29 @@ class Voice:
     def record(
         self, event: Resulted | ClarificationTimedOut, topic: str, *, at: datetime, traceparent: str | None
     ) -> Record:
-        """The record of an event for a Kafka topic. The same event always has the same id."""
+        """The record of an answer or time-out for a Kafka topic. The same event always has the same id."""
+        fact = event_id(event.valuation_id, fact_of(event), revision_of(event))
+        return self._record(event, topic, fact, at, traceparent)
+
+    def breach(self, event: DeviationBreached, topic: str, *, at: datetime, traceparent: str | None) -> Record:
+        """The record of a breach. A corrected appraisal that still deviates is another breach, with another id."""
+        case = f"{event.valuation_id}|{event.appraisal_id}|{event.found_at.isoformat()}"
+        return self._record(event, topic, event_id(case, event_type(event), 0), at, traceparent)
+
+    def _record(
+        self,
+        event: Resulted | ClarificationTimedOut | DeviationBreached,
+        topic: str,
+        fact: str,
+        at: datetime,
+        traceparent: str | None,
+    ) -> Record:
         return Record(
             topic=topic,
             key=event.valuation_id.encode(),
             value=self.codec.encode(event),
             headers=event_headers(
-                event_id=event_id(event.valuation_id, fact_of(event), revision_of(event)),
+                event_id=fact,
                 event_type=event_type(event),
                 source=_SOURCE,
                 at=at,

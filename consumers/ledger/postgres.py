@@ -12,13 +12,14 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
+from consumers.ledger.appraisals import compare_batch, take_turn
 from consumers.ledger.clarifications import note_questions
 from consumers.ledger.entry import Entry, entry_of, json_ready
 from consumers.ledger.registry import append_corrections
 from consumers.ledger.standing import Answer, Identity, Milestones, Standing, merged
 from infra.postgres.ingest import Received
 from schemas.domain.clarification import ClarificationPolicy
-from schemas.events import PropertyRecord
+from schemas.events import Appraised, PropertyRecord
 
 # A whole batch is one JSON document: PostgreSQL takes it apart by column name, faster than row by row.
 _EVENTS = """
@@ -58,9 +59,10 @@ class LedgerWriter:
         self._clarification = clarification or ClarificationPolicy()
 
     def __call__(self, connection: Connection[TupleRow], batch: Sequence[Received]) -> None:
-        """Write the lines of a batch, move its valuations, and keep corrections of the property registry."""
+        """Write the lines of a batch, move its valuations, and keep corrections of the registry and appraisals."""
+        take_turn(connection, batch)
         append_corrections(connection, [one for one in batch if isinstance(one.event, PropertyRecord)])
-        entries = [entry_of(one) for one in batch if not isinstance(one.event, PropertyRecord)]
+        entries = [entry_of(one) for one in batch if not isinstance(one.event, PropertyRecord | Appraised)]
         connection.execute(_EVENTS, [_json(_event_row(entry) for entry in entries)])
         reports = [_report_row(entry) for entry in entries if entry.kind == "Reported"]
         if reports:
@@ -68,6 +70,7 @@ class LedgerWriter:
         moved = write_standings(connection, folded(entries))
         connection.execute(_BREACHES, [moved, self._answer_within])
         note_questions(connection, batch, self._clarification)
+        compare_batch(connection, batch)
 
 
 def folded(entries: Iterable[Entry]) -> tuple[Standing, ...]:

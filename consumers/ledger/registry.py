@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from consumers.ledger.storable import storable
 from infra.postgres.ingest import Received
 from infra.postgres.pool import Pool
 from schemas.domain.property_key import canonical
@@ -78,13 +79,13 @@ def _row(received: Received) -> dict[str, Any]:
     facts = {name: value for name in _FACTS if (value := getattr(record, name)) not in _UNKNOWN}
     return {
         "correction_id": _correction_id(received),
-        "property_key": _storable(record.property_key),
+        "property_key": storable(record.property_key),
         "corrected_at": record.corrected_at,
-        "corrected_by": _storable(record.corrected_by),
-        "source": _storable(record.source),
+        "corrected_by": storable(record.corrected_by),
+        "source": storable(record.source),
         "valuation_id": record.valuation_id,
-        "facts": _storable(json.dumps(facts, ensure_ascii=False)),
-        "tags": [_storable(tag) for tag in record.tags],
+        "facts": storable(json.dumps(facts, ensure_ascii=False)),
+        "tags": [storable(tag) for tag in record.tags],
         "appended_at": received.appended_at,
         "place": received.offset,
     }
@@ -94,8 +95,3 @@ def _correction_id(received: Received) -> UUID:
     """One id for each record, by where it lies; with the broker's stamp, because a topic made anew counts from zero."""
     place = f"{received.topic.named(received.lane)}.{received.partition}.{received.appended_at.isoformat()}"
     return UUID(event_id(place, event_type(received.event), received.offset))
-
-
-def _storable(text: str) -> str:
-    """Text as PostgreSQL takes it: without the one character that it does not store."""
-    return text.replace("\x00", "\ufffd").replace("\\u0000", "\\ufffd")

@@ -11,11 +11,11 @@ from consumers.ledger.queries import LedgerQueries
 from infra.kafka.security import client_conf
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
-from schemas.catalogue import REPORTS, RESULTS
+from schemas.catalogue import BREACHES, REPORTS, RESULTS
 from schemas.codec import Codec
-from schemas.codes import Lane, Status
+from schemas.codes import AppraisalKind, Lane, Status
 from schemas.errors import UnknownSchemaError
-from schemas.events import Resulted
+from schemas.events import Appraised, DeviationBreached, Resulted
 from schemas.ids import valuation_id
 from schemas.registry import CatalogueRegistry
 from tests.fakes import valuations as made
@@ -48,6 +48,7 @@ def ledger(postgres, bootstrap, publisher, topics, copies):
         clock=lambda: datetime.now(UTC),
         topics=list(copies.values()),
         results=copies[RESULTS],
+        breaches=topics.like(BREACHES, partitions=1),
         dead_letters=topics("dead-letters"),
     )
 
@@ -114,6 +115,27 @@ def test_a_waiting_caller_hears_of_it_on_the_results_topic(ledger, queries, copi
     assert (headers["ce_source"], headers["traceparent"][3:35]) == (b"consumers/ledger", b"a" * 32)
     assert CODEC.decode(message.value(), Resulted).reasons == ("LATE",)
     assert not everything_on(bootstrap, copies[REPORTS].named(Lane.ONLINE))
+
+
+@pytest.mark.requirement("VM4")
+def test_a_value_far_from_an_appraisal_is_told_on_the_topic_of_breaches(ledger, copies, publisher, bootstrap):
+    answer = made.resulted()
+    appraisal = Appraised(
+        valuation_id=answer.valuation_id,
+        kind=AppraisalKind.OFFLINE_APPRAISAL,
+        unit_price=33_520,
+        value=3_000_000,
+        on_date=NOON.date(),
+        reported_at=NOON,
+        source="office",
+    )
+    topic = ledger.keywords["breaches"].named()
+    with running(ledger):
+        publisher.publish(records(copies, answer, appraisal))
+        eventually(lambda: everything_on(bootstrap, topic))
+    (message,) = everything_on(bootstrap, topic)
+    told = CODEC.decode(message.value(), DeviationBreached)
+    assert (told.valuation_id, told.value, told.appraised_value) == (answer.valuation_id, 3_669_500, 3_000_000)
 
 
 class RegistryBackAtTheThirdCall(CatalogueRegistry):
