@@ -20,6 +20,11 @@ def in_china(longitude: float, latitude: float) -> bool:
     return _WEST <= longitude <= _EAST and _SOUTH <= latitude <= _NORTH
 
 
+def on_earth(longitude: float, latitude: float) -> bool:
+    """Whether a point can lie anywhere at all."""
+    return abs(longitude) <= 180 and abs(latitude) <= 90  # noqa: PLR2004 - degrees
+
+
 def to_wgs84(longitude: float, latitude: float, datum: str) -> tuple[float, float]:
     """The point in WGS-84, rounded to a decimetre (6 places). `datum` is WGS-84, GCJ-02 or BD-09."""
     if datum == "BD-09":

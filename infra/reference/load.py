@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from infra.kafka.producer import Record
 from infra.kafka.reader import Start, TopicReader
+from infra.reference.breaker import too_many_refused
 from infra.reference.mapping import Target
 from infra.reference.rows import Event, RejectedRow, natural_key
-from schemas.catalogue import COMMUNITIES, COVERAGE, DEALS, Topic
+from schemas.catalogue import COMMUNITIES, COVERAGE, DEALS, RENTS, Topic
 from schemas.codec import Codec
 from schemas.headers import event_headers, event_type
 from schemas.ids import event_id
@@ -21,6 +22,7 @@ TOPIC_OF: Mapping[Target, Topic] = {
     Target.COMMUNITIES: COMMUNITIES,
     Target.DEALS: DEALS,
     Target.COVERAGE: COVERAGE,
+    Target.RENTS: RENTS,
 }
 _BATCH = 2_000  # records per round trip of acks: about 1 MB
 _SOURCE = "infra/reference"
@@ -34,13 +36,28 @@ class Publishes(Protocol):
         ...
 
 
+class BadDeliveryError(ValueError):
+    """So many rows were refused that the file is broken; its rest is not loaded. `loaded` rows are published."""
+
+    def __init__(self, fault: str, *, loaded: int, rejected: int) -> None:
+        self.fault, self.loaded, self.rejected = fault, loaded, rejected
+        super().__init__(
+            f"{fault}: the export or its mapping is broken, see the rejects file. {loaded:,} good rows were loaded "
+            "before that; what was loaded earlier stays"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What became of a file. `removed` counts coverage rows that the new table no longer has."""
+    """What became of a file. `removed` counts coverage rows that the new table no longer has.
+
+    `sources` are those of the good rows.
+    """
 
     loaded: int
     rejected: int
     removed: int = 0
+    sources: frozenset[str] = frozenset()
 
 
 def load(  # noqa: PLR0913 - what a load is made of
@@ -58,21 +75,27 @@ def load(  # noqa: PLR0913 - what a load is made of
     Loading a file again writes the same keys: harmless, and the way to repeat a load that broke off.
 
     Raises:
+        BadDeliveryError: Too large a share of the rows is refused; seen before each batch is published.
         PublishError: The broker did not confirm a batch; what came before it is loaded.
     """
     loaded = rejected = 0
+    sources: set[str] = set()
     remaining = iter(rows)
     while batch := list(islice(remaining, _BATCH)):
         good = [row for row in batch if not isinstance(row, RejectedRow)]
         for row in batch:
             if isinstance(row, RejectedRow):
                 on_rejected(row)
+        fault = too_many_refused(loaded + len(good), rejected + len(batch) - len(good))
+        if publisher is not None and fault is not None:
+            raise BadDeliveryError(fault, loaded=loaded, rejected=rejected + len(batch) - len(good))
         if publisher is not None and good:
             publisher.publish([record(row, topic, codec, now) for row in good])
+        sources.update(row.source for row in good)
         loaded += len(good)
         rejected += len(batch) - len(good)
         on_progress(len(batch))
-    return Loaded(loaded=loaded, rejected=rejected)
+    return Loaded(loaded=loaded, rejected=rejected, sources=frozenset(sources))
 
 
 def record(event: Event, topic: Topic, codec: Codec, now: datetime) -> Record:

@@ -1,6 +1,7 @@
 """A mapping file (TOML): which column of somebody's table is which field of ours. See docs/reference-data.md."""
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from schemas.events import Community, CoverageRow, Deal
+from schemas.domain.forbidden_inputs import forbidden_among, forbidden_further
+from schemas.events import Community, CoverageRow, Deal, Rent
 
 
 class Target(StrEnum):
@@ -17,6 +19,7 @@ class Target(StrEnum):
     COMMUNITIES = "communities"
     DEALS = "deals"
     COVERAGE = "coverage"
+    RENTS = "rents"
 
     @property
     def event(self) -> type:
@@ -28,10 +31,23 @@ _EVENTS: Mapping[Target, type] = {
     Target.COMMUNITIES: Community,
     Target.DEALS: Deal,
     Target.COVERAGE: CoverageRow,
+    Target.RENTS: Rent,
 }
 
+_OF_DEALS = frozenset(one.name for one in dataclasses.fields(Deal))
+
 DATUMS = ("WGS-84", "GCJ-02", "BD-09")
-UNITS: Mapping[str, float] = {"元": 1.0, "元/㎡": 1.0, "万元": 10_000.0, "万元/㎡": 10_000.0, "㎡": 1.0}
+REGIONS = ("china", "world")
+UNITS: Mapping[str, float] = {
+    "元": 1.0,
+    "元/㎡": 1.0,
+    "万元": 10_000.0,
+    "万元/㎡": 10_000.0,
+    "㎡": 1.0,
+    "sq ft": 0.09290304,
+}
+TOTAL_BY_AREA = "total / area"  # the only derivation there is
+FURTHER_PREFIX = "further."  # of a column in a table with our own names
 
 # Known only after a price is, or to be kept out of any model: no mapping may read them, whatever it calls them.
 # DOM and followers are counted after listing; communityAverage and its kin are levels of a later day.
@@ -50,6 +66,9 @@ _TOP = {
     "checks",
     "skip_empty",
     "merge_by",
+    "region",
+    "derive",
+    "further",
 }
 _TRANSFORM_KEYS = {"unit", "format", "values", "unknown", "yes", "no", "separator", "county_of", "zero_is_empty"}
 _CHECK_KEYS = {"total", "total_unit", "min_unit_price", "max_unit_price"}
@@ -68,10 +87,10 @@ class MappingError(ValueError):
 class Transform:
     """How the text of a column becomes the value of a field.
 
-    `unit`: multiply into yuan. `formats`: of a date, as strptime reads it; several are tried in turn. `values`: theirs
-    to ours; `unknown` says what becomes of others (refuse, empty, keep). `yes`/`no`: words of a truth value.
-    `separator`: between the members of a list. `county_of`: the name (朝阳) becomes the county's full name in that
-    city. `zero_is_empty`: 0 stands for nothing.
+    `unit`: multiply into yuan or m². `formats`: of a date, as strptime reads it; several are tried in turn.
+    `values`: theirs to ours; `unknown` says what becomes of others (refuse, empty, keep). `yes`/`no`: words of a truth
+    value. `separator`: between the members of a list. `county_of`: the name (朝阳) becomes the county's full name in
+    that city. `zero_is_empty`: 0 stands for nothing.
     """
 
     unit: str | None = None
@@ -97,7 +116,12 @@ class Checks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileMapping:
-    """A valid mapping. A field comes from `columns`, `templates` (`"lj-{id}"`, of columns) or `constants`."""
+    """A valid mapping. A field comes from `columns`, `templates` (`"lj-{id}"`, of columns) or `constants`.
+
+    `further`: names of further numbers of a property and their columns. `derives_unit_price`: the unit price is the
+    total (`checks.total`) over the area, where a file has none or a rounded one. `region`: coordinates outside it are
+    typing errors.
+    """
 
     name: str
     target: Target
@@ -112,13 +136,16 @@ class FileMapping:
     sheet: str | None = None
     skip_empty: tuple[str, ...] = ()
     merge_by: str | None = None
+    further: Mapping[str, str] = field(default_factory=dict)
+    derives_unit_price: bool = False
+    region: str = "china"
 
     @property
     def columns_read(self) -> frozenset[str]:
         """Every column the mapping needs in the file."""
         in_templates = {name for template in self.templates.values() for name in placeholders(template)}
         total = {self.checks.total} if self.checks.total else set()
-        return frozenset({*self.columns.values(), *in_templates, *self.skip_empty, *total})
+        return frozenset({*self.columns.values(), *self.further.values(), *in_templates, *self.skip_empty, *total})
 
 
 def read_mapping(path: Path) -> FileMapping:
@@ -131,13 +158,25 @@ def read_mapping(path: Path) -> FileMapping:
 
 
 def own_names(target: Target, columns: Collection[str]) -> FileMapping:
-    """The mapping of a file whose columns are named as our fields, e.g. of the synthetic market."""
+    """The mapping of a file whose columns are named as our fields, e.g. of the synthetic market.
+
+    Further numbers of deals stand in columns named `further.<name>`. Raises `MappingError` if one may not be read.
+    """
     names = field_names(target)
+    further = {
+        name.removeprefix(FURTHER_PREFIX): name
+        for name in columns
+        if target is Target.DEALS and name.startswith(FURTHER_PREFIX)
+    }
+    problems = _further_problems(target, further)
+    if problems:
+        raise MappingError("own names", problems)
     return FileMapping(
         name="own names",
         target=target,
         columns={name: name for name in columns if name in names},
         transforms={name: Transform(separator="|") for name in ("property_types", "aliases") if name in names},
+        further=further,
     )
 
 
@@ -150,11 +189,15 @@ def parse_mapping(content: Mapping[str, Any], name: str) -> FileMapping:
     target = Target(target_name)
     columns, templates = dict(content.get("columns", {})), dict(content.get("templates", {}))
     constants, transforms = dict(content.get("constants", {})), dict(content.get("transforms", {}))
-    problems += _field_problems(target, columns, templates, constants, transforms)
+    further, derive, checks = content.get("further", {}), content.get("derive", {}), content.get("checks", {})
+    derived = dict.fromkeys(derive, "")
+    problems += _field_problems(target, columns, templates, {**constants, **derived}, transforms, further)
+    problems += _further_problems(target, further) + _derive_problems(derive, checks)
     problems += _transform_problems(transforms)
-    problems += [f"checks.{key} is unknown" for key in content.get("checks", {}) if key not in _CHECK_KEYS]
+    problems += [f"checks.{key} is unknown" for key in checks if key not in _CHECK_KEYS]
     problems += _choice("datum", content.get("datum"), DATUMS)
-    problems += _choice("checks.total_unit", content.get("checks", {}).get("total_unit"), UNITS)
+    problems += _choice("region", content.get("region"), REGIONS)
+    problems += _choice("checks.total_unit", checks.get("total_unit"), UNITS)
     merge_by = content.get("merge_by")
     if merge_by is not None and merge_by not in {*columns, *templates}:
         problems.append(f"merge_by names {merge_by!r}, which no column or template fills")
@@ -167,25 +210,33 @@ def parse_mapping(content: Mapping[str, Any], name: str) -> FileMapping:
         templates=templates,
         constants=constants,
         transforms={key: _transform(value) for key, value in transforms.items()},
-        checks=Checks(**content.get("checks", {})),
+        checks=Checks(**checks),
         source=content.get("source", ""),
         datum=content.get("datum"),
         encoding=content.get("encoding"),
         sheet=content.get("sheet"),
         skip_empty=tuple(content.get("skip_empty", ())),
         merge_by=merge_by,
+        further=dict(further),
+        derives_unit_price=bool(derive),
+        region=content.get("region", REGIONS[0]),
     )
-    forbidden = sorted(column for column in mapping.columns_read if column.lower() in FORBIDDEN_COLUMNS)
+    named = {column for column in mapping.columns_read if column.lower() in FORBIDDEN_COLUMNS}
+    forbidden = sorted({*named, *forbidden_among(columns.values())})
     if forbidden:
         raise MappingError(
-            name, [f"column {column} is known only after the price and may not be read" for column in forbidden]
+            name,
+            [
+                f"column {column} may not be read: it is known only after the price, or tells of a person"
+                for column in forbidden
+            ],
         )
     return mapping
 
 
 def field_names(target: Target) -> tuple[str, ...]:
-    """The fields a row of the target may have."""
-    return tuple(one.name for one in dataclasses.fields(target.event))
+    """The fields a row of the target may have. Further numbers have a table of their own."""
+    return tuple(one.name for one in dataclasses.fields(target.event) if one.name != "further")
 
 
 def required_fields(target: Target) -> tuple[str, ...]:
@@ -208,13 +259,20 @@ def _field_problems(
     templates: Mapping[str, Any],
     constants: Mapping[str, Any],
     transforms: Mapping[str, Any],
+    further: Mapping[str, Any],
 ) -> list[str]:
     known, filled = field_names(target), [*columns, *templates, *constants]
-    problems = [f"{target} has no field {name!r}" for name in {*filled, *transforms} if name not in known]
+    problems = [
+        f"{target} has no field {name!r}"
+        for name in {*filled, *transforms}
+        if name not in known and name not in further.keys() & transforms.keys()
+    ]
     problems += [f"field {name!r} is filled twice" for name in set(filled) if filled.count(name) > 1]
     problems += [f"field {name!r} is not filled" for name in required_fields(target) if name not in filled]
     problems += [
-        f"transforms.{name} has no column or template" for name in transforms if name not in {*columns, *templates}
+        f"transforms.{name} has no column or template"
+        for name in transforms
+        if name not in {*columns, *templates, *further}
     ]
     problems += [
         f"{table}.{name} must be text"
@@ -223,6 +281,35 @@ def _field_problems(
         if not isinstance(value, str)
     ]
     return sorted(problems)
+
+
+def _further_problems(target: Target, further: Mapping[str, Any]) -> list[str]:
+    if further and target is not Target.DEALS:
+        return [f"{target} have no further numbers; the table [further] is for deals"]
+    problems = [f"further.{name} must name a column" for name, column in further.items() if not isinstance(column, str)]
+    problems += [
+        f"further.{name} is no plain name; write it in small letters, digits and _"
+        for name in further
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name)
+    ]
+    problems += [f"further.{name} is a field of its own; map it under columns" for name in further if name in _OF_DEALS]
+    refused = forbidden_further([*further, *map(str, further.values())])
+    columns = FORBIDDEN_COLUMNS & {str(column).lower() for column in further.values()}
+    return problems + [
+        f"{name} may not be read as a further number: it speaks of a price, is known only after it, or is of a person"
+        for name in sorted({*refused, *columns})
+    ]
+
+
+def _derive_problems(derive: Mapping[str, Any], checks: Mapping[str, Any]) -> list[str]:
+    problems = [
+        f'derive.{name} = {formula!r} is unknown; there is only unit_price = "{TOTAL_BY_AREA}"'
+        for name, formula in derive.items()
+        if (name, formula) != ("unit_price", TOTAL_BY_AREA)
+    ]
+    if derive and not checks.get("total"):
+        problems.append("derive.unit_price needs the column of the total: name it as checks.total")
+    return problems
 
 
 def _transform_problems(transforms: Mapping[str, Any]) -> list[str]:

@@ -6,22 +6,23 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from infra.reference.coordinates import in_china, to_wgs84
-from infra.reference.mapping import UNITS, FileMapping, Target, Transform, placeholders, required_fields
+from infra.reference.coordinates import in_china, on_earth, to_wgs84
+from infra.reference.mapping import UNITS, Checks, FileMapping, Target, Transform, placeholders, required_fields
 from infra.reference.tables import Line, UnreadableTableError, read_lines
 from schemas.domain.divisions import Divisions, divisions
-from schemas.events import Community, CoverageRow, Deal
+from schemas.events import Community, CoverageRow, Deal, Rent
 
-Event = Community | Deal | CoverageRow
+Event = Community | Deal | CoverageRow | Rent
 
 _MIN_AREA_M2 = 10.0  # smaller: a parking space, a share, or a typing error
 _MAX_AREA_M2 = 100_000.0
+_MIN_RENT, _MAX_RENT = 1.0, 10_000.0  # yuan per m² and month; the dearest arcades take some 3,000
 _TOTAL_TOLERANCE = 0.01
 _DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d %H:%M:%S", "%Y年%m月%d日", "%Y%m%d")
 _YES = frozenset({"1", "1.0", "true", "yes", "y", "是", "有"})
@@ -73,6 +74,8 @@ def natural_key(event: Event) -> str:
         return event.community_id
     if isinstance(event, Deal):
         return event.deal_id
+    if isinstance(event, Rent):
+        return event.rent_id
     return f"{event.county_code}|{event.effective_from.isoformat()}"
 
 
@@ -137,13 +140,18 @@ def _filled(known: Event, other: Event) -> Event:
     empty = {
         one.name: getattr(other, one.name)
         for one in dataclasses.fields(known)
-        if getattr(known, one.name) in (None, ()) and getattr(other, one.name) not in (None, ())
+        if getattr(known, one.name) in (None, (), {}) and getattr(other, one.name) not in (None, (), {})
     }
     return dataclasses.replace(known, **empty) if empty else known
 
 
 def _key_field(target: Target) -> str:
-    return {Target.COMMUNITIES: "community_id", Target.DEALS: "deal_id", Target.COVERAGE: "county_code"}[target]
+    return {
+        Target.COMMUNITIES: "community_id",
+        Target.DEALS: "deal_id",
+        Target.COVERAGE: "county_code",
+        Target.RENTS: "rent_id",
+    }[target]
 
 
 def _event(values: Mapping[str, Any], mapping: FileMapping, known: Divisions) -> Event:
@@ -157,6 +165,10 @@ def _event(values: Mapping[str, Any], mapping: FileMapping, known: Divisions) ->
     for name, template in mapping.templates.items():
         text = _filled_in(template, values)
         found[name] = _value(text, name, name, kinds[name], mapping.transforms.get(name, Transform()), known)
+    if mapping.further:
+        found["further"] = _further(values, mapping, known)
+    if mapping.derives_unit_price:
+        found["unit_price"] = _derived_unit_price(found.get("area_m2"), values, mapping)
     for name in required_fields(mapping.target):
         if found.get(name) is None:
             column = mapping.columns.get(name, name)
@@ -164,6 +176,30 @@ def _event(values: Mapping[str, Any], mapping: FileMapping, known: Divisions) ->
     _to_wgs84(found, mapping)
     given = {name: value for name, value in found.items() if value is not None}
     return typing.cast("Event", mapping.target.event(**{"source": "", **given}))
+
+
+def _further(values: Mapping[str, Any], mapping: FileMapping, known: Divisions) -> dict[str, float]:
+    found = {
+        name: _value(values.get(column), name, column, float, mapping.transforms.get(name, Transform()), known)
+        for name, column in mapping.further.items()
+    }
+    return {name: number for name, number in found.items() if number is not None}
+
+
+def _derived_unit_price(area_m2: float | None, values: Mapping[str, Any], mapping: FileMapping) -> float | None:
+    """Total over area; `None` where one of them is empty, which the check of required fields then tells."""
+    total = _total(values, mapping.checks)
+    return total / area_m2 if total is not None and area_m2 else None
+
+
+def _total(values: Mapping[str, Any], checks: Checks) -> float | None:
+    """The total in yuan; `None` where no column is named or the row has none."""
+    if checks.total is None or _is_empty(values.get(checks.total)):
+        return None
+    try:
+        return float(_text(values[checks.total]).replace(",", "")) * UNITS[checks.total_unit]
+    except ValueError:
+        raise _RejectedError(checks.total, values[checks.total], "the total must be a number") from None
 
 
 def _filled_in(template: str, values: Mapping[str, Any]) -> str:
@@ -182,8 +218,13 @@ def _to_wgs84(found: dict[str, Any], mapping: FileMapping) -> None:
         found.pop("longitude", None)
         found.pop("latitude", None)
         return
-    if not in_china(longitude, latitude):
-        reason = "the coordinates lie outside China; are longitude and latitude swapped?"
+    known_world, outside = (
+        (on_earth, "off this earth")
+        if mapping.region == "world"
+        else (in_china, 'outside China (a file from elsewhere says region = "world" in its mapping)')
+    )
+    if not known_world(longitude, latitude):
+        reason = f"the coordinates lie {outside}; are longitude and latitude swapped?"
         raise _RejectedError(mapping.columns.get("longitude", "longitude"), f"{longitude}, {latitude}", reason)
     if mapping.datum is not None:
         found["longitude"], found["latitude"] = to_wgs84(longitude, latitude, mapping.datum)
@@ -299,7 +340,9 @@ def _list(raw: Any, transform: Transform) -> tuple[str, ...]:
 
 
 def _text(raw: Any) -> str:
-    """A whole number that a spreadsheet made a float of is written as a whole number again."""
+    """What a spreadsheet made a float or an instant of is a whole number or a day again."""
+    if isinstance(raw, datetime) and raw.time() == time.min:
+        return raw.date().isoformat()
     if isinstance(raw, float) and raw.is_integer():
         return str(int(raw))
     return str(raw)
@@ -317,8 +360,24 @@ def _is_empty(raw: Any) -> bool:
 def _check(event: Event, values: Mapping[str, Any], mapping: FileMapping, today: date) -> None:
     if isinstance(event, Deal):
         _check_deal(event, values, mapping, today)
+    elif isinstance(event, Rent):
+        _check_rent(event, mapping, today)
     elif isinstance(event, Community) and not event.name.strip():
         raise _RejectedError("name", event.name, "a community needs a name")
+
+
+def _check_rent(rent: Rent, mapping: FileMapping, today: date) -> None:
+    column = mapping.columns.get
+    if not _MIN_RENT <= rent.monthly_rent <= _MAX_RENT:
+        reason = (
+            f"the rent must lie between {_MIN_RENT:g} and {_MAX_RENT:,.0f} yuan per m² and month, not per day or house"
+        )
+        raise _RejectedError(column("monthly_rent", "monthly_rent"), rent.monthly_rent, reason)
+    if rent.area_m2 is not None and not 0 < rent.area_m2 <= _MAX_AREA_M2:
+        reason = f"the area must lie above 0 and up to {_MAX_AREA_M2:,.0f} m²"
+        raise _RejectedError(column("area_m2", "area_m2"), rent.area_m2, reason)
+    if rent.rent_date > today:
+        raise _RejectedError(column("rent_date", "rent_date"), rent.rent_date, "a rent cannot lie in the future")
 
 
 def _check_deal(deal: Deal, values: Mapping[str, Any], mapping: FileMapping, today: date) -> None:
@@ -333,13 +392,10 @@ def _check_deal(deal: Deal, values: Mapping[str, Any], mapping: FileMapping, tod
         raise _RejectedError(column("unit_price", "unit_price"), deal.unit_price, reason)
     if deal.deal_date > today:
         raise _RejectedError(column("deal_date", "deal_date"), deal.deal_date, "a deal cannot lie in the future")
-    if checks.total is None or _is_empty(values.get(checks.total)):
+    total = _total(values, checks)
+    if total is None:
         return
-    try:
-        total = float(_text(values[checks.total])) * UNITS[checks.total_unit]
-    except ValueError:
-        raise _RejectedError(checks.total, values[checks.total], "the total must be a number") from None
     expected = deal.unit_price * deal.area_m2
     if abs(total / expected - 1) > _TOTAL_TOLERANCE:
         reason = f"total and unit price × area ({expected:,.0f} yuan) differ by more than 1 %; check units and columns"
-        raise _RejectedError(checks.total, values[checks.total], reason)
+        raise _RejectedError(str(checks.total), values[str(checks.total)], reason)

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from typer.testing import CliRunner
 
 from infra.cli.reference import app
-from schemas.catalogue import ALIASES, COMMUNITIES, COVERAGE, DEALS, PROPERTIES
+from schemas.catalogue import ALIASES, COMMUNITIES, COVERAGE, DEALS, DELIVERIES, PROPERTIES, RENTS, SOURCES
 from schemas.codec import Codec
 from schemas.domain.divisions import divisions
 from schemas.registry import CatalogueRegistry
@@ -29,7 +29,7 @@ def avm(bootstrap, monkeypatch):
     from infra.kafka.admin import wait_visible
 
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    names = [topic.name for topic in (COMMUNITIES, DEALS, COVERAGE, ALIASES, PROPERTIES)]
+    names = [topic.name for topic in (COMMUNITIES, DEALS, COVERAGE, ALIASES, PROPERTIES, RENTS, SOURCES, DELIVERIES)]
     there = admin.list_topics(timeout=30).topics
     wanted = [NewTopic(name, 2, 1, config={"cleanup.policy": "compact"}) for name in names if name not in there]
     for made in admin.create_topics(wanted).values() if wanted else ():

@@ -242,3 +242,71 @@ def test_a_coverage_file_with_a_fault_is_refused_whole_with_the_line(tmp_path, b
         _coverage(tmp_path, _CHAOYANG.format(to=""), bad)
     assert f"line {line}: " in str(caught.value)
     assert reason in str(caught.value)
+
+
+@pytest.fixture
+def houses():
+    return parse_mapping(
+        {
+            "target": "deals",
+            "datum": "WGS-84",
+            "region": "world",
+            "columns": {"deal_date": "day", "area_m2": "sqft", "longitude": "lng", "latitude": "lat"},
+            "templates": {"deal_id": "h-{id}", "community_id": "h-{id}"},
+            "constants": {"city": "King County", "property_type": "VILLA"},
+            "derive": {"unit_price": "total / area"},
+            "further": {"land_m2": "lot", "renovated_year": "renovated"},
+            "transforms": {
+                "area_m2": {"unit": "sq ft"},
+                "land_m2": {"unit": "sq ft"},
+                "renovated_year": {"zero_is_empty": True},
+            },
+            "checks": {"total": "price"},
+        },
+        "houses.toml",
+    )
+
+
+def _houses(tmp_path, line):
+    path = tmp_path / "houses.csv"
+    path.write_text("id,day,sqft,price,lot,renovated,lng,lat\n" + line, encoding="utf-8")
+    return path
+
+
+def test_square_feet_totals_and_further_numbers_become_a_deal(tmp_path, houses):
+    (deal,) = _rows(_houses(tmp_path, '7,2014-10-13,1000,"371,612",5000,0,-122.25,47.51\n'), houses)
+    assert deal.area_m2 == pytest.approx(92.90304)
+    assert deal.unit_price == pytest.approx(4000.0, rel=1e-5)
+    assert deal.further == {"land_m2": pytest.approx(464.5152)}
+    assert (deal.longitude, deal.latitude, deal.property_type) == (-122.25, 47.51, PropertyType.VILLA)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "reason"),
+    [
+        ("7,2014-10-13,1000,,5000,0,-122.25,47.51\n", "unit_price", "unit_price is empty"),
+        ("7,2014-10-13,1000,much,5000,0,-122.25,47.51\n", "price", "must be a number"),
+        ("7,2014-10-13,1000,400000,wide,0,-122.25,47.51\n", "lot", "land_m2 must be a number"),
+        ("7,2014-10-13,1000,400000,5000,0,-222.25,47.51\n", "lng", "off this earth"),
+    ],
+)
+def test_a_bad_house_is_refused_with_its_column(tmp_path, houses, line, column, reason):
+    (row,) = _rows(_houses(tmp_path, line), houses)
+    assert (row.column, reason in row.reason) == (column, True)
+
+
+def test_a_day_reads_the_same_whether_the_file_holds_text_or_instants(tmp_path):
+    content = {
+        "target": "deals",
+        "columns": {"deal_date": "day", "area_m2": "area", "unit_price": "price"},
+        "templates": {"deal_id": "{id}-{day}", "community_id": "{id}"},
+        "constants": {"city": "北京市"},
+    }
+    frame = pl.DataFrame({"id": ["1"], "day": ["2016-08-09"], "area": [80.0], "price": [50_000.0]})
+    frame.write_csv(tmp_path / "text.csv")
+    frame.with_columns(pl.col("day").str.to_datetime("%Y-%m-%d")).write_parquet(tmp_path / "instants.parquet")
+    text, instants = (
+        _rows(tmp_path / name, parse_mapping(content, "m.toml")) for name in ("text.csv", "instants.parquet")
+    )
+    assert text == instants
+    assert text[0].deal_id == "1-2016-08-09"
