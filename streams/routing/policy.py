@@ -17,6 +17,9 @@ from streams.routing.strict_toml import Table
 LONGEST_VALIDITY_DAYS = 365  # GB/T 50291: a valuation may be used one year at most
 DISTRICT_LEVEL = 5  # the deepest back-off that may ever leave automatically; 6 is the whole city
 MOST_YUAN = 10**12
+MOST_TASKS = 100_000  # open at a desk
+MOST_DEALS = 10**7
+LEAST_OUTCOMES = 30  # a share of fewer cases is an anecdote (schemas.domain.measures.LEAST)
 PROFILES = (Profile.STAFF, Profile.CUSTOMER, Profile.PUBLIC)
 
 
@@ -73,6 +76,18 @@ class Hold:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRule:
+    """What a segment must have shown before its answers may stand: deals in twelve months, and a backtest out of time.
+
+    `min_ppe10` is the share within 10 % among at least `min_accepted` cases that the policy would have let stand.
+    """
+
+    min_deals: int
+    min_accepted: int
+    min_ppe10: float
+
+
 ThresholdKey = tuple[str | None, PropertyClass, Profile]  # `None` is every city without thresholds of its own
 
 
@@ -91,6 +106,8 @@ class Policy:
     max_area_gap: float
     max_beyond_comparables: float
     exposure_value: int
+    degraded_desk_capacity: int
+    admission: AdmissionRule
     classes: Mapping[PropertyType, PropertyClass]
     areas: Mapping[PropertyClass, AreaBand]
     limiting_factors: Mapping[str, Reason]
@@ -102,6 +119,10 @@ class Policy:
         measured_as = Profile.STAFF if profile is Profile.INTERNAL else profile
         own = self.thresholds.get((city, property_class, measured_as))
         return own if own is not None else self.thresholds[None, property_class, measured_as]
+
+    def class_of(self, property_type: PropertyType) -> PropertyClass | None:
+        """The class whose thresholds and reviewers a property type has; `None` for a type that is never automatic."""
+        return self.classes.get(property_type)
 
     def reference(self, rule: str) -> PolicyReference:
         """What a decision keeps of the policy that made it."""
@@ -134,6 +155,8 @@ def _policy(table: Table, sha256: str) -> Policy:
         max_area_gap=table.number("max_area_gap", least=0, most=1),
         max_beyond_comparables=table.number("max_beyond_comparables", least=0, most=1),
         exposure_value=table.whole("exposure_value", least=0, most=MOST_YUAN),
+        degraded_desk_capacity=_desk_capacity(table.table("degraded")),
+        admission=_admission(table.table("admission")),
         classes=MappingProxyType(_classes(table.table("classes"))),
         areas=MappingProxyType(_areas(table.table("area"))),
         limiting_factors=MappingProxyType(_limiting_factors(table.table("limiting_factors"))),
@@ -149,6 +172,22 @@ def _classes(table: Table) -> dict[PropertyType, PropertyClass]:
     classes = {kind: table.choice(kind, PropertyClass) for kind in known}
     table.close()
     return classes
+
+
+def _desk_capacity(table: Table) -> int:
+    capacity = table.whole("desk_capacity", least=0, most=MOST_TASKS)
+    table.close()
+    return capacity
+
+
+def _admission(table: Table) -> AdmissionRule:
+    rule = AdmissionRule(
+        min_deals=table.whole("min_deals", least=0, most=MOST_DEALS),
+        min_accepted=table.whole("min_accepted", least=LEAST_OUTCOMES, most=MOST_DEALS),
+        min_ppe10=table.number("min_ppe10", least=0, most=1),
+    )
+    table.close()
+    return rule
 
 
 def _areas(table: Table) -> dict[PropertyClass, AreaBand]:

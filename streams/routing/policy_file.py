@@ -18,13 +18,20 @@ class PolicyFile:
     A new file that is faulty, or unreadable, or not yet effective, is refused: the policy in force stays, and
     `problem` says why until the file is mended or its day comes. A first file that is not yet effective is used all
     the same, since nothing else is there, and `problem` says so. `today` gives the Shanghai calendar day, `ticks` the
-    seconds of a clock that only runs forward.
+    seconds of a clock that only runs forward. `accepts` may refuse a changed file, e.g. one nobody approved.
 
     Raises `PolicyError` or `OSError` when there is no valid policy to start with.
     """
 
-    def __init__(self, path: Path, today: Callable[[], date], ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        today: Callable[[], date],
+        ticks: Callable[[], float] = time.monotonic,
+        accepts: Callable[[Policy], bool] = lambda _: True,
+    ) -> None:
         self._path = path
+        self._accepts = accepts
         self._today = today
         self._ticks = ticks
         self._policy = parse(path.read_bytes())
@@ -51,9 +58,17 @@ class PolicyFile:
         except (OSError, PolicyError) as error:
             self._problem = str(error)
             return
-        self._problem = _not_yet(policy, self._today())
+        self._problem = _not_yet(policy, self._today()) or self._not_accepted(policy)
         if self._problem is None:
             self._policy = policy
+
+    def _not_accepted(self, policy: Policy) -> str | None:
+        if policy.sha256 == self._policy.sha256 or self._accepts(policy):
+            return None
+        return (
+            f"policy {policy.version} ({policy.sha256[:8]}) was not approved by two people: "
+            f"`avm policy propose {self._path.name}`, then `avm policy approve`"
+        )
 
 
 def _not_yet(policy: Policy, today: date) -> str | None:

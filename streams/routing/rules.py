@@ -6,25 +6,32 @@ Pure and deterministic: the same event and the same policy give the same reasons
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from schemas.codes import Automation, MatchLevel, PropertyType, Reason
+from schemas.codes import Automation, MatchLevel, PropertyType, Reason, SegmentState
 from schemas.domain.channels import Profile
 from schemas.events import Scored, Valuation
 from streams.routing.policy import Policy, PropertyClass, Thresholds
 
 _RESOLVED = frozenset({MatchLevel.COMMUNITY, MatchLevel.BUILDING, MatchLevel.ROOM})
 _AUTOMATION = {Automation.HUMAN_ONLY: Reason.CITY_HUMAN_ONLY, Automation.SUSPENDED: Reason.SEGMENT_HOLD}
+_STANDING = {SegmentState.HUMAN_ONLY: Reason.CITY_HUMAN_ONLY, SegmentState.HELD: Reason.SEGMENT_HOLD}
+_WITHOUT_MODEL = frozenset({Reason.SYSTEM_DEGRADED, Reason.NO_MODEL})
 _DRAWS = 2**32
 
 
-def reasons_for_review(scored: Scored, policy: Policy, profile: Profile) -> tuple[str, ...]:
+def reasons_for_review(
+    scored: Scored, policy: Policy, profile: Profile, segment: SegmentState = SegmentState.AUTOMATIC
+) -> tuple[str, ...]:
     """All reason codes that keep the value from standing, each once; empty when it may stand.
+
+    `segment` is the standing of the subject's segment; beside it the coverage row counts, and the stricter of the two
+    wins. AUTOMATIC asks the rules alone, as the backtest does by which a segment is to be admitted.
 
     What enrichment and scoring were concerned about always counts. A property type without a class has no thresholds
     to be measured by, so only the hard rules speak of it.
     """
     kind = policy.classes.get(scored.attributes.property_type)
     valuation = scored.valuation
-    found: list[str] = [*_hard(scored, policy, kind)]
+    found: list[str] = [*_hard(scored, policy, kind, segment)]
     if valuation is not None:
         found += _evidence(valuation, policy)
         found += _subject_among_comparables(scored, valuation, policy)
@@ -34,27 +41,55 @@ def reasons_for_review(scored: Scored, policy: Policy, profile: Profile) -> tupl
     return tuple(dict.fromkeys(found))
 
 
-def _hard(scored: Scored, policy: Policy, kind: PropertyClass | None) -> Iterator[str]:
-    address, coverage = scored.address, scored.coverage
+def met_no_model(scored: Scored) -> bool:
+    """Whether the system had no usable model for a subject that is meant to have one."""
+    return scored.valuation is None and (not scored.concerns or not _WITHOUT_MODEL.isdisjoint(scored.concerns))
+
+
+def is_degraded_alone(reasons: Iterable[str]) -> bool:
+    """Whether nothing but the missing model speaks against an automatic answer."""
+    return _WITHOUT_MODEL.issuperset(reasons)
+
+
+def _hard(scored: Scored, policy: Policy, kind: PropertyClass | None, segment: SegmentState) -> Iterator[str]:
     if scored.request.force_manual:
         yield Reason.FORCED_BY_BANK
-    yield from scored.concerns
-    if scored.valuation is None and not scored.concerns:
-        yield Reason.NO_MODEL
-    if (held := _AUTOMATION.get(coverage.automation)) is not None:
-        yield held
-    if _is_held(scored, policy):
-        yield Reason.SEGMENT_HOLD
+    yield from _without_value(scored)
+    yield from _standing(scored, policy, None if kind is None else segment)
     if kind is None:
         yield Reason.UNSEEN_TYPE
-    if address.community_id is None or address.match_level not in _RESOLVED:
-        yield Reason.ADDR_PARTIAL
-    elif address.probability < policy.min_address_probability:
-        yield Reason.ADDR_AMBIGUOUS
+    yield from _address(scored, policy)
     if kind is not None:
         band = policy.areas[kind]
         if not band.min_m2 <= scored.request.area_m2 <= band.max_m2:
             yield Reason.AREA_IMPLAUSIBLE
+
+
+def _without_value(scored: Scored) -> Iterator[str]:
+    """What came along, and that it was the system's fault where it was."""
+    if met_no_model(scored):
+        yield Reason.SYSTEM_DEGRADED
+    yield from scored.concerns
+    if scored.valuation is None and not scored.concerns:
+        yield Reason.NO_MODEL
+
+
+def _standing(scored: Scored, policy: Policy, segment: SegmentState | None) -> Iterator[str]:
+    """What the bank's coverage row, the segment's standing and the policy's holds say; each may stop the value."""
+    if (unfit := _AUTOMATION.get(scored.coverage.automation)) is not None:
+        yield unfit
+    if segment is not None and (unfit := _STANDING.get(segment)) is not None:
+        yield unfit
+    if _is_held(scored, policy):
+        yield Reason.SEGMENT_HOLD
+
+
+def _address(scored: Scored, policy: Policy) -> Iterator[str]:
+    address = scored.address
+    if address.community_id is None or address.match_level not in _RESOLVED:
+        yield Reason.ADDR_PARTIAL
+    elif address.probability < policy.min_address_probability:
+        yield Reason.ADDR_AMBIGUOUS
 
 
 def _is_held(scored: Scored, policy: Policy) -> bool:

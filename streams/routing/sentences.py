@@ -9,6 +9,7 @@ from schemas.domain.texts import limiting_factor_text, reason_text
 from schemas.domain.worktime import SHANGHAI
 
 UNABLE_PUBLIC = "根据现有市场资料暂无法给出可靠的参考价格，请向银行客户经理咨询。"
+PARKED = "系统部分功能受限，恢复后将自动完成估值，请勿重复提交。"
 _OUTCOMES = {
     ReviewOutcome.VALUE: "人工估值已完成。",
     ReviewOutcome.RETURN_TO_AUTO: "经人工核对，自动估值结果有效。",

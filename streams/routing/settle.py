@@ -1,4 +1,4 @@
-"""Settling: what a reviewer decided becomes the answer to the channel."""
+"""Settling: what a reviewer decided becomes the answer to the channel; what waited for a model is valued again."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -8,10 +8,11 @@ from schemas.codes import AliasSource, Reason, ReviewOutcome, Status
 from schemas.domain.aliases import confirmed_alias
 from schemas.domain.rounding import total
 from schemas.errors import PermanentError
-from schemas.events import Decided, HumanDecision, Resulted
+from schemas.events import Decided, Degraded, HumanDecision, ModelReleased, Resulted
 from schemas.ids import pseudonym
 from streams.routing import sentences
 from streams.routing.answer import Money, answer, model_money, valid_until
+from streams.routing.degraded import Outages, resumed
 from streams.routing.policy import Policy
 from streams.runtime.stage import Outcome, Output
 
@@ -37,19 +38,36 @@ class SettleStage:
 
     The decision on an automatic answer drawn for quality control changes nothing for the channel: a final status never
     changes, so it is silence here, and the ledger compares the two values. A community that the reviewer confirmed for
-    a name becomes an alias. `policy` gives the validity of a value.
+    a name becomes an alias. `policy` gives the validity of a value. `ModelReleased` and `Degraded` → what waited for a
+    model goes through scoring again (`outages`, followed between batches).
     """
 
     name = "settle"
 
-    def __init__(self, policy: Callable[[], Policy], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, policy: Callable[[], Policy], clock: Callable[[], datetime], outages: Outages | None = None
+    ) -> None:
         self._policy = policy
         self._clock = clock
+        self._outages = Outages() if outages is None else outages
 
-    def handle(self, batch: Sequence[Decided]) -> list[Outcome]:
+    def handle(self, batch: Sequence[Decided | ModelReleased | Degraded]) -> list[Outcome]:
         """One outcome for each event, in their order."""
         policy, now = self._policy(), self._clock()
-        return [_settled(decided, policy, now) for decided in batch]
+        return [self._handled(event, policy, now) for event in batch]
+
+    def _handled(self, event: Decided | ModelReleased | Degraded, policy: Policy, now: datetime) -> Outcome:
+        match event:
+            case Decided():
+                return _settled(event, policy, now)
+            case ModelReleased():
+                return _again(resumed(self._outages.on_release(event), now))
+            case Degraded():
+                return _again(resumed(self._outages.on_record(event), now))
+
+
+def _again(outputs: tuple[Output, ...]) -> Outcome:
+    return Outcome(outputs=outputs, silence=None if outputs else "nothing waits for this model")
 
 
 def _settled(decided: Decided, policy: Policy, now: datetime) -> Outcome:

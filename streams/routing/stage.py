@@ -4,14 +4,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from schemas.catalogue import RESULTS, REVIEWS
-from schemas.codes import Lane, Reason, Status
+from schemas.codes import Lane, Reason, SegmentState, Status
 from schemas.domain.contract import MANUAL_ANSWER
 from schemas.domain.worktime import due_at
 from schemas.events import ReviewRequested, Scored
 from streams.routing import sentences
 from streams.routing.answer import answer, evidence, has_manual_lane, model_money, profile_of, valid_until
+from streams.routing.degraded import DegradedDesk, compared, noted_for_people, park
 from streams.routing.policy import Policy
-from streams.routing.rules import is_audited, priority, reasons_for_review
+from streams.routing.rules import is_audited, is_degraded_alone, priority, reasons_for_review
+from streams.routing.standings import Standings
 from streams.runtime.stage import Outcome, Output
 
 AUTO = "AUTO"  # the rule named in a decision that no rule objected to
@@ -20,31 +22,56 @@ AUTO = "AUTO"  # the rule named in a decision that no rule objected to
 class RoutingStage:
     """`Scored` → an automatic result, or a review task with an interim result.
 
-    Everything but the instants of the answers follows from the event and the policy, so a decision can be replayed.
-    `policy` is asked once a batch: one batch is routed by one version.
+    Everything but the instants of the answers follows from the event, the policy and the standing of the segment, and
+    each decision names what decided it. Without a usable model it follows from the room at the desk too. `policy` is
+    asked once a batch: one batch is routed by one version. `standings` and `desk` are followed between batches.
     """
 
     name = "routing"
 
-    def __init__(self, policy: Callable[[], Policy], clock: Callable[[], datetime], lane: Lane) -> None:
+    def __init__(
+        self,
+        policy: Callable[[], Policy],
+        clock: Callable[[], datetime],
+        lane: Lane,
+        *,
+        standings: Standings,
+        desk: DegradedDesk,
+    ) -> None:
         self._policy = policy
         self._clock = clock
         self._lane = lane
+        self._standings = standings
+        self._desk = desk
 
     def handle(self, batch: Sequence[Scored]) -> list[Outcome]:
         """One outcome for each event, in their order."""
         policy, now = self._policy(), self._clock()
-        return [route(scored, policy, lane=self._lane, now=now) for scored in batch]
+        return [self._routed(scored, policy, now) for scored in batch]
+
+    def _routed(self, scored: Scored, policy: Policy, now: datetime) -> Outcome:
+        segment = self._standings.state_of(scored, policy)
+        return route(scored, policy, segment, self._desk, lane=self._lane, now=now)
 
 
-def route(scored: Scored, policy: Policy, *, lane: Lane, now: datetime) -> Outcome:
-    """The outcome for one scored valuation."""
-    reasons = reasons_for_review(scored, policy, profile_of(scored.request.channel))
+def route(
+    scored: Scored, policy: Policy, segment: SegmentState, desk: DegradedDesk, *, lane: Lane, now: datetime
+) -> Outcome:
+    """The outcome for one scored valuation. `desk` learns of a person that is asked because there is no model."""
+    if Reason.COMPARISON_ONLY in scored.concerns:
+        return compared(scored, now)
+    reasons = reasons_for_review(scored, policy, profile_of(scored.request.channel), segment)
     if not reasons:
         return _let_stand(scored, policy, lane, now)
     if not has_manual_lane(scored.request.channel):
         return _unable(scored, reasons, policy, lane, now)
-    return _ask_a_person(scored, reasons, policy, lane, now)
+    if not is_degraded_alone(reasons):
+        return _ask_a_person(scored, reasons, policy, lane, now)
+    if not desk.takes(scored.valuation_id, policy.degraded_desk_capacity):
+        return park(scored, reasons, policy, now)
+    desk.sent(scored.valuation_id)
+    asked = _ask_a_person(scored, reasons, policy, lane, now)
+    return Outcome(outputs=(*asked.outputs, noted_for_people(scored, now)))
 
 
 def _let_stand(scored: Scored, policy: Policy, lane: Lane, now: datetime) -> Outcome:
@@ -105,4 +132,5 @@ def _review(
         due_at=due_at(scored.request.received_at, MANUAL_ANSWER.value),
         policy=policy.reference(reasons[0]),
         requested_at=now,
+        skill=policy.class_of(scored.attributes.property_type) or "",
     )

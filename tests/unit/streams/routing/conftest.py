@@ -20,8 +20,11 @@ from schemas.events import (
     Valuation,
 )
 from schemas.ids import valuation_id
-from streams.routing.policy import Policy, parse
+from streams.routing import admission
+from streams.routing.admission import Decision, Segment
+from streams.routing.policy import Policy, PropertyClass, parse
 from streams.routing.policy_file import DEFAULT_POLICY
+from streams.routing.standings import Standings
 
 MONDAY_TEN = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 
@@ -123,6 +126,15 @@ class Spoiled:
 @pytest.fixture
 def scored() -> Callable[..., Scored]:
     return Spoiled()
+
+
+@pytest.fixture
+def admitted() -> Standings:
+    """北京市 is AUTOMATIC in every class."""
+    decision = Decision(by="s-1", second="s-2", reason="reaches the rule", at=MONDAY_TEN)
+    return Standings(
+        admission.admitted(Segment(city="北京市", property_class=kind), None, decision) for kind in PropertyClass
+    )
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def test_an_ordinary_valuation_may_stand(scored, policy):
         ({"force_manual": True}, Reason.FORCED_BY_BANK),
         ({"concerns": ("ADDR_UNKNOWN",)}, Reason.ADDR_UNKNOWN),
         ({"concerns": ("FROM_TOMORROW",)}, "FROM_TOMORROW"),
-        ({"valuation": None}, Reason.NO_MODEL),
+        ({"valuation": None, "concerns": ("ADDR_UNKNOWN",)}, Reason.ADDR_UNKNOWN),
         ({"automation": Automation.HUMAN_ONLY}, Reason.CITY_HUMAN_ONLY),
         ({"automation": Automation.SUSPENDED}, Reason.SEGMENT_HOLD),
         ({"property_type": PropertyType.MIXED_USE_FLAT}, Reason.UNSEEN_TYPE),
@@ -144,3 +144,11 @@ def test_loan_approval_goes_first_and_more_money_at_risk_goes_before_less(scored
     assert priority(scored(loan_stage="IN_LOAN_APPROVAL"), Profile.CUSTOMER) > plain
     assert priority(scored(p10=0.2), Profile.STAFF) > plain > priority(scored(value=100_000), Profile.STAFF)
     assert plain > priority(scored(), Profile.CUSTOMER)
+
+
+@pytest.mark.requirement("RT6")
+@pytest.mark.parametrize("concerns", [(), (Reason.NO_MODEL,), (Reason.SYSTEM_DEGRADED,)])
+def test_a_subject_without_a_model_is_the_system_s_fault_and_said_so(scored, policy, concerns):
+    found = reasons_for_review(scored(valuation=None, concerns=concerns), policy, Profile.STAFF)
+    assert found[0] == Reason.SYSTEM_DEGRADED
+    assert set(found) <= {Reason.SYSTEM_DEGRADED, Reason.NO_MODEL}

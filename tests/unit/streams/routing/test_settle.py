@@ -8,6 +8,7 @@ from schemas.catalogue import ALIASES, RESULTS
 from schemas.codes import AliasSource, Lane, MatchLevel, Reason, ReviewOutcome, Status
 from schemas.errors import PermanentError
 from schemas.events import Decided
+from streams.routing.degraded import DegradedDesk
 from streams.routing.settle import SettleStage
 from streams.routing.stage import RoutingStage
 from tests.fakes import valuations
@@ -16,12 +17,12 @@ NOW = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def decided(scored, policy):
+def decided(scored, policy, admitted):
     """`decided(outcome=…)`: a decision on an ordinary review."""
 
     def make(reasons=None, subject=None, **changes):
         subject = subject or scored(p10=0.3, area_m2=Decimal("100.50"))
-        stage = RoutingStage(lambda: policy, lambda: NOW, Lane.ONLINE)
+        stage = RoutingStage(lambda: policy, lambda: NOW, Lane.ONLINE, standings=admitted, desk=DegradedDesk())
         review = stage.handle([subject])[0].outputs[0].event
         review = replace(review, reasons=reasons or review.reasons)
         decision = Decided(

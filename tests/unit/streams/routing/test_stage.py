@@ -6,20 +6,21 @@ import pytest
 from schemas.catalogue import RESULTS, REVIEWS
 from schemas.codec import Codec
 from schemas.codes import Lane, LimitingFactor, MatchLevel, Reason, Status, Tradability
-from schemas.events import Resulted, ReviewRequested
+from schemas.events import Degraded, Resulted, ReviewRequested
 from schemas.registry import CatalogueRegistry
+from streams.routing.degraded import DegradedDesk
 from streams.routing.stage import RoutingStage
 
 NOW = datetime(2026, 11, 23, 2, 0, 2, tzinfo=UTC)
 
 
 @pytest.fixture
-def routed(policy):
-    """`routed(scored, …)` → outputs of each, by the shipped policy."""
+def routed(policy, admitted):
+    """`routed(scored, …)` → outputs of each, by the shipped policy, in segments that are admitted."""
 
-    def run(*batch, in_force=policy):
-        outcomes = RoutingStage(lambda: in_force, lambda: NOW, Lane.ONLINE).handle(batch)
-        return [outcome.outputs for outcome in outcomes]
+    def run(*batch, in_force=policy, standings=admitted):
+        stage = RoutingStage(lambda: in_force, lambda: NOW, Lane.ONLINE, standings=standings, desk=DegradedDesk())
+        return [outcome.outputs for outcome in stage.handle(batch)]
 
     return run
 
@@ -104,5 +105,5 @@ def test_every_answer_can_be_encoded(scored, routed, policy):
     codec = Codec(CatalogueRegistry())
     for outputs in routed(scored(), scored(p10=0.1), scored("WEBSITE", p10=0.1), scored(valuation=None)):
         for output in outputs:
-            assert isinstance(output.event, Resulted | ReviewRequested)
+            assert isinstance(output.event, Resulted | ReviewRequested | Degraded)
             assert codec.decode(codec.encode(output.event), type(output.event)) == output.event
