@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     desk: DeskSettings = DeskSettings()
     policy: Path | None = Field(default=None, description="routing policy in force; empty: the one shipped")
+    policy_approvals: bool = Field(
+        default=False, description="true: a running worker refuses a changed policy file without two people's approval"
+    )
+    require_licences: bool = Field(
+        default=True, description="false: sources need no registered licence; only where no bank is served"
+    )
     contract_ref: str = Field(default="CZBK20170118", description="contract reference printed on reports")
     issuer: str = Field(default="房屋自动估值服务", description="who issues reports, as printed on them")
     health_port: int | None = Field(default=None, description="port of a worker's health page; empty: none")

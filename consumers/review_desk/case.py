@@ -55,6 +55,7 @@ class ModelOpinion:
     p10: float
     fsd: float
     comparison_value: int | None
+    income_value: int | None
     base_unit_price: int
     drivers: tuple[ReasonPart, ...]
     limiting_factors: tuple[str, ...]
@@ -159,6 +160,7 @@ def _model(review: ReviewRequested) -> ModelOpinion | None:
         p10=said.p10,
         fsd=said.fsd,
         comparison_value=said.comparison_value,
+        income_value=said.income_value,
         base_unit_price=said.base_unit_price,
         drivers=said.reasons,
         limiting_factors=said.limiting_factors,

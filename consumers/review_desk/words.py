@@ -28,6 +28,7 @@ REASON: Final[Mapping[str, str]] = MappingProxyType(
         Reason.COMPARISON_RULE_UNMET: "比较法规则未满足",
         Reason.UNSEEN_TYPE: "类型无先例",
         Reason.NO_MODEL: "无可用模型",
+        Reason.SOURCE_NOT_LICENSED: "数据来源未获授权",
         Reason.CITY_HUMAN_ONLY: "城市仅限人工",
         Reason.SEGMENT_HOLD: "板块暂停自动",
         Reason.SYSTEM_DEGRADED: "系统受限",

@@ -27,7 +27,7 @@ def generate(
     until: Annotated[str, typer.Option(help="Last day of the deals, YYYY-MM-DD; today when left out.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Write communities.parquet, deals.parquet and coverage.csv for `avm reference load`."""
+    """Write communities, deals, rents and coverage for `avm reference load`, and sources.toml for `avm sources put`."""
     from producers.simulator import market
 
     last_day = date.fromisoformat(until) if until else datetime.now(SHANGHAI).date()
@@ -42,6 +42,7 @@ def generate(
                     "until": last_day.isoformat(),
                     "communities": made.communities.height,
                     "deals": made.deals.height,
+                    "rents": made.rents.height,
                     "coverage_rows": made.coverage.height,
                     "files": files,
                 },
@@ -51,7 +52,7 @@ def generate(
         return
     show(
         f"Synthetic market, seed {seed}, until {last_day}: {made.communities.height:,} communities, "
-        f"{made.deals.height:,} deals, {made.coverage.height} districts."
+        f"{made.deals.height:,} deals, {made.rents.height:,} rents, {made.coverage.height} districts."
     )
     for file in files:
         show(f"  {file}")

@@ -71,6 +71,7 @@ def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
         spec("ledger", "consumer", "ledger", port=settings.ledger.port),
         *(spec(f"{stage}.{lane}", "worker", stage, "--lane", lane) for stage in STAGES for lane in Lane),
         spec("settle", "worker", "settle"),
+        spec("shadow", "worker", "shadow"),
         spec("gateway", "gateway", port=settings.gateway.port),
         spec("desk", "desk", port=settings.desk.port),
     )

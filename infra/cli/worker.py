@@ -17,16 +17,19 @@ from schemas.catalogue import (
     CLARIFICATIONS,
     COMMUNITIES,
     COVERAGE,
-    DEALS,
     DECISIONS,
+    DEGRADED,
     ENRICHED,
     MODELS_RELEASED,
     PROPERTIES,
+    PROPOSALS,
     REPORTS,
     REQUESTS,
     RESULTS,
     REVIEWS,
     SCORED,
+    SEGMENTS,
+    SHADOW,
     Topic,
 )
 from schemas.codes import Lane
@@ -36,10 +39,11 @@ from streams.runtime.window import Bounds
 from streams.runtime.worker import Input, WorkerConfig, run_worker
 
 if TYPE_CHECKING:
-    from streams.routing.policy_file import PolicyFile
+    from streams.routing.proposals import PolicyInForce
 
 app = typer.Typer(add_completion=False)
 _BATCH_YIELDS = 5  # on one machine the batch lane's workers leave the processor to the online lane's
+_SHADOW_YIELDS = 10  # nobody waits for the shadow
 
 
 class StageName(StrEnum):
@@ -48,6 +52,8 @@ class StageName(StrEnum):
     INTAKE = "intake"
     ENRICHMENT = "enrichment"
     SCORING = "scoring"
+    STAND_IN = "stand-in"
+    SHADOW = "shadow"
     ROUTING = "routing"
     SETTLE = "settle"
     REPORTING = "reporting"
@@ -55,15 +61,20 @@ class StageName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """A stage with all it stands between. `beside` are further sources, with the lanes of `source`."""
+    """A stage with all it stands between. `beside` are further sources, with the lanes of `source`.
+
+    `all_lanes`: one process reads every lane of them.
+    """
 
     stage: Stage[Any]
     source: Topic
     outputs: tuple[Topic, ...]
     beside: tuple[Topic, ...] = ()
+    all_lanes: bool = False
     references: tuple[ReferenceSource, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
     problems: Callable[[], Sequence[str]] = tuple
+    instead_of: StageName | None = None  # a stage whose consumer group this one takes over
 
 
 def _intake(_: Settings, lane: Lane) -> Room:
@@ -110,40 +121,89 @@ def _enrichment(settings: Settings, _: Lane) -> Room:
 
 
 def _scoring(settings: Settings, _: Lane) -> Room:
-    from infra.storage.models import ModelStore
-    from streams.scoring.reference import ScoringView
+    from infra.cli.scoring import scoring_view
     from streams.scoring.stage import ScoringStage
 
-    view = ScoringView(ModelStore(settings.models_url))
+    view, followed = scoring_view(settings)
     return Room(
         stage=ScoringStage(view, clock=utc_now),
         source=ENRICHED,
         outputs=(SCORED,),
-        references=(ReferenceSource(name="market", view=view, topics=(COMMUNITIES, DEALS, MODELS_RELEASED)),),
+        references=(followed,),
         problems=lambda: view.problems,
     )
 
 
-def _routing(settings: Settings, lane: Lane) -> Room:
-    from streams.routing.policy_file import DEFAULT_POLICY, PolicyFile
-    from streams.routing.stage import RoutingStage
+def _shadow(settings: Settings, _: Lane) -> Room:
+    from infra.cli.scoring import scoring_view
+    from streams.scoring.shadow import ShadowStage
 
-    policy = PolicyFile(settings.policy or DEFAULT_POLICY, shanghai_today)
-    stage = RoutingStage(policy, utc_now, lane)
-    return Room(stage=stage, source=SCORED, outputs=(RESULTS, REVIEWS), problems=_of_policy(policy))
+    view, followed = scoring_view(settings)
+    return Room(
+        stage=ShadowStage(view, clock=utc_now),
+        source=ENRICHED,
+        all_lanes=True,
+        outputs=(SHADOW,),
+        references=(followed,),
+        problems=lambda: view.problems,
+    )
+
+
+def _stand_in(_: Settings, __: Lane) -> Room:
+    from streams.routing.stand_in import StandInStage
+
+    return Room(stage=StandInStage(utc_now), source=ENRICHED, outputs=(SCORED,), instead_of=StageName.SCORING)
+
+
+def _routing(settings: Settings, lane: Lane) -> Room:
+    from streams.routing.degraded import DegradedDesk
+    from streams.routing.stage import RoutingStage
+    from streams.routing.standings import Standings
+
+    policy, followed = _policy(settings)
+    standings, desk = Standings(), DegradedDesk()
+    return Room(
+        stage=RoutingStage(policy, utc_now, lane, standings=standings, desk=desk),
+        source=SCORED,
+        outputs=(RESULTS, REVIEWS, DEGRADED),
+        references=(
+            followed,
+            ReferenceSource(name="segments", view=standings, topics=(SEGMENTS,)),
+            ReferenceSource(name="desk", view=desk, topics=(DEGRADED, DECISIONS)),
+        ),
+        problems=lambda: policy.problems,
+    )
 
 
 def _settle(settings: Settings, _: Lane) -> Room:
-    from streams.routing.policy_file import DEFAULT_POLICY, PolicyFile
+    from streams.routing.degraded import Outages
     from streams.routing.settle import SettleStage
 
-    policy = PolicyFile(settings.policy or DEFAULT_POLICY, shanghai_today)
-    stage = SettleStage(policy, utc_now)
-    return Room(stage=stage, source=DECISIONS, outputs=(RESULTS, ALIASES), problems=_of_policy(policy))
+    policy, followed = _policy(settings)
+    outages = Outages()
+    return Room(
+        stage=SettleStage(policy, utc_now, outages),
+        source=DECISIONS,
+        beside=(DEGRADED, MODELS_RELEASED),
+        outputs=(RESULTS, ALIASES, ENRICHED, DEGRADED),
+        references=(followed, ReferenceSource(name="outages", view=outages, topics=(DEGRADED, MODELS_RELEASED))),
+        problems=lambda: policy.problems,
+    )
 
 
-def _of_policy(policy: "PolicyFile") -> Callable[[], Sequence[str]]:
-    return lambda: () if policy.problem is None else (policy.problem,)
+def _policy(settings: Settings) -> tuple["PolicyInForce", ReferenceSource]:
+    """The policy in force, and what it follows."""
+    from streams.routing.policy_file import DEFAULT_POLICY, PolicyFile
+    from streams.routing.proposals import PolicyInForce, Proposals
+
+    proposals = Proposals()
+    path = settings.policy or DEFAULT_POLICY
+    if settings.policy_approvals:
+        file = PolicyFile(path, shanghai_today, accepts=lambda policy: proposals.is_approved(policy.sha256))
+    else:
+        file = PolicyFile(path, shanghai_today)
+    followed = ReferenceSource(name="policy", view=proposals, topics=(PROPOSALS,))
+    return PolicyInForce(file, proposals, shanghai_today), followed
 
 
 def _reporting(settings: Settings, lane: Lane) -> Room:
@@ -166,10 +226,12 @@ def _reporting(settings: Settings, lane: Lane) -> Room:
     return Room(stage=stage, source=RESULTS, outputs=(REPORTS,), bounds=Bounds(batch_messages=8))
 
 
-_ROOMS: dict[StageName, Callable[[Settings, Lane], Room]] = {
+ROOMS: dict[StageName, Callable[[Settings, Lane], Room]] = {
     StageName.INTAKE: _intake,
     StageName.ENRICHMENT: _enrichment,
     StageName.SCORING: _scoring,
+    StageName.SHADOW: _shadow,
+    StageName.STAND_IN: _stand_in,
     StageName.ROUTING: _routing,
     StageName.SETTLE: _settle,
     StageName.REPORTING: _reporting,
@@ -179,18 +241,20 @@ _ROOMS: dict[StageName, Callable[[Settings, Lane], Room]] = {
 @app.command()
 def worker(
     stage: Annotated[StageName, typer.Argument(help="The stage to run.")],
-    lane: Annotated[Lane, typer.Option(help="Its lane; `settle` has none.")] = Lane.ONLINE,
+    lane: Annotated[Lane, typer.Option(help="Its lane; `settle` has none, `shadow` reads all.")] = Lane.ONLINE,
 ) -> None:
     """Run one stage until it is told to stop. Exit code 70 asks to be started again: nothing was committed."""
     settings = settings_in_force()
     if lane is Lane.BATCH:
         os.nice(_BATCH_YIELDS)
-    room = _ROOMS[stage](settings, lane)
-    source_lane = lane if room.source.lanes else None
-    suffix = f"{stage}-{lane}" if source_lane else stage.value
+    if stage is StageName.SHADOW:
+        os.nice(_SHADOW_YIELDS)
+    room = ROOMS[stage](settings, lane)
+    source_lane = lane if room.source.lanes and not room.all_lanes else None
+    lanes = room.source.lanes if room.all_lanes else (source_lane,)
     config = WorkerConfig(
         connection=kafka_conf(settings),
-        group=f"valuation-{suffix}",
+        group=group_of(stage, room, source_lane),
         lane=source_lane or "",
         instance_id=settings.kafka.instance_id or None,
         release=importlib.metadata.version("house-valuation"),
@@ -201,7 +265,7 @@ def worker(
     )
     code = run_worker(
         room.stage,
-        inputs=tuple(Input(topic=topic, lane=source_lane) for topic in (room.source, *room.beside)),
+        inputs=tuple(Input(topic=topic, lane=each) for topic in (room.source, *room.beside) for each in lanes),
         outputs=room.outputs,
         codec=codec(settings),
         config=config,
@@ -210,3 +274,9 @@ def worker(
         problems=room.problems,
     )
     raise typer.Exit(code)
+
+
+def group_of(stage: StageName, room: Room, lane: Lane | None) -> str:
+    """The consumer group of a stage on a lane (`None`: on all): its own, or that of the stage it stands in for."""
+    name = (room.instead_of or stage).value
+    return f"valuation-{name}" if lane is None else f"valuation-{name}-{lane}"

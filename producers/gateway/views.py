@@ -11,6 +11,7 @@ from producers.gateway.board import State
 from producers.gateway.ports import Timeline
 from schemas.codes import Status
 from schemas.domain.channels import Profile
+from schemas.domain.confidence import confidence_grade
 from schemas.domain.texts import STATUS_TEXTS
 from schemas.events import Candidate, Resulted
 
@@ -48,7 +49,13 @@ STAFF_FIELDS: Final[Allowed] = MappingProxyType(
             **_names(
                 "value unit_price lower upper interval_coverage interval_method fsd p10 p10_reference confidence"
                 " confidence_level base_unit_price limiting_factors data_as_of index_version comparison_value"
+                " income_value comparables_text sources"
             ),
+            "income": _names(
+                "unit_price monthly_rent net_income rate growth remaining_years term_assumed"
+                " rate_basis rents yields weight"
+            ),
+            "lineage": _names("source reference newest_on is_stale"),
             "reasons": _names("factor text unit_price_change share"),
             "comparables": {
                 **_names(
@@ -95,6 +102,8 @@ _CANDIDATE_FOR_CHOICE: Final = _names("community_id name city district")
 def view(state: State, profile: Profile) -> dict[str, Any]:
     """The answer as this profile may see it; JSON-ready, money in whole yuan, instants in UTC."""
     shown = project(state.result, _FIELDS[profile])
+    if "valuation" in shown and state.result.valuation is not None:
+        shown["valuation"]["confidence_grade"] = confidence_grade(state.result.valuation.confidence)
     shown["status_text"] = STATUS_TEXTS[state.result.status]
     shown["final"] = state.result.status.is_final
     shown["disclaimer"] = PUBLIC_DISCLAIMER if profile is Profile.PUBLIC else DISCLAIMER

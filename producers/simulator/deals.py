@@ -113,11 +113,11 @@ def table(  # noqa: PLR0913 -- the whole market is its argument
         {
             "community_id": of_town(list(ids), pl.String),
             "city": of_town([CITIES[town.city].name for town in towns], pl.String),
-            "deal_date": _dates(first, days - back),
+            "deal_date": dates(first, days - back),
             "area_m2": houses.area_m2,
             "unit_price": np.round(total / houses.area_m2, 2),
             "property_type": of_town([town.kind.value for town in towns], pl.String),
-            "known_on": _dates(first, days - known_back),
+            "known_on": dates(first, days - known_back),
             "community_name": of_town([town.name for town in towns], pl.String),
             "district": of_town([all_districts[town.district][1].name for town in towns], pl.String),
             "business_circle": of_town([circles[town.circle].name for town in towns], pl.String),
@@ -152,7 +152,8 @@ def _day_weights(until: date, days: int) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _dates(first: date, offsets: Ints) -> pl.Series:
+def dates(first: date, offsets: Ints) -> pl.Series:
+    """Days so many after the first."""
     start = (first - date(1970, 1, 1)).days
     return pl.Series((start + offsets).astype(np.int32)).cast(pl.Date)
 

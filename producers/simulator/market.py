@@ -14,6 +14,7 @@ import polars as pl
 
 from producers.simulator import communities as dictionary
 from producers.simulator import deals as closings
+from producers.simulator import rents as lettings
 from producers.simulator.communities import SOURCE, Circle, Town
 from producers.simulator.places import CITIES
 from producers.simulator.prices import Surface
@@ -30,16 +31,31 @@ _NOTICE: Final = (
     "market and must not be used to value a real house.\n\n"
 )
 
+# For `avm sources put --file`: nobody's data but ours, and still nothing that serves without being registered.
+_LICENCE: Final = """\
+[[source]]
+source = "{source}"
+kind = "DEALS"
+holder = "本系统（程序生成的合成数据）"
+reference = "SYNTHETIC-{seed}"
+allowed_uses = ["TRAINING", "COMPARABLES", "DICTIONARY"]
+valid_from = {start}
+fresh_within_days = 31
+approved_by = "simulator-1"
+second_approver = "simulator-2"
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """The three tables of a market, and behind them what only the simulator knows: towns, circles, true prices."""
+    """The tables of a market, and behind them what only the simulator knows: towns, circles, true prices."""
 
     seed: int
     until: date
     communities: pl.DataFrame
     deals: pl.DataFrame
     coverage: pl.DataFrame
+    rents: pl.DataFrame
     circles: tuple[Circle, ...]
     towns: tuple[Town, ...]
     ids: tuple[str, ...]
@@ -53,27 +69,39 @@ def generate(seed: int, *, communities: int = 3_000, deals: int = 60_000, until:
     """
     if communities < LEAST_COMMUNITIES or deals < 1:
         raise ValueError(f"a market needs {LEAST_COMMUNITIES} communities and a deal, got {communities} and {deals}")
-    for_towns, for_surface, for_deals = np.random.default_rng(seed).spawn(3)
+    for_towns, for_surface, for_deals, for_rents = np.random.default_rng(seed).spawn(4)
     circles, towns = dictionary.build(for_towns, communities)
     prefix = f"syn{seed}"
     ids = tuple(f"{prefix}-c{at:05d}" for at in range(communities))
     surface = Surface(for_surface, towns, days=DAYS, last_year=until.year)
+    closed = closings.table(
+        for_deals,
+        circles=circles,
+        towns=towns,
+        ids=ids,
+        surface=surface,
+        until=until,
+        days=DAYS,
+        count=deals,
+        prefix=prefix,
+    )
+    commercial = sum(town.kind.is_commercial for town in towns) / len(towns)
     return Market(
         seed=seed,
         until=until,
         communities=dictionary.table(circles, towns, ids),
-        deals=closings.table(
-            for_deals,
-            circles=circles,
+        deals=closed,
+        coverage=coverage(until),
+        rents=lettings.table(
+            for_rents,
             towns=towns,
             ids=ids,
             surface=surface,
             until=until,
             days=DAYS,
-            count=deals,
+            count=round(lettings.SHARE * commercial * deals),
             prefix=prefix,
         ),
-        coverage=coverage(until),
         circles=circles,
         towns=towns,
         ids=ids,
@@ -106,14 +134,21 @@ def coverage(until: date) -> pl.DataFrame:
 def write(market: Market, folder: Path) -> tuple[Path, ...]:
     """Write the market as files for `avm reference load`; column names are the field names of the events.
 
+    The last one, sources.toml, is for `avm sources put --file`: it registers the source of the others.
     Existing files of the same names are replaced. Returns the files written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    notice, homes, closed, covered = (
-        folder / name for name in ("README.txt", "communities.parquet", "deals.parquet", "coverage.csv")
-    )
+    notice, homes, closed, covered, let, licensed = (
+        folder / name
+        for name in (
+            "README.txt", "communities.parquet", "deals.parquet", "coverage.csv", "rents.parquet", "sources.toml"
+        )
+    )  # fmt: skip
     notice.write_text(f"{_NOTICE}seed {market.seed}, until {market.until}\n", encoding="utf-8")
     market.communities.write_parquet(homes)
     market.deals.write_parquet(closed)
     market.coverage.write_csv(covered)
-    return notice, homes, closed, covered
+    market.rents.write_parquet(let)
+    licence = _LICENCE.format(source=SOURCE, seed=market.seed, start=market.until - timedelta(days=DAYS))
+    licensed.write_text(licence, encoding="utf-8")
+    return notice, homes, closed, covered, let, licensed

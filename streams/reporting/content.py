@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.domain.channels import find
 from schemas.domain.chinese_amount import in_words
+from schemas.domain.confidence import confidence_grade
 from schemas.domain.texts import PROPERTY_TYPE_TEXTS, TRADABILITY_TEXTS, limiting_factor_text
 from schemas.domain.worktime import shanghai_date
 from schemas.events import Attributes, Comparable, Resulted, Valuation
@@ -93,7 +94,7 @@ def _value(result: Resulted) -> dict[str, Any]:
         "range": f"{yuan(result.lower)} – {yuan(result.upper)}" if bounded else NOTHING,
         "coverage": percent(valuation.interval_coverage) if valuation and by_model else None,
         "confidence": f"{valuation.confidence} / 100" if valuation and by_model else None,
-        "grade": phrases.confidence_grade(valuation.confidence) if valuation and by_model else None,
+        "grade": confidence_grade(valuation.confidence) if valuation and by_model else None,
         "value_date": day(result.value_date),
         "valid_until": day(result.valid_until),
     }
@@ -145,7 +146,7 @@ def _floor(attributes: Attributes) -> str:
 def _method(result: Resulted) -> Iterator[list[str]]:
     valuation, human = result.valuation, result.human
     if human is None:
-        yield ["估值方法", phrases.METHOD_MODEL]
+        yield ["估值方法", phrases.METHOD_INCOME if valuation and valuation.income else phrases.METHOD_MODEL]
     else:
         approval = "，已双人复核" if human.four_eyes else ""
         yield ["估值方法", phrases.METHOD_PERSON if valuation else phrases.METHOD_PERSON_ALONE]
@@ -154,11 +155,23 @@ def _method(result: Resulted) -> Iterator[list[str]]:
     if result.policy is not None:
         yield ["分流策略", f"{result.policy.version}（{result.policy.sha256[:8]}）"]
     if valuation is not None:
+        yield from _income(valuation)
         model = valuation.model
         yield ["估值模型", f"{model.name} {model.version}"]
         yield ["模型摘要", model.artefact_sha256[:16]]
         yield ["数据截至", day(valuation.data_as_of)]
         yield ["价格指数", valuation.index_version or NOTHING]
+
+
+def _income(valuation: Valuation) -> Iterator[list[str]]:
+    """收益法: of property that is let, where rents were known."""
+    income = valuation.income
+    if income is None:
+        return
+    assumed = "，假设" if income.term_assumed else ""
+    yield ["收益法试算", f"{yuan(valuation.income_value)} 元（权重 {percent(income.weight)}）"]
+    yield ["市场租金", f"{income.monthly_rent:.2f} 元/㎡·月（{income.rents} 宗）"]
+    yield ["报酬率", f"{percent(income.rate)}，收益年限 {income.remaining_years:.1f} 年{assumed}"]
 
 
 def _comparables(result: Resulted) -> Iterator[dict[str, Any]]:
@@ -209,4 +222,6 @@ def _conditions(result: Resulted) -> Iterator[str]:
     weak = [limiting_factor_text(code) for code in factors]
     if weak:
         yield f"本次估值的限制因素：{'；'.join(weak)}。"
+    if result.valuation is not None and result.valuation.comparables_text:
+        yield f"可比实例不足三个的原因：{result.valuation.comparables_text}。"
     yield from phrases.STANDING_CONDITIONS

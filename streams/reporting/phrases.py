@@ -41,6 +41,7 @@ DRIVER: Final[Mapping[str, str]] = MappingProxyType(
         "LOCATION": "区位与周边成交水平",
         "TAX": "税费年限",
         "OTHER": "其他",
+        "INCOME": "收益法校验",
     }
 )
 GRADE: Final[Mapping[str, str]] = MappingProxyType(
@@ -48,6 +49,7 @@ GRADE: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 METHOD_MODEL: Final = "市场比较法与统计模型相结合"
+METHOD_INCOME: Final = "市场比较法与收益法相结合"
 METHOD_PERSON: Final = "人工估值（参考自动估值模型）"
 METHOD_PERSON_ALONE: Final = "人工估值（市场比较法）"
 STANDING_CONDITIONS: Final = (
@@ -55,12 +57,6 @@ STANDING_CONDITIONS: Final = (
     "单价精确到 1 元/㎡，总价为单价与建筑面积之积并四舍五入到 1 元；单价与总价不一致时以单价为准。",
     "本报告单仅供委托银行办理个人信贷业务参考，超过有效期或市场发生明显变化时应重新估值。",
 )
-_HIGH, _MEDIUM = 80, 60  # of 100: the chance in per cent to be within 10 %
-
-
-def confidence_grade(confidence: int) -> str:
-    """高 from 80, 中 from 60, else 低, for a confidence of 0–100."""
-    return "高" if confidence >= _HIGH else "中" if confidence >= _MEDIUM else "低"
 
 
 def factor(code: str) -> str:

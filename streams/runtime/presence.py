@@ -20,10 +20,17 @@ class Presence:
     """Readiness of one worker. Written by the stage's thread, read by the health server's."""
 
     def __init__(
-        self, metrics: Metrics, meters: Meters, reference: ReferenceReader, *, details: Mapping[str, object]
+        self,
+        metrics: Metrics,
+        meters: Meters,
+        reference: ReferenceReader,
+        *,
+        details: Mapping[str, object],
+        problems: Callable[[], Sequence[str]],
     ) -> None:
-        """`details` are shown on `/health` as they are (stage, lane, group, release)."""
+        """`details` are shown on `/health` as they are (stage, lane, group, release); `problems` as they are then."""
         self._meters, self._reference, self._details = meters, reference, dict(details)
+        self._problems = problems
         self._assigned: frozenset[Any] | None = None
         self._recent: deque[float] = deque(maxlen=_RESTLESS)
         self._rebalances = metrics.add(names.REBALANCES, Counter(), "assignments received")
@@ -55,6 +62,7 @@ class Presence:
             details={
                 **self._details,
                 "pid": os.getpid(),
+                "problems": list(self._problems()),
                 "partitions": sorted(f"{place.topic}/{place.partition}" for place in self._assigned or ()),
                 "reference_version": self._reference.version,
                 "reference_undecodable": self._reference.undecodable(),

@@ -151,14 +151,13 @@ class _Worker:
         problems: Callable[[], Sequence[str]],
     ) -> None:
         self._stage, self._inputs, self._codec, self._config, self._clock = stage, inputs, codec, config, clock
-        self._problems = problems
         self._window: Window[Any] = Window(config.bounds)
         self._metrics = Metrics(stage=stage.name, lane=config.lane)
         self._meters = Meters(self._metrics, self._window, lambda: clock().timestamp())
         self._reference = ReferenceReader(references, connection=config.connection, codec=codec)
         self._tracing = tracing_for(config.otlp_endpoint, service=stage.name, instance=config.instance_id or "")
         details = {"stage": stage.name, "lane": config.lane, "group": config.group, "release": config.release}
-        self._presence = Presence(self._metrics, self._meters, self._reference, details=details)
+        self._presence = Presence(self._metrics, self._meters, self._reference, details=details, problems=problems)
 
     def run(self) -> int:
         health = self._serve_health()

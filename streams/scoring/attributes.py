@@ -3,7 +3,7 @@
 Unknown is NaN (numbers) or -1 (texts); nothing is imputed here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ Described = Deal | Attributes
 
 NUMBERS: Final = ("floor", "total_floors", "built_year", "rooms", "halls", "has_lift", "near_metro", "five_years")
 TEXTS: Final = ("floor_band", "building_type", "structure", "renovation")
+FURTHER: Final = "further"  # all numbers that only some kinds of property have, as one
 BANDS: Final = "地底低中高顶"  # 低楼层, 低层 and 低 are the same band
 UNKNOWN: Final = frozenset({"未知", "不详", "暂无数据", "na", "nan"})
 _LAND_FLOOR: Final = 1  # 首层 is priced as 底, whatever the height of the house
@@ -45,10 +46,11 @@ class Vocabulary:
 
 
 class Vocabularies:
-    """One `Vocabulary` for each column of `TEXTS`."""
+    """One `Vocabulary` for each column of `TEXTS`, and one for the names of further numbers."""
 
     def __init__(self) -> None:
         self.columns = tuple(Vocabulary() for _ in TEXTS)
+        self.further = Vocabulary()
 
     def codes(self, described: Described) -> list[int]:
         """The texts of a flat as numbers, in the order of `TEXTS`."""
@@ -57,6 +59,21 @@ class Vocabularies:
     def known(self, described: Described) -> list[int]:
         """As `codes`, but without learning: what a customer typed must not fill the memory of a stage."""
         return [column.known(text) for column, text in zip(self.columns, _texts(described), strict=True)]
+
+    def further_of(self, described: Sequence[Described]) -> Floats:
+        """Further numbers (n x known names), NaN where unknown; names never learned are left out."""
+        result = np.full((len(described), len(self.further.texts)), np.nan)
+        for row, one in enumerate(described):
+            for name, value in one.further.items():
+                place = self.further.known(name)
+                if place >= 0:
+                    result[row, place] = value
+        return result
+
+    def learn_further(self, described: Iterable[Described]) -> None:
+        """Take the names of their further numbers in, sorted: their order must not hang on who came first."""
+        for name in sorted({name for one in described for name in one.further}):
+            self.further.code(name)
 
 
 def numbers(described: Described) -> list[float]:
@@ -103,9 +120,9 @@ def rows_by(group: Ints, columns: Floats, groups: int, how: np.ufunc = np.add, *
     return result
 
 
-def hide(numeric: Floats, texts: Ints, columns: Sequence[str]) -> tuple[Floats, Ints]:
+def hide(numeric: Floats, texts: Ints, further: Floats, columns: Sequence[str]) -> tuple[Floats, Ints, Floats]:
     """Copies in which the named columns are unknown: how a row looks to a customer who typed only address and area."""
     numeric, texts = numeric.copy(), texts.copy()
     numeric[:, [NUMBERS.index(name) for name in columns if name in NUMBERS]] = np.nan
     texts[:, [TEXTS.index(name) for name in columns if name in TEXTS]] = -1
-    return numeric, texts
+    return numeric, texts, np.full_like(further, np.nan) if FURTHER in columns else further.copy()

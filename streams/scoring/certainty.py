@@ -19,6 +19,7 @@ METHOD: Final = "conformal-normalised"
 P10_REFERENCE: Final = "deal"
 FLOOR: Final = 0.01  # added to absolute residuals before the logarithm: a lucky hit says little about the spread
 _ONE_SD: Final = 0.683
+_CLASSES: Final = 4  # of evidence
 _RIDGE: Final = 2.0
 _LEAST_OF_CLASS: Final = 100  # a quantile of fewer is luck
 _SURE: Final = (0.01, 0.99)
@@ -102,10 +103,14 @@ class Certainty:
 
 
 def evidence(features: Floats) -> Ints:
-    """The class of each subject: 0 its community has deals, 1 only neighbours have, 2 only the district or city has."""
+    """The class of each subject: 0 its community has deals, 1 only neighbours have, 2 only the district or city has.
+
+    3: as 0, and the building is known.
+    """
     here = features[:, FEATURES.index("community_count")] > 0
     near = features[:, FEATURES.index("near_weight")] > 0
-    return np.where(here, 0, np.where(near, 1, 2))
+    described = ~np.isnan(features[:, FEATURES.index("rooms")])
+    return np.where(here, np.where(described, 3, 0), np.where(near, 1, 2))
 
 
 def calibrate(seen: Sequence[Outcomes]) -> Certainty:
@@ -117,7 +122,7 @@ def calibrate(seen: Sequence[Outcomes]) -> Certainty:
     return Certainty(
         classes=tuple(
             _calibration(together.taken(rows) if len(rows) >= _LEAST_OF_CLASS else together)
-            for rows in (np.flatnonzero(kind == each) for each in range(3))
+            for rows in (np.flatnonzero(kind == each) for each in range(_CLASSES))
         )
     )
 
@@ -155,6 +160,10 @@ def signs(spread: Floats, features: Floats, moved: Floats) -> Floats:
     return np.column_stack(
         [
             np.log(spread),
+            np.log(column["kriged_sd"]),
+            np.nan_to_num(column["surprise"], nan=0.08),
+            np.nan_to_num(column["near_surprise"], nan=0.08),
+            np.abs(column["back_off_gap"]),
             np.log1p(column["community_count"]),
             np.log1p(column["plan_count"]),
             np.log1p(column["near_weight"]),
@@ -168,6 +177,7 @@ def signs(spread: Floats, features: Floats, moved: Floats) -> Floats:
 
 
 _SIGNS: Final = (
+    "kriged_sd", "surprise", "near_surprise", "back_off_gap",
     "community_count", "plan_count", "near_weight", "community_spread", "near_spread", "group_weight", "plan_gap",
 )  # fmt: skip
 

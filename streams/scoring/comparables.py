@@ -1,59 +1,59 @@
 """Layer 1: comparables as a model.
 
-Every past deal near the subject is adjusted to the subject and the value date, gets a weight by likeness, and the
-estimate is a weighted sum of adjusted prices, shrunk from level to level (valuation guide §11): same plan, community,
-neighbouring communities, business circle, district, city. Sparse: a subject meets some 150 deals, whatever the market.
-
-The seam: `ComparableBook.compare(subjects) -> Comparison`. A Gaussian process may stand behind it one day.
+Every past deal near the subject is adjusted to the subject and the value date and gets a weight by kriging
+(`streams.scoring.kriging`): the estimate is a weighted sum of adjusted prices and of the level of the place. Beside it
+stands the plain back-off from level to level (valuation guide §11): same plan, community, neighbouring communities,
+business circle, district, city; what it says and where it differs are features of the next layer. Sparse: a subject
+meets some 150 deals, whatever the market.
 """
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from streams.scoring.attributes import Floats, Ints, rows_by, total_by
-from streams.scoring.hedonics import FACTOR_OF_FIELD, FACTORS, FIELDS, Hedonics
+from streams.scoring import kriging
+from streams.scoring.attributes import NUMBERS, TEXTS, Floats, Ints, rows_by, total_by
+from streams.scoring.covariance import Covariance, Points, Reals
+from streams.scoring.hedonics import FACTOR_OF_FIELD, FACTORS, FIELDS, Hedonics, further_column
 from streams.scoring.index import PriceIndex
 from streams.scoring.market import LEVELS, Market, Rows
 
 _OF_COMMUNITY: Final = 48  # latest deals of the community looked at
-_OF_NEIGHBOUR: Final = 6  # latest deals of each neighbouring community
+_OF_NEIGHBOUR: Final = 8  # latest deals of each neighbouring community, the nearest first …
+_OF_NEIGHBOURS: Final = 128  # … until there are so many
+_OF_CIRCLE: Final = 96  # latest deals of the business circle, where a community has no coordinates
+REACH: Final = 64  # deals that kriging weighs; more change little and cost with the third power
 _SAME_PLAN: Final = 0.01  # areas within 1 % are mostly the same 户型 stack
 _GROUP_DAYS: Final = 180.0  # e-folding age of deals in the means of circle, district and city
 _EPOCH: Final = 730_000  # keeps the growing weights of the running sums in range until 2060
+_COMMUNITY_AREA, _COMMUNITY_DAYS, _PLAN_DAYS = 0.20, 90.0, 90.0  # e-folding differences of log area and of days
+_NEAR_KM, _NEAR_AREA, _NEAR_DAYS = 0.5, 0.5, 120.0
+_BUILDING, _YEARS = 0.5, 10.0  # e-folding differences of log total floors and of build year, where both are known
+_PLAN_PRIOR, _COMMUNITY_PRIOR, _NEAR_PRIOR = 1.5, 0.7, 0.5  # deals a level needs to weigh as much as the next one
+_CIRCLE_PRIOR, _DISTRICT_PRIOR = 8.0, 20.0
+_OF_FLAT: Final = [FIELDS.index(name) for name in ("floor_band", "top_without_lift", "renovation", "five_years")]
+_OF_ADDRESS: Final = ("total_floors", "floor_band")
+_OF_DESCRIPTION: Final = (*_OF_ADDRESS, "built_year", "building_type", "rooms")
+_QUALITY: Final = [place for place, name in enumerate(FIELDS) if name not in {"area", "built_year", "total_floors"}]
+_TYPICAL_AREA, _TYPICAL_PRIOR = 0.15, 3.0
 FIELD_FACTOR: Final = np.array([FACTORS.index(factor) for factor in FACTOR_OF_FIELD])
 TIME: Final = FACTORS.index("TIME")
 OTHER: Final = FACTORS.index("OTHER")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kernel:
-    """How likeness fades, and how much evidence a level needs before it outweighs the next one. Fitted at training."""
-
-    community_area: float = 0.20  # e-folding difference of log area
-    community_days: float = 90.0
-    community_prior: float = 0.7  # in deals
-    plan_days: float = 90.0
-    plan_prior: float = 1.5
-    near_km: float = 0.5
-    near_area: float = 0.5
-    near_days: float = 120.0
-    near_prior: float = 0.5
-    building: float = 0.5  # e-folding difference of log total floors; applies where both are known
-    years: float = 10.0  # e-folding difference of build year
-    circle_prior: float = 8.0
-    district_prior: float = 20.0
-    clip: float = 0.25  # an adjusted price counts at most this far from the first estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What the layer learned: effects, index, kernel, and the standard log price of the whole segment."""
+    """What the layer learned: effects, index, covariances, and the standard log price of the whole segment.
+
+    A subject is weighed by the covariance that asks for no more than is known of it.
+    """
 
     hedonics: Hedonics
     index: PriceIndex
-    kernel: Kernel
+    covariances: Mapping[str, Covariance]  # by the names of `KINDS`
     level: float
 
 
@@ -75,6 +75,7 @@ class Subjects:
     log_area: Floats
     numeric: Floats
     texts: Ints
+    further: Floats
     own: Ints
     cold: Ints
 
@@ -88,7 +89,10 @@ class Subjects:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """Pairs of subject and past deal. Sorted by subject; `time`, `fields` adjust the deal towards the subject (log)."""
+    """Pairs of subject and past deal. Sorted by subject; `time`, `fields` adjust the deal towards the subject (log).
+
+    `age_days` is without sign: a training row also looks at deals after its own day. `km`: infinite where unknown.
+    """
 
     subject: Ints
     row: Ints
@@ -102,6 +106,7 @@ class Candidates:
     time: Floats
     fields: Floats
     adjusted: Floats
+    wanted: Floats  # of the subjects (n x `FIELDS`): effects they are adjusted to, the typical ones of a flat unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,17 +114,24 @@ class Levels:
     """Estimates of the log unit price by level, for each subject, and the evidence behind them."""
 
     plan: Floats
-    community: Floats
-    near: Floats
     circle: Floats
     district: Floats
     city: Floats
     plan_weight: Floats
     community_weight: Floats
     near_weight: Floats
-    candidate_weight: Floats  # share of each candidate in `plan`, the estimate of the layer
-    group_weight: Floats  # share of the circle's level in it
-    clipped: Floats  # adjusted prices as they were counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kriged:
+    """The estimate of the layer: Σ `candidate_weight` x `counted` + `group_weight` x the circle's level."""
+
+    value: Floats
+    sd: Floats  # of the deal price about it
+    candidate_weight: Floats  # of each pair; may be negative where deals lie behind one another
+    group_weight: Floats
+    counted: Floats  # adjusted prices of the pairs as they were counted
+    surprise: Floats  # of each pair: |the deal less what its neighbours say of it|, log; NaN where it was out of reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,21 +144,23 @@ class Comparison:
     fallback_level: Ints
     candidates: Candidates
     levels: Levels
+    kriged: Kriged
     own_fields: Floats
     spread: Floats  # of the community's adjusted prices, log; NaN where it has no deal
-    features: Floats
+    features: Floats  # `FEATURES`, then the further numbers that the effects know
 
 
 class ComparableBook:
-    """A market seen with the effects, the index and the kernel of one model. Follows the market as it grows."""
+    """A market seen with the effects, the index and the covariances of one model. Follows the market as it grows."""
 
     def __init__(self, market: Market, layer: Layer) -> None:
         self.market, self.layer = market, layer
-        self.hedonics, self.index, self.kernel = layer.hedonics, layer.index, layer.kernel
+        self.hedonics, self.index = layer.hedonics, layer.index
         self._fields = np.zeros((0, len(FIELDS)))
         self._level_at_deal = np.zeros(0)
         self._standard = np.zeros(0)
         self._sums: dict[str, tuple[Floats, Floats, Floats]] = {}
+        self._learned = {field for field, _ in layer.hedonics.labels}
         self._index_rows = layer.index.rows([])
         self._version = -1
 
@@ -167,11 +181,12 @@ class ComparableBook:
         self._version = self.market.version
 
     def compare(self, subjects: Subjects) -> Comparison:
-        """Value subjects by deals known before their day. One answer never depends on the other subjects."""
+        """Value subjects by deals known before their day `known`. One answer never depends on the other subjects."""
         self.follow()
         own_fields = self._contributions(subjects)
         candidates = self.candidates(subjects, own_fields)
-        return self.summarise(subjects, own_fields, candidates, self.levels(subjects, own_fields, candidates))
+        levels = self.levels(subjects, candidates)
+        return self.summarise(subjects, own_fields, candidates, levels)
 
     def movement(self, subjects: Subjects, days: int) -> Floats:
         """Log movement of the index over the `days` before each subject's day."""
@@ -183,104 +198,117 @@ class ComparableBook:
         return self._contributions(subjects)
 
     def candidates(self, subjects: Subjects, own_fields: Floats) -> Candidates:
-        """The pairs of subjects and deals, with what the kernel needs to weigh them."""
-        n, rows = len(subjects), self.market.rows
-        near, far = self.market.places.neighbours(subjects.community)
-        place = np.column_stack([subjects.community, near])
-        first, last = self.market.by_community.before(place, subjects.known[:, None])
-        most = np.full(place.shape[1], _OF_NEIGHBOUR)
-        most[0] = _OF_COMMUNITY
-        count = np.minimum(last - first, most)
-        count[subjects.cold > 0, 0] = 0
-        flat = count.ravel()
-        start = (last - count).ravel()
-        pair = np.repeat(np.arange(len(flat)), flat)
-        position = np.arange(len(pair)) - np.repeat(np.cumsum(flat) - flat, flat) + start[pair]
-        row = self.market.by_community.order[position]
-        who = pair // place.shape[1]
-        own_place = pair % place.shape[1] == 0
-        km = np.column_stack([np.zeros(n), far]).ravel()[pair]
+        """The pairs of subjects and deals, with what is needed to weigh them."""
+        rows = self.market.rows
+        who, row = self._pairs(subjects)
         time = self.index.at(self._index_rows[rows.city[row]], subjects.day[who]) - self._level_at_deal[row]
-        gap = own_fields[who] - self._fields[row]
-        fields = np.where(np.isnan(gap), 0.0, gap)
+        same = rows.community[row] == subjects.community[who]
+        gap = np.abs(subjects.log_area[who] - rows.log_area[row])
+        usable = (row != subjects.own[who]).astype(np.float64)
+        wanted = self._with_typical(subjects, own_fields, who, row, usable * same * np.exp(-gap / _TYPICAL_AREA))
+        differs = wanted[who] - self._fields[row]
+        fields = np.where(np.isnan(differs), 0.0, differs)
+        places = self.market.places
+        km = np.linalg.norm(places.on_globe(subjects.community[who]) - places.on_globe(rows.community[row]), axis=1)
         return Candidates(
             subject=who,
             row=row,
-            same_community=own_place.astype(np.float64),
-            km=km,
-            age_days=(subjects.day[who] - rows.day[row]).astype(np.float64),
-            area_gap=np.abs(subjects.log_area[who] - rows.log_area[row]),
+            same_community=same.astype(np.float64),
+            km=np.where(same, 0.0, np.nan_to_num(km, nan=np.inf)),
+            age_days=np.abs(subjects.day[who] - rows.day[row]).astype(np.float64),
+            area_gap=gap,
             floors_gap=_gap(np.log(subjects.numeric[:, 1]), np.log(rows.numeric[:, 1]), who, row),
             years_gap=_gap(subjects.numeric[:, 2], rows.numeric[:, 2], who, row),
-            usable=(row != subjects.own[who]).astype(np.float64),
+            usable=usable,
             time=time,
             fields=fields,
             adjusted=rows.log_price[row] + time + fields.sum(axis=1),
+            wanted=wanted,
         )
 
-    def levels(self, subjects: Subjects, own_fields: Floats, candidates: Candidates) -> Levels:
+    def levels(self, subjects: Subjects, candidates: Candidates) -> Levels:
         """The back-off, from the city down to the plan."""
-        k, c, n = self.kernel, candidates, len(subjects)
-        offset = self._offset(subjects, own_fields)
+        c, n = candidates, len(subjects)
+        offset = self._offset(subjects, c.wanted)
         city, district, circle = self._group_levels(subjects)
-        alike = c.usable * np.exp(-c.floors_gap / k.building - c.years_gap / k.years)
-        w_plan = c.usable * c.same_community * (c.area_gap < _SAME_PLAN) * np.exp(-c.age_days / k.plan_days)
-        w_community = alike * c.same_community * np.exp(-c.area_gap / k.community_area - c.age_days / k.community_days)
+        alike = c.usable * np.exp(-c.floors_gap / _BUILDING - c.years_gap / _YEARS)
+        w_plan = c.usable * c.same_community * (c.area_gap < _SAME_PLAN) * np.exp(-c.age_days / _PLAN_DAYS)
+        w_community = alike * c.same_community * np.exp(-c.area_gap / _COMMUNITY_AREA - c.age_days / _COMMUNITY_DAYS)
         w_near = (
             alike
             * (1 - c.same_community)
-            * np.exp(-c.km / k.near_km - c.area_gap / k.near_area - c.age_days / k.near_days)
+            * np.exp(-c.km / _NEAR_KM - c.area_gap / _NEAR_AREA - c.age_days / _NEAR_DAYS)
         )
-        sums = [total_by(c.subject, w, n) for w in (w_plan, w_community, w_near)]
-        top = circle + offset
-        shares = [1 / (s + p) for s, p in zip(sums, (k.plan_prior, k.community_prior, k.near_prior), strict=True)]
-        left = [p * share for share, p in zip(shares, (k.plan_prior, k.community_prior, k.near_prior), strict=True)]
-
-        def back_off(price: Floats) -> tuple[Floats, Floats, Floats]:
-            near = total_by(c.subject, w_near * price, n) * shares[2] + left[2] * top
-            community = total_by(c.subject, w_community * price, n) * shares[1] + left[1] * near
-            return near, community, total_by(c.subject, w_plan * price, n) * shares[0] + left[0] * community
-
-        first = back_off(c.adjusted)[2][c.subject]
-        clipped = np.clip(c.adjusted, first - k.clip, first + k.clip)
-        near, community, plan = back_off(clipped)
-        weight = (w_plan * shares[0][c.subject]) + left[0][c.subject] * (
-            w_community * shares[1][c.subject] + left[1][c.subject] * w_near * shares[2][c.subject]
-        )
+        level, weights = circle + offset, []
+        for weight, prior in ((w_near, _NEAR_PRIOR), (w_community, _COMMUNITY_PRIOR), (w_plan, _PLAN_PRIOR)):
+            weights.append(total_by(c.subject, weight, n))
+            level = (total_by(c.subject, weight * c.adjusted, n) + prior * level) / (weights[-1] + prior)
         return Levels(
-            plan=plan,
-            community=community,
-            near=near,
-            circle=top,
+            plan=level,
+            circle=circle + offset,
             district=district + offset,
             city=city + offset,
-            plan_weight=sums[0],
-            community_weight=sums[1],
-            near_weight=sums[2],
-            candidate_weight=weight,
-            group_weight=left[0] * left[1] * left[2],
-            clipped=clipped,
+            near_weight=weights[0],
+            community_weight=weights[1],
+            plan_weight=weights[2],
         )
+
+    def kriged(self, subjects: Subjects, own_fields: Floats, candidates: Candidates, levels: Levels) -> Kriged:
+        """The estimate, by the covariance that fits what is known of each subject."""
+        c, n = candidates, len(subjects)
+        result = Kriged(
+            value=levels.circle.copy(),
+            sd=np.zeros(n),
+            candidate_weight=np.zeros(len(c.row)),
+            group_weight=np.ones(n),
+            counted=c.adjusted.copy(),
+            surprise=np.full(len(c.row), np.nan),
+        )
+        mine = self._points(subjects)
+        theirs = self._points(self.market.rows, c.row)
+        residual = c.adjusted - levels.circle[c.subject]
+        described = self._knows(own_fields, _OF_DESCRIPTION)
+        parsed = ~described & self._knows(own_fields, _OF_ADDRESS)
+        for name, kind in (
+            ("plain", ~described & ~parsed),
+            ("parsed", parsed),
+            ("described", described),
+        ):
+            who = np.flatnonzero(kind)
+            if len(who):
+                self._krige(self.layer.covariances[name], who, c, mine[who], theirs, residual, result)
+        return result
+
+    def surroundings(self, subjects: Subjects) -> Iterator[tuple[Points, Floats]]:
+        """The deals about each subject, and their adjusted prices less the level of the subject's place."""
+        candidates = self.candidates(subjects, self._contributions(subjects))
+        levels = self.levels(subjects, candidates)
+        theirs = self._points(self.market.rows, candidates.row)
+        residual = candidates.adjusted - levels.circle[candidates.subject]
+        for subject in range(len(subjects)):
+            here = np.flatnonzero((candidates.subject == subject) & (candidates.usable > 0))
+            yield theirs[here], residual[here]
 
     def summarise(self, subjects: Subjects, own_fields: Floats, candidates: Candidates, levels: Levels) -> Comparison:
         """The answer in additive parts, and the features for the next layer."""
-        c, n, rows = candidates, len(subjects), self.market.rows
-        weight, rest = levels.candidate_weight, levels.group_weight
-        known_fields = np.nan_to_num(own_fields)
+        c, n = candidates, len(subjects)
+        kriged = self.kriged(subjects, own_fields, c, levels)
+        weight, rest = kriged.candidate_weight, kriged.group_weight
         parts = np.zeros((n, len(FACTORS)))
         parts[:, TIME] = total_by(c.subject, weight * c.time, n)
-        moved = rows_by(c.subject, weight[:, None] * c.fields, n) + rest[:, None] * known_fields
+        moved = rows_by(c.subject, weight[:, None] * c.fields, n) + rest[:, None] * np.nan_to_num(c.wanted)
         for place, factor in enumerate(FIELD_FACTOR):
             parts[:, factor] += moved[:, place]
-        parts[:, OTHER] += total_by(c.subject, weight * (levels.clipped - c.adjusted), n)
-        features = self._features(subjects, own_fields, c, levels, rows)
+        parts[:, OTHER] += total_by(c.subject, weight * (kriged.counted - c.adjusted), n)
+        features = self._features(subjects, own_fields, c, levels, kriged)
         return Comparison(
-            log_value=levels.plan,
-            base=levels.plan - parts.sum(axis=1),
+            log_value=kriged.value,
+            base=kriged.value - parts.sum(axis=1),
             parts=parts,
             fallback_level=_fallback_level(c, subjects, levels, self._counts(subjects)),
             candidates=c,
             levels=levels,
+            kriged=kriged,
             own_fields=own_fields,
             spread=features[:, FEATURES.index("community_spread")],
             features=features,
@@ -289,9 +317,101 @@ class ComparableBook:
     # ---- inside ---------------------------------------------------------------------------------------------------
 
     def _contributions(self, described: Rows | Subjects) -> Floats:
-        return self.hedonics.contributions(
-            described.log_area, described.numeric, described.texts, self.market.vocabularies
+        return self.hedonics.contributions(described, self.market.vocabularies)
+
+    def _pairs(self, subjects: Subjects) -> tuple[Ints, Ints]:
+        """Subjects and deals: of the community, of its neighbours, and of the circle where there are no coordinates."""
+        near = self.market.neighbours(subjects.community)
+        place = np.column_stack([subjects.community, near])
+        first, last = self.market.by_community.before(place, subjects.known[:, None])
+        count = np.minimum(last - first, _OF_NEIGHBOUR)
+        count[:, 0] = np.where(subjects.cold > 0, 0, np.minimum(last - first, _OF_COMMUNITY)[:, 0])
+        before = np.cumsum(count, axis=1) - count - count[:, :1]
+        count[:, 1:][before[:, 1:] >= _OF_NEIGHBOURS] = 0
+        who, row = _spread_out(self.market.by_community.order, last - count, count)
+        lost = np.flatnonzero((near[:, 0] < 0) & (subjects.circle >= 0))
+        if not len(lost):
+            return who, row
+        shelf = self.market.by_level["circle"]
+        first, last = shelf.before(subjects.circle[lost], subjects.known[lost])
+        count = np.minimum(last - first, _OF_CIRCLE)[:, None]
+        more, others = _spread_out(shelf.order, last[:, None] - count, count)
+        stranger = self.market.rows.community[others] != subjects.community[lost[more]]
+        who, row = np.concatenate([who, lost[more][stranger]]), np.concatenate([row, others[stranger]])
+        by_subject = np.argsort(who, kind="stable")
+        return who[by_subject], row[by_subject]
+
+    def _with_typical(self, subjects: Subjects, own: Floats, who: Ints, row: Ints, weight: Floats) -> Floats:
+        """Own effects, where those of the flat itself are unknown the typical ones of the community's deals."""
+        columns = self._fields[:, _OF_FLAT][row]
+        known = ~np.isnan(columns)
+        above = rows_by(who, np.where(known, columns, 0.0) * weight[:, None], len(subjects))
+        below = rows_by(who, known * weight[:, None], len(subjects)) + _TYPICAL_PRIOR
+        wanted = own.copy()
+        wanted[:, _OF_FLAT] = np.where(np.isnan(own[:, _OF_FLAT]), above / below, own[:, _OF_FLAT])
+        return wanted
+
+    def _knows(self, own_fields: Floats, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether all is known of a subject that the layer has learned to use among `names`, and that is something."""
+        learned = [FIELDS.index(name) for name in names if name in self._learned]
+        known: NDArray[np.bool_] = np.logical_and.reduce(~np.isnan(own_fields[:, learned]), axis=1)
+        return known if learned else np.zeros(len(own_fields), np.bool_)
+
+    def _points(self, of: Rows | Subjects, at: Ints | None = None) -> Points:
+        """Rows or subjects as the covariance sees them; those at `at`, or all."""
+        rows = slice(None) if at is None else at
+        x, y, z = self.market.places.on_globe(of.community[rows]).T.astype(np.float32)
+        effects = self._fields[rows] if isinstance(of, Rows) else self._contributions(of)[rows]
+        numeric = of.numeric[rows]
+        floors, year, rooms = (numeric[:, NUMBERS.index(name)] for name in ("total_floors", "built_year", "rooms"))
+        building_type, band = (of.texts[rows, TEXTS.index(name)] for name in ("building_type", "floor_band"))
+        return Points(
+            x=x,
+            y=y,
+            z=z,
+            day=(of.day[rows] - _EPOCH).astype(np.float32),
+            area=of.log_area[rows].astype(np.float32),
+            age=((year - 2000) / 10).astype(np.float32),
+            height=np.log(np.maximum(floors, 1.0)).astype(np.float32),
+            rooms=rooms.astype(np.float32),
+            quality=np.nansum(effects[:, _QUALITY], axis=1).astype(np.float32),
+            community=of.community[rows],
+            circle=of.circle[rows],
+            building=_building(of.community[rows], floors, year, building_type),
+            type=building_type,
+            band=band,
         )
+
+    def _krige(  # noqa: PLR0913, PLR0917 - the pieces of one system of equations
+        self,
+        covariance: Covariance,
+        who: Ints,
+        c: Candidates,
+        mine: Points,
+        theirs: Points,
+        residual: Floats,
+        into: Kriged,
+    ) -> None:
+        """Solve for the subjects `who`, whose points are `mine`, and write their answers into `into`."""
+        number = np.full(len(into.value), -1, np.int64)
+        number[who] = np.arange(len(who))
+        pairs = np.flatnonzero((number[c.subject] >= 0) & (c.usable > 0))
+        if not len(pairs):
+            into.sd[who] = np.sqrt(covariance.total + covariance.noise)
+            return
+        subject = number[c.subject[pairs]]
+        likeness = covariance.between(mine[subject], theirs[pairs])
+        chosen = _most_alike(subject, likeness, len(who))
+        at = np.where(chosen >= 0, pairs[chosen], -1)
+        answer = kriging.forecast(covariance, mine, theirs, at, np.where(at >= 0, residual[at], 0.0))
+        held = at >= 0
+        level = into.value[who]
+        into.value[who] = level + answer.value
+        into.sd[who] = answer.sd
+        into.group_weight[who] = 1 - answer.weight.sum(axis=1)
+        into.candidate_weight[at[held]] = answer.weight[held]
+        into.counted[at[held]] = (level[:, None] + answer.counted)[held]
+        into.surprise[at[held]] = np.abs(answer.surprise)[held]
 
     def _offset(self, subjects: Subjects, own_fields: Floats) -> Floats:
         """From the standard flat at the index's first day to the subject at its day."""
@@ -329,22 +449,20 @@ class ComparableBook:
         weight, price, _ = self._sum_before("city", subjects)
         city = (price + self.layer.level) / (weight + 1.0)
         weight, price, _ = self._sum_before("district", subjects)
-        district = (price + self.kernel.district_prior * city) / (weight + self.kernel.district_prior)
+        district = (price + _DISTRICT_PRIOR * city) / (weight + _DISTRICT_PRIOR)
         weight, price, _ = self._sum_before("circle", subjects)
-        circle = (price + self.kernel.circle_prior * district) / (weight + self.kernel.circle_prior)
+        circle = (price + _CIRCLE_PRIOR * district) / (weight + _CIRCLE_PRIOR)
         return city, district, circle
 
-    def _features(self, subjects: Subjects, own_fields: Floats, c: Candidates, levels: Levels, rows: Rows) -> Floats:
+    def _features(
+        self, subjects: Subjects, own_fields: Floats, c: Candidates, levels: Levels, kriged: Kriged
+    ) -> Floats:
         """The columns of `FEATURES`, each from deals known before the subject's day alone."""
-        n = len(subjects)
-        value = levels.plan
+        n, rows = len(subjects), self.market.rows
+        value = kriged.value
         here = c.usable * c.same_community
-        weight = here * np.exp(-c.area_gap / self.kernel.community_area - c.age_days / self.kernel.community_days) + (
-            here * 1e-6
-        )
-        near = (
-            c.usable * (1 - c.same_community) * np.exp(-c.km / self.kernel.near_km - c.area_gap / self.kernel.near_area)
-        )
+        weight = here * np.exp(-c.area_gap / _COMMUNITY_AREA - c.age_days / _COMMUNITY_DAYS) + (here * 1e-6)
+        near = c.usable * (1 - c.same_community) * np.exp(-c.km / _NEAR_KM - c.area_gap / _NEAR_AREA)
         total, total_near = total_by(c.subject, weight, n), total_by(c.subject, near, n)
         count = total_by(c.subject, here, n)
 
@@ -371,7 +489,13 @@ class ComparableBook:
         n_plan = total_by(c.subject, plan, n)
         coordinates = self.market.places.coordinates(subjects.community)
         looks = _known_means(c.subject, weight, self._fields[:, _LOOK_COLUMNS][c.row], n)
+        told = c.usable * ~np.isnan(kriged.surprise)
+        surprise = np.nan_to_num(kriged.surprise)
         columns = {
+            "kriged_sd": kriged.sd,
+            "surprise": _ratio(total_by(c.subject, told * here * surprise, n), total_by(c.subject, told * here, n)),
+            "near_surprise": _ratio(total_by(c.subject, told * surprise, n), total_by(c.subject, told, n)),
+            "back_off_gap": levels.plan - value,
             "plan_gap": mean(off, plan, n_plan),
             "community_gap": community_off,
             "community_raw_gap": mean(raw, weight, total),
@@ -391,7 +515,7 @@ class ComparableBook:
             "closest_area": least[:, 0],
             "newest_days": least[:, 1],
             "nearest_km": least[:, 2],
-            "group_weight": levels.group_weight,
+            "group_weight": kriged.group_weight,
             "longitude": coordinates[:, 0],
             "latitude": coordinates[:, 1],
             "level": value - own_fields[:, 0] - self.index.at(self._index_rows[subjects.city], subjects.day),
@@ -403,7 +527,9 @@ class ComparableBook:
             "built_year": subjects.numeric[:, 2],
             "rooms": subjects.numeric[:, 3],
         }
-        return np.column_stack([columns[name] for name in FEATURES]).astype(np.float32)
+        words = self.market.vocabularies
+        further = [further_column(name, subjects, words) for name in self.hedonics.further]
+        return np.column_stack([*(columns[name] for name in FEATURES), *further]).astype(np.float32)
 
 
 _LOOKS: Final = (
@@ -418,22 +544,13 @@ _LOOKS: Final = (
 )
 _LOOK_COLUMNS: Final = [FIELDS.index(name) for name in _LOOKS]
 FEATURES: Final = (
-    "plan_gap", "community_gap", "community_raw_gap", "near_gap", "near_raw_gap", "circle_gap", "district_gap",
-    "city_gap", "plan_count", "community_count", "plan_weight", "community_weight", "near_weight", "effective_count",
+    "kriged_sd", "surprise", "near_surprise", "back_off_gap", "plan_gap", "community_gap", "community_raw_gap",
+    "near_gap", "near_raw_gap", "circle_gap", "district_gap", "city_gap",
+    "plan_count", "community_count", "plan_weight", "community_weight", "near_weight", "effective_count",
     "community_spread", "near_spread", "closest_area", "newest_days", "nearest_km", "group_weight", "longitude",
     "latitude", "level", "log_area", *(f"their_{name}" for name in _LOOKS), *(f"own_{name}" for name in FIELDS[1:]),
     "floor", "total_floors", "built_year", "rooms",
 )  # fmt: skip
-
-
-def kernel_from_json(stored: dict[str, Any]) -> Kernel:
-    """A kernel from plain values."""
-    return replace(Kernel(), **stored)
-
-
-def kernel_as_json(kernel: Kernel) -> dict[str, Any]:
-    """Plain values of a kernel."""
-    return asdict(kernel)
 
 
 def _fallback_level(c: Candidates, subjects: Subjects, levels: Levels, counts: dict[str, Floats]) -> Ints:
@@ -445,6 +562,35 @@ def _fallback_level(c: Candidates, subjects: Subjects, levels: Levels, counts: d
         [0, 2, 3, 4, 5],
         6,
     )
+
+
+def _spread_out(order: Ints, start: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """Of each subject (n x k stretches of a shelf's order) the rows: subject and row of each, subject by subject."""
+    flat = count.ravel()
+    stretch = np.repeat(np.arange(len(flat)), flat)
+    place = np.arange(len(stretch)) - np.repeat(np.cumsum(flat) - flat, flat) + start.ravel()[stretch]
+    return stretch // count.shape[1], order[place]
+
+
+def _most_alike(subject: Ints, likeness: Reals, n: int) -> Ints:
+    """Places of the `REACH` most alike pairs of each of `n` subjects, most alike first (-1 where there are fewer)."""
+    order = np.lexsort((-likeness, subject))
+    sorted_subject = subject[order]
+    rank = np.arange(len(order)) - np.searchsorted(sorted_subject, sorted_subject)
+    near = rank < REACH
+    chosen = np.full((n, REACH), -1, np.int64)
+    chosen[sorted_subject[near], rank[near]] = order[near]
+    return chosen
+
+
+def _building(community: Ints, floors: Floats, year: Floats, building_type: Ints) -> Ints:
+    """One number for deals of what is probably one building: community, height, year and type; -1 without height."""
+    key = (
+        (community << 24)
+        | (np.nan_to_num(floors).astype(np.int64) << 14)
+        | ((np.nan_to_num(year).astype(np.int64) % 256) << 6)
+    )
+    return np.where(np.isnan(floors) | (community < 0), -1, key | ((building_type + 1) & 63))
 
 
 def _gap(mine: Floats, theirs: Floats, who: Ints, row: Ints) -> Floats:

@@ -12,7 +12,21 @@ from schemas.events import ReasonPart
 from streams.scoring.attributes import Floats, Ints
 from streams.scoring.hedonics import FACTORS
 
-ORDER: Final = ("AREA", "FLOOR", "BUILDING", "AGE", "RENOVATION", "LAYOUT", "TAX", "LOCATION", "OTHER", "TIME")
+ORDER: Final = (
+    "AREA",
+    "FLOOR",
+    "BUILDING",
+    "AGE",
+    "RENOVATION",
+    "LAYOUT",
+    "TAX",
+    "FEATURES",
+    "LOCATION",
+    "OTHER",
+    "TIME",
+)
+INCOME: Final = "INCOME"
+"""After all factors of the comparison, for property that is let: what the income method moved."""
 FACTOR_NAMES: Final = {
     "TIME": "市场行情（成交日至价值时点）",
     "AREA": "建筑面积",
@@ -23,7 +37,9 @@ FACTOR_NAMES: Final = {
     "LAYOUT": "户型",
     "LOCATION": "区位与周边成交水平",
     "TAX": "税费年限",
+    "FEATURES": "其他房屋特征",
     "OTHER": "异常成交的修匀",
+    INCOME: "收益法校验",
 }
 _COLUMNS: Final = [FACTORS.index(factor) for factor in ORDER]
 
@@ -36,7 +52,10 @@ def stepwise_prices(base: Floats, parts: Floats) -> Ints:
 
 
 def reasons(steps: Sequence[int], unit_price: int) -> tuple[ReasonPart, ...]:
-    """From the stepwise prices of one subject; `steps[0]` + Σ changes = `unit_price`, the last taking the rounding."""
+    """From the stepwise prices of one subject; `steps[0]` + Σ changes = `unit_price`, the last taking the rounding.
+
+    A step more than there are in `ORDER` is that of the income method.
+    """
     exact = [*steps[:-1], unit_price]
     return tuple(
         ReasonPart(
@@ -45,7 +64,7 @@ def reasons(steps: Sequence[int], unit_price: int) -> tuple[ReasonPart, ...]:
             unit_price_change=after - before,
             share=round((after - before) / steps[0], 4),
         )
-        for factor, before, after in zip(ORDER, exact, exact[1:], strict=False)
+        for factor, before, after in zip((*ORDER, INCOME), exact, exact[1:], strict=False)
         if after != before
     )
 

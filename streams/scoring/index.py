@@ -4,7 +4,8 @@ Weekly steps (monthly where deals are few) from a regression with community effe
 districts sell more is not taken for a rise. Log levels by day, damped beyond the last deal.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ class PriceIndex:
     cities: tuple[str, ...]
     first: int
     levels: Floats  # cities x days; row 0 is all cities together
+    drift: tuple[float, ...] = ()  # already in `levels`, beyond the last known day
 
     def rows(self, names: list[str]) -> Ints:
         """For each city name of a vocabulary its row here; the common index where it has none, also for code -1."""
@@ -39,36 +41,61 @@ class PriceIndex:
         level: Floats = self.levels[row, np.clip(day - self.first, 0, self.levels.shape[1] - 1)]
         return level
 
+    def carried(self, drift: Mapping[str, float]) -> "PriceIndex":
+        """With the drift of each city added beyond its last known day; that of all cities where it has none."""
+        if not drift:
+            return self
+        amounts = np.array([drift.get(city, drift.get(ALL_CITIES, 0.0)) for city in self.cities])
+        levels = self.levels.copy()
+        levels[:, -int(_DAMPING_DAYS) :] += amounts[:, None]
+        return replace(self, levels=levels.round(8), drift=tuple(amounts.tolist()))
+
+    def carry(self, city: Ints, names: list[str]) -> Floats:
+        """The drift that was added for deals of these cities (codes of `names`)."""
+        amounts = np.array(self.drift or (0.0,) * len(self.cities))
+        carried: Floats = amounts[self.rows(names)[city]]
+        return carried
+
     def as_json(self) -> dict[str, Any]:
         """Plain values for the artefact."""
-        return {"cities": list(self.cities), "first": self.first, "levels": self.levels.tolist()}
+        return {
+            "cities": list(self.cities),
+            "first": self.first,
+            "levels": self.levels.tolist(),
+            "drift": list(self.drift),
+        }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "PriceIndex":
         """What `as_json` gave."""
-        return cls(cities=tuple(stored["cities"]), first=stored["first"], levels=np.array(stored["levels"]))
+        return cls(
+            cities=tuple(stored["cities"]),
+            first=stored["first"],
+            levels=np.array(stored["levels"]),
+            drift=tuple(stored["drift"]),
+        )
 
 
-def fit_index(*, day: Ints, city: Ints, names: list[str], community: Ints, log_price: Floats) -> PriceIndex:
-    """The index from quality-adjusted log prices."""
+def fit_index(*, day: Ints, city: Ints, names: list[str], group: Ints, log_price: Floats) -> PriceIndex:
+    """The index from quality-adjusted log prices of deals that are compared within groups."""
     first, last = int(day.min()), int(day.max())
-    cities, stretches = [ALL_CITIES], [_levels(day, community, log_price, first, last)]
+    cities, stretches = [ALL_CITIES], [_levels(day, group, log_price, first, last)]
     for code in np.unique(city[city >= 0]):
         here = city == code
         if here.sum() >= _OWN_INDEX_FROM:
             cities.append(names[code])
-            stretches.append(_levels(day[here], community[here], log_price[here], first, last))
+            stretches.append(_levels(day[here], group[here], log_price[here], first, last))
     return PriceIndex(cities=tuple(cities), first=first, levels=np.array(stretches).round(8))
 
 
-def _levels(day: Ints, community: Ints, log_price: Floats, first: int, last: int) -> Floats:
+def _levels(day: Ints, group: Ints, log_price: Floats, first: int, last: int) -> Floats:
     """Daily log levels of one city from `first` to four weeks after `last`."""
     weekly = len(day) * _WEEK >= _WEEKLY_FROM * max(1, last - first)
     step, bend = (_WEEK, _BEND_PER_WEEK) if weekly else (_MONTH, _BEND_PER_MONTH)
     knots = np.arange(first, last + step, step)
     basis = _hats(day, knots)
-    _, group = np.unique(community, return_inverse=True)
-    x, y = within(basis, group), within(log_price[:, None], group)[:, 0]
+    _, place = np.unique(group, return_inverse=True)
+    x, y = within(basis, place), within(log_price[:, None], place)[:, 0]
     level = _smooth(x, y, len(knots), bend)
     off = np.abs(y - x @ level)
     keep = off <= 3 * max(1.4826 * np.median(off), 0.02)  # one forced sale must not bend the index

@@ -4,7 +4,7 @@ Columns stand in order of arrival and only grow; a `Shelf` keeps the order by pl
 live deal costs an insertion into two arrays and not a new sort.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from zlib import crc32
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from schemas.events import Community, Deal
+from streams.scoring.arrivals import Arrivals
 from streams.scoring.attributes import Floats, Ints, Vocabularies, Vocabulary, numbers
 
 _KNOWN_BITS: Final = 44  # place | day of becoming known (20 bits) | digest of the deal id (24 bits)
 _DIGEST_BITS: Final = 24
-NEIGHBOURS: Final = 24  # nearest communities looked at; beyond some 2 km in a city a deal says little about a flat
+NEIGHBOURS: Final = 64  # nearest communities with deals that are looked at
 _EARTH_KM: Final = 6371.0
 LEVELS: Final = ("city", "district", "circle")
 
@@ -39,13 +40,16 @@ class Rows:
     log_area: Floats
     numeric: Floats
     texts: Ints
+    further: Floats
 
     def __len__(self) -> int:
         return len(self.day)
 
     def joined(self, more: "Rows") -> "Rows":
-        """These rows and then `more`."""
-        return Rows(**{name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in Rows.__slots__})
+        """These rows and then `more`, which may know of further numbers that these do not."""
+        columns = {name: (getattr(self, name), getattr(more, name)) for name in Rows.__slots__}
+        columns["further"] = (_widened(self.further, more.further.shape[1]), more.further)
+        return Rows(**{name: np.concatenate(pair) for name, pair in columns.items()})
 
     def taken(self, rows: Ints) -> "Rows":
         """The rows at these places, in that order."""
@@ -80,7 +84,7 @@ class Shelf:
 
 
 class Places:
-    """The community dictionary as numbers: codes of places, coordinates, neighbours. Shared by all segments.
+    """The community dictionary as numbers: codes of places and coordinates. Shared by all segments.
 
     A code is never given up: what a deal or a row of the dictionary told of a community stays until told otherwise.
     """
@@ -91,8 +95,8 @@ class Places:
         self._points: list[tuple[float, float]] = []
         self._areas: list[tuple[float, float]] = []
         self._complete: set[int] = set()
-        self._tables: tuple[Ints, Floats] | None = None
-        self._near: tuple[Ints, Floats] | None = None
+        self._tables: tuple[Ints, Floats, Floats] | None = None
+        self.version = 0
 
     def put(self, community: Community) -> None:
         """Take a row of the dictionary in; it replaces what deals had told."""
@@ -131,11 +135,9 @@ class Places:
         """Longitude and latitude of communities (n x 2); NaN where unknown."""
         return self._table()[1][code]
 
-    def neighbours(self, code: Ints) -> tuple[Ints, Floats]:
-        """The `NEIGHBOURS` nearest communities (-1 where there are fewer) and how far they are in km (n x k)."""
-        if self._near is None:
-            self._near = _nearest(self._table()[1][:-1])
-        return self._near[0][code], self._near[1][code]
+    def on_globe(self, code: Ints) -> Floats:
+        """Where communities lie, in km from the middle of the earth (… x 3); NaN where unknown."""
+        return self._table()[2][code]
 
     def city_code(self, city: str | None) -> int:
         """A city's code, -1 if no community or deal lies there."""
@@ -158,18 +160,23 @@ class Places:
             self._parents.append((-1, -1, -1))
             self._points.append((np.nan, np.nan))
             self._areas.append((np.nan, np.nan))
-            self._tables = self._near = None
+            self._changed()
         return code
 
     def _note(self, code: int) -> None:
         if -1 not in self._parents[code] and not np.isnan(self._points[code]).any():
             self._complete.add(code)
-        self._tables = self._near = None
+        self._changed()
 
-    def _table(self) -> tuple[Ints, Floats]:
+    def _changed(self) -> None:
+        self._tables = None
+        self.version += 1
+
+    def _table(self) -> tuple[Ints, Floats, Floats]:
         if self._tables is None:
             parents = np.array([*self._parents, (-1, -1, -1)], np.int64)
-            self._tables = parents, np.array([*self._points, (np.nan, np.nan)])
+            points = np.array([*self._points, (np.nan, np.nan)])
+            self._tables = parents, points, _on_globe(points)
         return self._tables
 
 
@@ -183,8 +190,11 @@ class Market:
         self.unit_prices = np.zeros(0)  # of the rows, yuan per m²
         self.by_community = Shelf()
         self.by_level = {level: Shelf() for level in LEVELS}
+        self.arrivals = Arrivals()
         self._row_of: dict[str, int] = {}
         self._waiting: dict[str, Deal | None] = {}
+        self._occupied: set[int] = set()  # communities that ever had a deal
+        self._tree: tuple[tuple[int, int], Ints, cKDTree] | None = None
         self.version = 0
 
     def put(self, deal: Deal) -> None:
@@ -202,6 +212,30 @@ class Market:
     def __len__(self) -> int:
         return len(self._row_of)
 
+    def neighbours(self, community: Ints) -> Ints:
+        """The nearest other communities with deals (n x `NEIGHBOURS`), nearest first; -1 where there are none."""
+        result = np.full((len(community), NEIGHBOURS), -1, np.int64)
+        codes, tree = self._placed()
+        points = self.places.on_globe(community)
+        placed = np.flatnonzero(~np.isnan(points[:, 0]))
+        if len(codes) and len(placed):
+            _, near = tree.query(points[placed], k=range(1, min(NEIGHBOURS + 1, len(codes)) + 1))
+            own = codes[near] == community[placed, None]
+            last = np.argsort(own, axis=1, kind="stable")[:, :NEIGHBOURS]
+            found = np.take_along_axis(np.where(own, -1, codes[near]), last, axis=1)
+            result[placed, : found.shape[1]] = found
+        return result
+
+    def _placed(self) -> tuple[Ints, cKDTree]:
+        """Communities that have deals and coordinates, and the tree that finds them; built anew when either grew."""
+        state = (self.places.version, len(self._occupied))
+        if self._tree is None or self._tree[0] != state:
+            codes = np.array(sorted(self._occupied), np.int64)
+            points = self.places.on_globe(codes)
+            here = ~np.isnan(points[:, 0])
+            self._tree = (state, codes[here], cKDTree(points[here], balanced_tree=False))
+        return self._tree[1:]
+
     def settle(self) -> None:
         """Bring what waits into the columns. Free when nothing does."""
         if not self._waiting:
@@ -211,17 +245,29 @@ class Market:
         if gone:
             for shelf in (self.by_community, *self.by_level.values()):
                 shelf.remove(np.array(gone))
+            for arrival in self._arrivals_of(self.rows.taken(np.array(gone))):
+                self.arrivals.remove(*arrival)
         # Sorted by id: codes and columns must not depend on the order in which partitions were read.
         fresh = sorted((deal for deal in waiting.values() if deal is not None), key=lambda deal: deal.deal_id)
         more = rows_of(fresh, self.places, self.vocabularies)
+        self._occupied.update(more.community.tolist())
         serials = np.arange(len(self.rows), len(self.rows) + len(more))
         self._row_of.update(zip((deal.deal_id for deal in fresh), serials.tolist(), strict=True))
         self.rows = self.rows.joined(more)
         self.unit_prices = np.exp(self.rows.log_price)
+        for arrival in self._arrivals_of(more):
+            self.arrivals.put(*arrival)
         self.by_community.insert(more.community, more.known, more.digest, serials)
         for level, shelf in self.by_level.items():
             shelf.insert(getattr(more, level), more.known, more.digest, serials)
         self.version += 1
+
+    def _arrivals_of(self, rows: Rows) -> Iterator[tuple[str, str, int]]:
+        """City, source and day of becoming known; none of a deal whose city nobody knows."""
+        cities = self.places.cities.texts
+        for deal, city, known in zip(rows.deals, rows.city.tolist(), rows.known.tolist(), strict=True):
+            if city >= 0:
+                yield cities[city], deal.source, known
 
 
 def rows_of(deals: Sequence[Deal], places: Places, vocabularies: Vocabularies) -> Rows:
@@ -230,6 +276,7 @@ def rows_of(deals: Sequence[Deal], places: Places, vocabularies: Vocabularies) -
     if not deals:
         return _no_rows()
     parents = places.parents(community)
+    vocabularies.learn_further(deals)
     return Rows(
         deals=_objects(deals),
         community=community,
@@ -243,7 +290,12 @@ def rows_of(deals: Sequence[Deal], places: Places, vocabularies: Vocabularies) -
         log_area=np.log(np.fromiter((deal.area_m2 for deal in deals), np.float64, len(deals))),
         numeric=np.array([numbers(deal) for deal in deals], np.float64).reshape(len(deals), -1),
         texts=np.array([vocabularies.codes(deal) for deal in deals], np.int64).reshape(len(deals), -1),
+        further=vocabularies.further_of(deals),
     )
+
+
+def _widened(columns: Floats, width: int) -> Floats:
+    return np.pad(columns, ((0, 0), (0, max(0, width - columns.shape[1]))), constant_values=np.nan)
 
 
 def _no_rows() -> Rows:
@@ -255,24 +307,15 @@ def _no_rows() -> Rows:
         log_area=floats,
         numeric=np.zeros((0, 8)),
         texts=np.zeros((0, 4), np.int64),
+        further=np.zeros((0, 0)),
     )
 
 
-def _nearest(lng_lat: Floats) -> tuple[Ints, Floats]:
-    """For each community the nearest others; a row of -1 is added for the unknown one."""
-    n = len(lng_lat)
-    codes, km = np.full((n + 1, NEIGHBOURS), -1, np.int64), np.full((n + 1, NEIGHBOURS), np.inf)
-    placed = np.flatnonzero(~np.isnan(lng_lat).any(axis=1))
-    if len(placed) > 1:
-        lng, lat = np.radians(lng_lat[placed]).T
-        ball = _EARTH_KM * np.column_stack([np.cos(lat) * np.cos(lng), np.cos(lat) * np.sin(lng), np.sin(lat)])
-        k = min(NEIGHBOURS + 1, len(placed))
-        far, near = cKDTree(ball).query(ball, k=k)
-        own = near == np.arange(len(placed))[:, None]
-        own[~own.any(axis=1), -1] = True  # coincident communities may push a place out of its own list
-        codes[placed, : k - 1] = placed[near[~own]].reshape(len(placed), k - 1)
-        km[placed, : k - 1] = far[~own].reshape(len(placed), k - 1)
-    return codes, km
+def _on_globe(lng_lat: Floats) -> Floats:
+    """Points on a ball of the earth's size: straight distances are right to a millimetre within a city."""
+    lng, lat = np.radians(lng_lat).T
+    ball: Floats = _EARTH_KM * np.column_stack([np.cos(lat) * np.cos(lng), np.cos(lat) * np.sin(lng), np.sin(lat)])
+    return ball
 
 
 def _point(place: Community | Deal) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,8 @@ from schemas.codes import PropertyType
 from schemas.errors import PermanentError
 from streams.scoring.attributes import Floats
 from streams.scoring.certainty import Certainty
-from streams.scoring.comparables import FEATURES, Comparison, Layer, kernel_as_json, kernel_from_json
+from streams.scoring.comparables import FEATURES, Comparison, Layer
+from streams.scoring.covariance import Covariance
 from streams.scoring.hedonics import FIELDS, Hedonics
 from streams.scoring.index import PriceIndex
 from streams.scoring.trees import Explained, load_trees
@@ -24,7 +26,7 @@ FORBIDDEN: Final = (
     "client", "channel", "branch", "officer", "asking", "listing", "requested_price", "expected_price",
 )  # fmt: skip
 """Known only after listing, later than the deal, or of the person instead of the house (VM1, guide §5.2)."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class ForbiddenFeatureError(PermanentError):
@@ -72,6 +74,12 @@ class Model:
     def feature_set_version(self) -> str:
         """The name of its exact feature list."""
         return str(self.manifest["feature_set_version"])
+
+    @property
+    def learned_to(self) -> date | None:
+        """The day of the newest deal it learned from; `None` for a model that was never packed."""
+        data = self.manifest.get("data")
+        return None if data is None else date.fromisoformat(data["to"])
 
     def estimate(self, comparison: Comparison) -> Estimate:
         """Add layer 2 and the certainty to layer 1: one CatBoost call each for the whole batch."""
@@ -121,7 +129,7 @@ def pack(model: Model, spread_blob: bytes) -> bytes:
     layer = {
         "hedonics": model.layer.hedonics.as_json(),
         "index": model.layer.index.as_json(),
-        "kernel": kernel_as_json(model.layer.kernel),
+        "covariances": {name: one.as_json() for name, one in model.layer.covariances.items()},
         "level": model.layer.level,
     }
     members = {
@@ -145,14 +153,15 @@ def unpack(artefact: bytes) -> Model:
     with unpacked(artefact) as members:
         manifest = json.loads(members[MANIFEST])
         expect("format", manifest["format"], FORMAT)
-        expect("feature set", manifest["feature_set_version"], feature_set_version())
         layer, trees = json.loads(members["layer.json"]), json.loads(members["trees.json"])
+        hedonics = Hedonics.from_json(layer["hedonics"])
+        expect("feature set", manifest["feature_set_version"], feature_set_version((*FEATURES, *hedonics.further)))
         return Model(
             manifest=manifest,
             layer=Layer(
-                hedonics=Hedonics.from_json(layer["hedonics"]),
+                hedonics=hedonics,
                 index=PriceIndex.from_json(layer["index"]),
-                kernel=kernel_from_json(layer["kernel"]),
+                covariances={name: Covariance.from_json(one) for name, one in layer["covariances"].items()},
                 level=layer["level"],
             ),
             value_trees=Explained(

@@ -24,10 +24,37 @@ MAX_AGE_DAYS: Final = 730
 MAX_SINGLE: Final = 0.20
 MAX_TOTAL: Final = 0.30
 MAX_RATIO: Final = 1.2
-_SHORTLIST: Final = 16  # heaviest candidates looked at; those beyond weigh next to nothing
+HEAVIEST: Final = 16  # candidates looked at; those beyond weigh next to nothing
 _HALF_RATIO: Final = np.log(MAX_RATIO) / 2 - 2e-4  # either side of the middle; the rest is room for whole yuan
-_LEAST_WEIGHT: Final = 1e-5
+_LEAST_WEIGHT: Final = 1e-5  # a deal that stands behind others may even weigh less than nothing: none to show
+_FARTHEST_KM: Final = 1e4  # stands for a distance that nobody knows
 _LEAST_SHARE: Final = 0.02  # a fourth to sixth deal that weighs less only lengthens the page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """What became of the deals nearest to a subject: how many there were, and why some cannot stand beside it."""
+
+    nearby: int
+    too_old: int
+    adjusted_too_far: int
+    apart: int
+
+    def text(self) -> str:
+        """Why there are fewer comparables than the rules ask for, in Chinese."""
+        if not self.nearby:
+            return "周边没有可用作可比实例的已知成交"
+        why = [
+            f"{count}宗{reason}"
+            for count, reason in (
+                (self.too_old, "成交已逾两年"),
+                (self.adjusted_too_far, "修正幅度超出规则"),
+                (self.apart, "与其余成交的价格相差过大"),
+            )
+            if count
+        ]
+        found = f"周边仅有{self.nearby}宗" if self.nearby < LEAST else f"周边最相近的{self.nearby}宗"
+        return f"{found}已知成交" + (f"，其中{'、'.join(why)}，未采用" if why else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +68,14 @@ class Shortlist:
     adjusted: Floats  # whole yuan per m²
     km: Floats
     same_community: Floats
+    left_out: Ints  # n x (nearby, too old, adjusted too far, apart)
+
+    def shortages(self) -> list[Shortage]:
+        """Why each subject has no more comparables."""
+        return [
+            Shortage(nearby=nearby, too_old=old, adjusted_too_far=far, apart=apart)
+            for nearby, old, far, apart in self.left_out.tolist()
+        ]
 
     @property
     def count(self) -> Ints:
@@ -54,13 +89,13 @@ class Shortlist:
         return np.where(total > 0, (self.weight * self.adjusted).sum(axis=1), np.nan)
 
 
-def choose(comparison: Comparison, unit_prices: Floats, n: int) -> Shortlist:
+def choose(comparison: Comparison, unit_prices: Floats, n: int, *, of_heaviest: int = HEAVIEST) -> Shortlist:
     """Of the heaviest candidates of each subject those that meet the rules, and lie together within a factor of 1.2.
 
     `unit_prices` are those of all deals in the order of the market's rows.
     """
     c = comparison.candidates
-    place, pair = _heaviest(c, comparison.levels.candidate_weight, n)
+    place, pair = _heaviest(c, comparison.kriged.candidate_weight, n, of_heaviest)
     held = pair >= 0
     at = np.where(held, pair, 0)
     if not len(c.row):
@@ -73,12 +108,8 @@ def choose(comparison: Comparison, unit_prices: Floats, n: int) -> Shortlist:
     shares: Floats = np.expm1(logs).round(4)
     total = np.prod(1 + shares, axis=-1) - 1
     adjusted = np.floor(unit_prices[row] * (1 + total) + 0.5)
-    conform = (
-        held
-        & (c.age_days[at] <= MAX_AGE_DAYS)
-        & (np.abs(shares).max(axis=-1) <= MAX_SINGLE)
-        & (np.abs(total) <= MAX_TOTAL)
-    )
+    young = held & (c.age_days[at] <= MAX_AGE_DAYS)
+    conform = young & (np.abs(shares).max(axis=-1) <= MAX_SINGLE) & (np.abs(total) <= MAX_TOTAL)
     weight = np.where(conform, place, 0.0)
     middle = _weighted_median(np.log(np.maximum(adjusted, 1.0)), weight)
     together = conform & (np.abs(np.log(np.maximum(adjusted, 1.0)) - middle[:, None]) <= _HALF_RATIO)
@@ -95,8 +126,11 @@ def choose(comparison: Comparison, unit_prices: Floats, n: int) -> Shortlist:
         shares=np.take_along_axis(shares, first[..., None], axis=1),
         total=np.take_along_axis(total, first, axis=1),
         adjusted=np.take_along_axis(adjusted, first, axis=1),
-        km=np.take_along_axis(np.minimum(c.km[at], 1e4), first, axis=1),
+        km=np.take_along_axis(np.minimum(c.km[at], _FARTHEST_KM), first, axis=1),
         same_community=np.take_along_axis(c.same_community[at], first, axis=1),
+        left_out=np.column_stack(
+            [each.sum(axis=1) for each in (held, held & ~young, young & ~conform, conform & ~together)]
+        ),
     )
 
 
@@ -146,7 +180,7 @@ def _comparable(
         weight=weight,
         total_adjustment=total,
         adjustments=tuple(_adjustment(factor, share) for factor, share in zip(FACTORS, shares, strict=True) if share),
-        distance_m=distance_m,
+        distance_m=distance_m if distance_m < 1000 * _FARTHEST_KM else None,
         floor_band=deal.floor_band,
         source=deal.source,
     )
@@ -158,15 +192,14 @@ def _adjustment(factor: str, share: float) -> Adjustment:
     return Adjustment(factor=factor, share=share)
 
 
-def _heaviest(c: Candidates, weights: Floats, n: int) -> tuple[Floats, Ints]:
-    """Weights and places of the heaviest candidates, padded to `_SHORTLIST` a subject (place -1, weight 0)."""
+def _heaviest(c: Candidates, weights: Floats, n: int, most: int) -> tuple[Floats, Ints]:
+    """Weights and places of the heaviest candidates, padded to `most` a subject (place -1, weight 0)."""
     kept = np.flatnonzero(weights > _LEAST_WEIGHT)
-    # Weights are shares below 1, so one number sorts by subject and then from heavy to light.
-    kept = kept[np.argsort(c.subject[kept] * 4.0 - weights[kept], kind="stable")]
+    kept = kept[np.lexsort((-weights[kept], c.subject[kept]))]
     subject = c.subject[kept]
     rank = np.arange(len(kept)) - np.searchsorted(subject, subject)
-    front = rank < _SHORTLIST
-    weight, place = np.zeros((n, _SHORTLIST)), np.full((n, _SHORTLIST), -1, np.int64)
+    front = rank < most
+    weight, place = np.zeros((n, most)), np.full((n, most), -1, np.int64)
     weight[subject[front], rank[front]] = weights[kept[front]]
     place[subject[front], rank[front]] = kept[front]
     return weight, place
@@ -191,4 +224,5 @@ def _nothing(n: int) -> Shortlist:
         adjusted=empty,
         km=empty,
         same_community=empty,
+        left_out=np.zeros((n, 4), np.int64),
     )

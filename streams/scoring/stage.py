@@ -1,7 +1,7 @@
 """The scoring stage: an enriched request in, a value with its certainty and evidence out."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from schemas.catalogue import SCORED
@@ -9,14 +9,19 @@ from schemas.codes import PropertyType, Reason
 from schemas.events import Enriched, Scored, Valuation
 from streams.runtime.stage import Outcome, Output
 from streams.scoring.model import segment_of
-from streams.scoring.reference import ScoringView
+from streams.scoring.reference import Scorer, ScoringView
+from streams.scoring.trial import in_canary, tried
 from streams.scoring.valuation import value_batch
 
 Answer = tuple[Valuation | None, tuple[str, ...]]
 
 
 class ScoringStage:
-    """Values every request it can; says why where it cannot. The same request gets the same value in any batch."""
+    """Values every request it can; says why where it cannot. The same request gets the same value in any batch.
+
+    The champion answers, but for the properties drawn for a canary; where the challenger fails there, the champion
+    answers all the same.
+    """
 
     name = "scoring"
 
@@ -25,27 +30,49 @@ class ScoringStage:
 
     def handle(self, batch: Sequence[Enriched], /) -> Sequence[Outcome]:
         """One `Scored` for each request, on its own lane."""
-        by_segment: dict[PropertyType, list[int]] = defaultdict(list)
-        for place, enriched in enumerate(batch):
-            by_segment[segment_of(enriched.attributes.property_type)].append(place)
+        self._view.follow_day()
         answers: dict[int, Answer] = {}
-        for segment, places in by_segment.items():
+        for segment, places in by_segment(batch).items():
             answers.update(zip(places, self._answers(segment, [batch[place] for place in places]), strict=True))
         now = self._clock()
         return [_outcome(enriched, *answers[place], now) for place, enriched in enumerate(batch)]
 
     def _answers(self, segment: PropertyType, batch: Sequence[Enriched]) -> list[Answer]:
-        scorer = self._view.scorer(segment)
-        if scorer is None:
-            return [(None, (_why_no_model(segment),))] * len(batch)
-        return [
-            (valuation, () if valuation else (Reason.THIN_COMPARABLES,)) for valuation in value_batch(batch, scorer)
-        ]
+        champion = self._view.scorer(segment)
+        if champion is None:
+            return [(None, (self._why_nobody(segment),))] * len(batch)
+        answered = self._by_challenger(self._view.challenger(segment), batch)
+        rest = [place for place in range(len(batch)) if place not in answered]
+        if rest:
+            values = value_batch([batch[place] for place in rest], champion, champion.rents)
+            answered |= zip(rest, values, strict=True)
+        in_order = (answered[place] for place in range(len(batch)))
+        return [(valuation, () if valuation else (Reason.THIN_COMPARABLES,)) for valuation in in_order]
+
+    def _by_challenger(self, challenger: Scorer | None, batch: Sequence[Enriched]) -> dict[int, Valuation | None]:
+        """Places of the canary with their values. A challenger that fails is out of it until it is announced again."""
+        if challenger is None or not challenger.share:
+            return {}
+        drawn = [place for place, enriched in enumerate(batch) if in_canary(enriched, challenger)]
+        values = tried([batch[place] for place in drawn], challenger) if drawn else []
+        if isinstance(values, Exception):
+            self._view.suspend(challenger, values)
+            return {}
+        return {place: valuation for place, valuation in zip(drawn, values, strict=True) if valuation is not None}
+
+    def _why_nobody(self, segment: PropertyType) -> Reason:
+        """Flats are always meant to have a model; other types get one only where there are deals enough."""
+        if self._view.has_unlicensed(segment):
+            return Reason.SOURCE_NOT_LICENSED
+        return Reason.NO_MODEL if segment is PropertyType.APARTMENT else Reason.UNSEEN_TYPE
 
 
-def _why_no_model(segment: PropertyType) -> Reason:
-    """Flats are always meant to have a model; other types get one only where there are deals enough."""
-    return Reason.NO_MODEL if segment is PropertyType.APARTMENT else Reason.UNSEEN_TYPE
+def by_segment(batch: Sequence[Enriched]) -> Mapping[PropertyType, list[int]]:
+    """Places of a batch by the segment that values them."""
+    found: dict[PropertyType, list[int]] = defaultdict(list)
+    for place, enriched in enumerate(batch):
+        found[segment_of(enriched.attributes.property_type)].append(place)
+    return found
 
 
 def _outcome(enriched: Enriched, valuation: Valuation | None, concerns: tuple[str, ...], now: datetime) -> Outcome:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import catboost
@@ -14,11 +15,14 @@ import numpy as np
 from schemas.codes import PropertyType
 from schemas.domain.measures import Measures, measure
 from schemas.events import Community, Deal
-from streams.scoring.attributes import NUMBERS, TEXTS, Floats, Ints, hide
+from streams.scoring.attributes import FURTHER, NUMBERS, TEXTS, Floats, Ints, hide
 from streams.scoring.certainty import COVERAGE, FLOOR, Certainty, Outcomes, calibrate
-from streams.scoring.comparables import FEATURES, ComparableBook, Kernel, Layer, Subjects
+from streams.scoring.comparables import FEATURES, ComparableBook, Layer, Subjects
+from streams.scoring.covariance import KINDS, Covariance, unfitted
 from streams.scoring.hedonics import fit_hedonics
-from streams.scoring.index import fit_index
+from streams.scoring.index import ALL_CITIES, PriceIndex, fit_index
+from streams.scoring.licences import UNREGISTERED, Licences, learned_from
+from streams.scoring.likelihood import Neighbourhood, fit_covariance, neighbourhood
 from streams.scoring.market import Market, Places, Rows
 from streams.scoring.model import (
     FORMAT,
@@ -29,20 +33,29 @@ from streams.scoring.model import (
     segment_of,
     spread_of,
 )
-from streams.scoring.trees import Explained, fit_trees, leaf_tables, load_trees
+from streams.scoring.trees import Explained, explained, fit_trees, load_trees
 
 MIN_DEALS: Final = 300  # a thinner segment goes to people (requirements VM6)
 SEED: Final = 17
-_VALUE_TREES, _SPREAD_TREES = 260, 150
+_LEAST_TREES, _MOST_TREES, _ROWS_PER_TREE = 60, 700, 30  # of each loss: little data bears few trees
+_MOST_SPREAD_TREES: Final = 200
+_LOSSES: Final = ("RMSE", "MAE")  # their mean is a little better than either
 _MAX_ROWS: Final = 20_000  # latest deals that layer 2 learns from; older ones serve as comparables only
-_TUNING_ROWS: Final = 2_500
+_LEAST_PLACES, _MOST_PLACES, _DEALS_PER_PLACE = 6, 60, 80  # neighbourhoods that the covariances are fitted on
+_LEAST_NEIGHBOURS: Final = 20
+_FAR_OFF: Final = 0.6  # a residual counts at most this much in that fit
 _TENTH: Final = 10
+_HALF: Final = 0.5
 _CHUNK: Final = 2_000  # subjects compared at once: keeps the pairs in the cache of the machine
 _WINSOR: Final = 0.35  # a residual counts at most this much in training; evaluation keeps it whole
 _CALIBRATION_SHARE, _MIN_CALIBRATION, _MAX_CALIBRATION = 0.3, 7, 56  # of the history; days
 _LEAST_CALIBRATION: Final = 50  # deals
-_MAX_DAYS: Final = 365.0  # a kernel never fades more slowly, however short the history it was fitted on
-EVERYTHING: Final = (*NUMBERS, *TEXTS)
+_MOST_STEPS: Final = 4
+_DRIFT_STEPS: Final = 2  # whose errors are carried forward
+_DRIFT_LASTS: Final = 0.8  # of them; measured on a market that turned (guide §19.3)
+_LEAST_DRIFT: Final = 60  # deals in those steps
+EVERYTHING: Final = (*NUMBERS, *TEXTS, FURTHER)
+NOT_OF_ADDRESS: Final = tuple(name for name in EVERYTHING if name not in {"floor", "floor_band", "total_floors"})
 _NOT_OF_BUILDING: Final = tuple(
     name for name in EVERYTHING if name not in {"floor", "floor_band", "total_floors", "built_year", "building_type"}
 )
@@ -64,8 +77,12 @@ class Artefact:
     sha256: str
 
 
-def train(deals: Iterable[Deal], *, until: date, communities: Sequence[Community] = ()) -> tuple[Artefact, ...]:
-    """One artefact for each segment with enough deals known before `until`.
+def train(
+    deals: Iterable[Deal], *, until: date, communities: Sequence[Community] = (), licences: Licences = UNREGISTERED
+) -> tuple[Artefact, ...]:
+    """One artefact for each segment with enough deals known before `until`. Who trains has asked `refuse_unlicensed`.
+
+    The manifests name all sources, with their licences where they are registered.
 
     Raises:
         TooFewDealsError: No segment has enough.
@@ -75,7 +92,9 @@ def train(deals: Iterable[Deal], *, until: date, communities: Sequence[Community
         by_segment[segment_of(deal.property_type)].append(deal)
     kept = {segment: clean(rows, until=until) for segment, rows in sorted(by_segment.items())}
     artefacts = tuple(
-        train_segment(cleaned, segment=segment, until=until, communities=communities, rejected=rejected)
+        train_segment(
+            cleaned, segment=segment, until=until, communities=communities, rejected=rejected, licences=licences
+        )
         for segment, (cleaned, rejected) in kept.items()
         if len(cleaned) >= MIN_DEALS
     )
@@ -92,17 +111,20 @@ def train_segment(
     until: date,
     communities: Sequence[Community] = (),
     rejected: Mapping[str, int] | None = None,
+    licences: Licences = UNREGISTERED,
 ) -> Artefact:
     """The artefact of one segment from cleaned deals."""
-    refuse_forbidden([*FEATURES, *EVERYTHING])
+    refuse_forbidden([*FEATURES, *EVERYTHING, *{name for deal in deals for name in deal.further}])
     places = places_of(communities)
     model, spread_blob = fit(deals, places, until=until)
+    sources = learned_from(deals, licences)
+    unnamed = pack(replace(model, manifest={**model.manifest, "sources": sources}), spread_blob)
     named = {
         **model.manifest,
         "name": f"avm-{segment.value.lower()}",
         "segment": segment.value,
         # By content: two different artefacts can never bear the same version, equal ones always do.
-        "version": f"{until:%Y%m%d}-{hashlib.sha256(pack(model, spread_blob)).hexdigest()[:8]}",
+        "version": f"{until:%Y%m%d}-{hashlib.sha256(unnamed).hexdigest()[:8]}",
         "data": {
             "sha256": data_digest(deals),
             "deals": len(deals),
@@ -110,6 +132,7 @@ def train_segment(
             "to": max(deal.deal_date for deal in deals).isoformat(),
             "known_before": until.isoformat(),
             "rejected": dict(rejected or {}),
+            "sources": sources,
         },
     }
     content = pack(replace(model, manifest=named), spread_blob)
@@ -138,31 +161,35 @@ def clean(deals: Iterable[Deal], *, until: date) -> tuple[list[Deal], dict[str, 
     return sorted(usable, key=lambda deal: (deal.deal_date, deal.deal_id)), dict(sorted(reasons.items()))
 
 
-def fit(deals: Sequence[Deal], places: Places, *, until: date) -> tuple[Model, bytes]:
+def fit(deals: Sequence[Deal], places: Places, *, until: date, step_days: int = 7) -> tuple[Model, bytes]:
     """The model, with a manifest that lacks only its name and data, and its spread trees as bytes.
 
     Certainty is calibrated on the latest weeks by a model that learned from the weeks before them; then both layers
-    are fitted again on everything.
+    are fitted again on everything. `step_days`: how long a model will answer before the next one; calibration walks in
+    steps of that length.
     """
     end = _learned_on(deals, until)
-    start = _calibration_start(deals, end)
-    certainty, window = _calibrated(deals, places, start)
-    core = _fit_core(market_of(deals, places), end)
+    steps = _calibration_steps(deals, end, step_days)
+    window = _calibrated(deals, places, steps)
+    core = _fit_core(market_of(deals, places), end, window.covariances)
+    layer = replace(core.layer, index=core.layer.index.carried(window.drift))
     manifest = {
         "format": FORMAT,
-        "feature_set_version": feature_set_version(),
-        "features": list(FEATURES),
+        "feature_set_version": feature_set_version((*FEATURES, *core.layer.hedonics.further)),
+        "features": [*FEATURES, *core.layer.hedonics.further],
         "as_of": "known before the value date",
         "target": "log unit price less layer 1, winsorised",
-        "value_trees": {"loss": "RMSE", "iterations": _VALUE_TREES},
-        "spread_trees": {"loss": "MAE", "iterations": _SPREAD_TREES},
+        "value_trees": {"losses": list(_LOSSES), "trees": len(core.value_trees.first)},
+        "spread_trees": {"loss": "MAE"},
         "seed": SEED,
         "threads": 1,
         "calibration": {
-            "id": f"{start:%Y%m%d}-{end:%Y%m%d}",
-            "rows": [evidence.rows for evidence in certainty.classes],
+            "id": f"{steps[0]:%Y%m%d}-{end:%Y%m%d}",
+            "step_days": step_days,
+            "rows": [evidence.rows for evidence in window.certainty.classes],
             "coverage": COVERAGE,
-            "settings": {name: figures.as_json() for name, figures in window.items()},
+            "settings": {name: figures.as_json() for name, figures in window.figures.items()},
+            "drift": window.drift,
         },
         "libraries": {
             "python": platform.python_version(),
@@ -172,10 +199,10 @@ def fit(deals: Sequence[Deal], places: Places, *, until: date) -> tuple[Model, b
     }
     model = Model(
         manifest=manifest,
-        layer=core.layer,
+        layer=layer,
         value_trees=core.value_trees,
         spread_trees=load_trees(core.spread_blob),
-        certainty=certainty,
+        certainty=window.certainty,
     )
     return model, core.spread_blob
 
@@ -201,12 +228,10 @@ def subjects_of(
 
     `known`: only deals known before that day are looked at; `day` itself when left out.
     """
-    numeric, texts = rows.numeric, rows.texts
-    if hidden:
-        numeric, texts = hide(numeric, texts, hidden)
+    numeric, texts, further = hide(rows.numeric, rows.texts, rows.further, hidden)
     if some is not None:
         at = some(rows.digest)
-        numeric[at], texts[at] = hide(rows.numeric[at], rows.texts[at], _NOT_OF_BUILDING)
+        numeric[at], texts[at], further[at] = hide(rows.numeric[at], rows.texts[at], rows.further[at], _NOT_OF_BUILDING)
     return Subjects(
         community=rows.community,
         city=rows.city,
@@ -217,6 +242,7 @@ def subjects_of(
         log_area=rows.log_area,
         numeric=numeric,
         texts=texts,
+        further=further,
         own=own,
         cold=np.zeros(len(rows), np.int64),
     )
@@ -275,34 +301,107 @@ def _learned_on(deals: Sequence[Deal], until: date) -> date:
     return min(until, max(deal.known_on or deal.deal_date for deal in deals) + timedelta(days=1))
 
 
-def _calibration_start(deals: Sequence[Deal], end: date) -> date:
-    """The latest weeks, a share of the history; further back where they hold too few deals."""
+def _calibration_steps(deals: Sequence[Deal], end: date, days: int) -> tuple[date, ...]:
+    """First days of the steps of the window, and `end`: the latest weeks, a share of the history.
+
+    Further back where they hold too few deals; a first piece shorter than a step joins the second.
+    """
     dates = sorted(deal.deal_date for deal in deals)
-    days = int(min(max((end - dates[0]).days * _CALIBRATION_SHARE, _MIN_CALIBRATION), _MAX_CALIBRATION))
-    return min(end - timedelta(days=days), dates[-_LEAST_CALIBRATION])
+    most = max(_MAX_CALIBRATION, _MOST_STEPS * days)
+    wanted = int(min(max((end - dates[0]).days * _CALIBRATION_SHARE, _MIN_CALIBRATION), most))
+    start = min(end - timedelta(days=wanted), dates[-_LEAST_CALIBRATION])
+    count = max(1, (end - start).days // days)
+    return (start, *(end - timedelta(days=days * left) for left in range(count - 1, -1, -1)))
 
 
-def _calibrated(deals: Sequence[Deal], places: Places, start: date) -> tuple[Certainty, dict[str, Measures]]:
-    """Certainty from the deals of the window, each valued by what was known before its own day."""
-    before = [deal for deal in deals if (deal.known_on or deal.deal_date) < start]
-    core = _fit_core(market_of(before, places), start)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Window:
+    """What the latest weeks taught: certainty, figures by setting, drift of each city at the end, covariances."""
+
+    certainty: Certainty
+    figures: dict[str, Measures]
+    drift: dict[str, float]
+    covariances: Mapping[str, Covariance]
+
+
+def _calibrated(deals: Sequence[Deal], places: Places, steps: Sequence[date]) -> _Window:
+    """Walk through the window in steps: index and drift from before each, its deals valued by what was known then.
+
+    Effects, covariances and trees are those learned before the window.
+    """
+    start = steps[0]
+    core = _fit_core(market_of([deal for deal in deals if (deal.known_on or deal.deal_date) < start], places), start)
     market = market_of(deals, places)
-    book = ComparableBook(market, core.layer)
-    rows = np.flatnonzero(market.rows.day >= start.toordinal())
-    window = market.rows.taken(rows)
-    measures, seen = {}, []
-    for name, hidden in (("full", ()), ("area", EVERYTHING)):
-        subjects = subjects_of(window, day=window.day, own=rows, hidden=hidden)
-        for view, cold in (
-            (None, subjects),
-            ("new", as_first_of_community(subjects)),
-            ("lost", without_community(subjects)),
-        ):
-            found = _outcomes(book, core, cold, window.log_price)
-            seen.append(found)
-            if view is None:
-                measures[name] = measure(np.exp(window.log_price + found.error), np.exp(window.log_price))
-    return calibrate(seen), measures
+    tale: dict[str, list[Outcomes]] = {"full": [], "area": []}
+    others: list[Outcomes] = []
+    drift: list[tuple[Ints, Floats]] = []
+    for begin, stop in pairwise(steps):
+        rows = np.flatnonzero((market.rows.day >= begin.toordinal()) & (market.rows.day < stop.toordinal()))
+        if not len(rows):
+            continue
+        index = _index_before(market, core.layer, begin.toordinal()).carried(_drift(market, drift))
+        book = ComparableBook(market, replace(core.layer, index=index))
+        asked = market.rows.taken(rows)
+        errors = []
+        for name, hidden in (("full", ()), ("area", EVERYTHING)):
+            subjects = subjects_of(
+                asked, day=asked.day, known=np.full(len(rows), begin.toordinal()), own=rows, hidden=hidden
+            )
+            tale[name].append(_outcomes(book, core, subjects, asked.log_price))
+            errors.append(tale[name][-1].error)
+            others += [
+                _outcomes(book, core, view, asked.log_price)
+                for view in (as_first_of_community(subjects), without_community(subjects))
+            ]
+        carried = index.carry(asked.city, market.places.cities.texts)
+        drift.append((asked.city, np.mean(errors, axis=0) - carried))
+    return _Window(
+        certainty=calibrate([*tale["full"], *tale["area"], *others]),
+        figures={name: _measured(market, steps, seen) for name, seen in tale.items()},
+        drift=_drift(market, drift),
+        covariances=core.layer.covariances,
+    )
+
+
+def _measured(market: Market, steps: Sequence[date], seen: Sequence[Outcomes]) -> Measures:
+    day = market.rows.day
+    price = [
+        market.rows.log_price[(day >= begin.toordinal()) & (day < stop.toordinal())] for begin, stop in pairwise(steps)
+    ]
+    truth = np.concatenate(price)
+    return measure(np.exp(truth + np.concatenate([one.error for one in seen])), np.exp(truth))
+
+
+def _index_before(market: Market, layer: Layer, day: int) -> PriceIndex:
+    """The index as it would have been fitted on that day."""
+    rows, names = market.rows, market.places.cities.texts
+    known = np.flatnonzero(rows.known < day)
+    before = rows.taken(known)
+    effects = np.nansum(layer.hedonics.contributions(before, market.vocabularies), axis=1)
+    return fit_index(
+        day=before.day,
+        city=before.city,
+        names=names,
+        group=_compared_within(before),
+        log_price=before.log_price - effects,
+    )
+
+
+def _drift(market: Market, seen: Sequence[tuple[Ints, Floats]]) -> dict[str, float]:
+    """By how much the forecasts of the last steps lay too low, by city (log); a share of it lasts (guide §6.6)."""
+    names = market.places.cities.texts
+    latest = seen[-_DRIFT_STEPS:]
+    found: dict[str, float] = {}
+    for name, city in ((ALL_CITIES, -1), *((name, code) for code, name in enumerate(names))):
+        medians, count = [], 0
+        for cities, error in latest:
+            here = error if city < 0 else error[cities == city]
+            if len(here):
+                medians.append(float(np.median(here)))
+                count += len(here)
+        if count >= _LEAST_DRIFT:
+            found[name] = round(-_DRIFT_LASTS * float(np.mean(medians)) * count / (count + _LEAST_DRIFT), 6)
+    return found
 
 
 def _outcomes(book: ComparableBook, core: "_Core", subjects: Subjects, log_price: Floats) -> Outcomes:
@@ -316,37 +415,41 @@ def _outcomes(book: ComparableBook, core: "_Core", subjects: Subjects, log_price
     )
 
 
-def _fit_core(market: Market, until: date) -> _Core:
-    """Both layers from all deals of a market, as if asked on `until`; each row without its own price."""
-    day = until.toordinal()
-    bare = _fit_layer(market)
-    at_day = _price_at(bare, market, day)
+def _fit_core(market: Market, until: date, covariances: Mapping[str, Covariance] | None = None) -> _Core:
+    """Both layers from all deals of a market; each row by all others, without its own price.
+
+    `covariances`: those of an earlier fit. They hardly move from one month to the next and are the dearest to fit.
+    """
     recent = np.sort(np.argsort(market.rows.day, kind="stable")[-_MAX_ROWS:])
-    layer = replace(bare, kernel=_fit_kernel(market, bare, at_day, recent, day))
+    bare = _fit_layer(market)
+    layer = replace(bare, covariances=covariances or _fit_covariances(market, bare, recent, until.toordinal()))
     book = ComparableBook(market, layer)
     features, residuals = [], []
-    known = _training_subjects(market.rows.taken(recent), recent, day)
+    known = _training_subjects(market.rows.taken(recent), recent, until.toordinal())
     for subjects in (*known, *_cold_subjects(market.rows.taken(recent), known)):
         value, seen = _compared(book, subjects)
         features.append(seen)
-        residuals.append(np.clip(at_day[subjects.own] - value, -_WINSOR, _WINSOR))
+        residuals.append(np.clip(market.rows.log_price[subjects.own] - value, -_WINSOR, _WINSOR))
     x, y = np.concatenate(features), np.concatenate(residuals)
-    blob = fit_trees(x, y, loss="RMSE", iterations=_VALUE_TREES)
-    first, by_leaf, bias = leaf_tables(blob)
+    trees = max(_LEAST_TREES, min(_MOST_TREES, len(y) // _ROWS_PER_TREE))
     return _Core(
         layer=layer,
-        value_trees=Explained(model=load_trees(blob), blob=blob, first=first, by_leaf=by_leaf, bias=bias),
-        spread_blob=fit_trees(x, np.log(np.abs(y) + FLOOR), loss="MAE", iterations=_SPREAD_TREES),
+        value_trees=explained([fit_trees(x, y, loss=loss, iterations=trees) for loss in _LOSSES]),
+        spread_blob=fit_trees(x, np.log(np.abs(y) + FLOOR), loss="MAE", iterations=min(trees, _MOST_SPREAD_TREES)),
     )
 
 
 def _training_subjects(rows: Rows, own: Ints, day: int) -> tuple[Subjects, Subjects]:
     """Each row twice: as after an inspection, and as typed; half of the latter with what a dictionary may know."""
-    on = np.full(len(rows), day)
-    return (
-        subjects_of(rows, day=on, own=own),
-        subjects_of(rows, day=on, own=own, hidden=EVERYTHING, some=lambda digest: np.flatnonzero(digest % 2 == 0)),
+    typed = subjects_of(
+        rows,
+        day=rows.day,
+        known=np.full(len(rows), day),
+        own=own,
+        hidden=EVERYTHING,
+        some=lambda digest: np.flatnonzero(digest % 2 == 0),
     )
+    return subjects_of(rows, day=rows.day, known=typed.known, own=own), typed
 
 
 def _cold_subjects(rows: Rows, known: tuple[Subjects, Subjects]) -> tuple[Subjects, ...]:
@@ -362,59 +465,55 @@ def _cold_subjects(rows: Rows, known: tuple[Subjects, Subjects]) -> tuple[Subjec
 
 
 def _fit_layer(market: Market) -> Layer:
-    """Effects and index in turn: each is fitted on prices freed of the other."""
+    """Effects and index in turn, each fitted on prices freed of the other; the covariances are still to be fitted."""
     rows, words, names = market.rows, market.vocabularies, market.places.cities.texts
-    level = np.zeros(len(rows))
+    level, group = np.zeros(len(rows)), _compared_within(rows)
     for _ in range(3):
-        hedonics = fit_hedonics(
-            log_area=rows.log_area,
-            numeric=rows.numeric,
-            texts=rows.texts,
-            words=words,
-            community=rows.community,
-            log_price=rows.log_price - level,
-        )
-        effects = np.nansum(hedonics.contributions(rows.log_area, rows.numeric, rows.texts, words), axis=1)
-        index = fit_index(
-            day=rows.day, city=rows.city, names=names, community=rows.community, log_price=rows.log_price - effects
-        )
+        hedonics = fit_hedonics(rows, words, group=group, log_price=rows.log_price - level)
+        effects = np.nansum(hedonics.contributions(rows, words), axis=1)
+        index = fit_index(day=rows.day, city=rows.city, names=names, group=group, log_price=rows.log_price - effects)
         level = index.at(index.rows(names)[rows.city], rows.day)
-    mean = float(np.round((rows.log_price - effects - level).mean(), 8))
-    return Layer(hedonics=hedonics, index=index, kernel=Kernel(), level=mean)
+    return Layer(
+        hedonics=hedonics,
+        index=index,
+        covariances={name: unfitted(parts) for name, parts in KINDS.items()},
+        level=float(np.round((rows.log_price - effects - level).mean(), 8)),
+    )
 
 
-def _price_at(layer: Layer, market: Market, day: int) -> Floats:
-    """Log prices of all deals, moved by the index to one day."""
-    rows, index = market.rows, layer.index
-    place = index.rows(market.places.cities.texts)[rows.city]
-    return rows.log_price + index.at(place, np.full(len(rows), day)) - index.at(place, rows.day)
+def _compared_within(rows: Rows) -> Ints:
+    """Groups whose members differ by their attributes alone: communities, or circles where most stand for themselves.
+
+    Houses do: each is its own community, and what is sold twice says little about what a room is worth.
+    """
+    _, place, count = np.unique(rows.community, return_inverse=True, return_counts=True)
+    if (count[place] > 1).mean() >= _HALF:
+        return rows.community
+    return np.where(rows.circle >= 0, rows.circle, len(rows) + rows.district)
 
 
-def _fit_kernel(market: Market, layer: Layer, at_day: Floats, recent: Ints, day: int) -> Kernel:
-    """The kernel with the least (capped) leave-one-out error, by a coordinate search with shrinking steps."""
+def _fit_covariances(market: Market, bare: Layer, recent: Ints, day: int) -> dict[str, Covariance]:
+    """The covariances of `Layer` by name, from neighbourhoods about rows drawn from `recent`."""
+    places = max(_LEAST_PLACES, min(_MOST_PLACES, len(recent) // _DEALS_PER_PLACE))
+    picked = np.sort(np.random.default_rng(SEED).permutation(recent)[:places])
+    return {
+        name: fit_covariance(start, _neighbourhoods(market, bare, picked, day, hidden))
+        for (name, start), hidden in zip(bare.covariances.items(), (EVERYTHING, NOT_OF_ADDRESS, ()), strict=True)
+    }
+
+
+def _neighbourhoods(market: Market, layer: Layer, picked: Ints, day: int, hidden: Sequence[str]) -> list[Neighbourhood]:
+    """The deals around each of the picked rows: their prices about its level, as its valuation would see them."""
     book = ComparableBook(market, layer)
     book.follow()
-    pick = np.sort(np.random.default_rng(SEED).permutation(recent)[:_TUNING_ROWS])
-    seen = []
-    for subjects in _training_subjects(market.rows.taken(pick), pick, day):
-        effects = book.own_effects(subjects)
-        seen.append((subjects, effects, book.candidates(subjects, effects)))
-
-    def loss(kernel: Kernel) -> float:
-        book.kernel = kernel
-        values = [book.levels(*pairs).plan for pairs in seen]
-        return float(np.mean([np.minimum(np.abs(value - at_day[pick]), _WINSOR).mean() for value in values]))
-
-    best = Kernel()
-    least = loss(best)
-    for step in (2.0, 1.4, 1.2):
-        for name in Kernel.__slots__:
-            for factor in (step, 1 / step):
-                tried = replace(best, **{name: min(round(getattr(best, name) * factor, 6), _MAX_DAYS)})
-                found = loss(tried)
-                if found < least - 1e-6:
-                    best, least = tried, found
-    return best
+    rows = market.rows.taken(picked)
+    subjects = subjects_of(rows, day=rows.day, known=np.full(len(rows), day), own=picked, hidden=hidden)
+    found = []
+    for around, residual in book.surroundings(subjects):
+        if len(residual) >= _LEAST_NEIGHBOURS:
+            middle = np.median(residual)
+            found.append(neighbourhood(around, np.clip(residual, middle - _FAR_OFF, middle + _FAR_OFF)))
+    return found
 
 
 def _compared(book: ComparableBook, subjects: Subjects) -> tuple[Floats, Floats]:

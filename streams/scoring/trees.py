@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from catboost import CatBoost, CatBoostRegressor
+from catboost import CatBoost, CatBoostRegressor, sum_models
 
 from streams.scoring.attributes import Floats, Ints, total_by
 from streams.scoring.comparables import FEATURES
@@ -27,14 +27,16 @@ FACTOR_OF_FEATURE: Final = {
     "their_total_floors": "BUILDING", "total_floors": "BUILDING", "own_has_lift": "BUILDING", "own_built_year": "AGE",
     "their_built_year": "AGE", "built_year": "AGE", "own_renovation": "RENOVATION", "their_renovation": "RENOVATION",
     "own_rooms": "LAYOUT", "their_rooms": "LAYOUT", "own_halls": "LAYOUT", "rooms": "LAYOUT", "own_five_years": "TAX",
+    "own_further": "FEATURES",
     "their_five_years": "TAX", "newest_days": "TIME",
 }  # fmt: skip
 """Every other feature tells of the place."""
 _SETTINGS: Final = {
-    "depth": 5, "learning_rate": 0.045, "l2_leaf_reg": 10.0, "bootstrap_type": "Bernoulli", "subsample": 0.7,
+    "depth": 6, "learning_rate": 0.03, "l2_leaf_reg": 10.0, "bootstrap_type": "Bernoulli", "subsample": 0.7,
     "rsm": 0.6, "random_seed": 17, "thread_count": 1, "verbose": False, "allow_writing_files": False,
 }  # fmt: skip
-_FACTOR = np.array([FACTORS.index(FACTOR_OF_FEATURE.get(name, "LOCATION")) for name in FEATURES])
+_FACTOR: Final = [FACTORS.index(FACTOR_OF_FEATURE.get(name, "LOCATION")) for name in FEATURES]
+_FURTHER: Final = FACTORS.index("FEATURES")  # behind `FEATURES` stand further numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +60,7 @@ def fit_trees(features: Floats, target: Floats, *, loss: str, iterations: int) -
     """A CatBoost model as bytes: the same bytes for the same input, seed and library version."""
     model = CatBoostRegressor(loss_function=loss, iterations=iterations, **_SETTINGS)
     model.fit(features, target)
-    metadata = model.get_metadata()
-    for key in ("train_finish_time", "model_guid"):  # the only parts that differ between equal runs
-        metadata[key] = ""
-    return _saved(model, "cbm")
+    return _without_birth(model)
 
 
 def load_trees(blob: bytes) -> CatBoost:
@@ -71,20 +70,38 @@ def load_trees(blob: bytes) -> CatBoost:
     return model
 
 
-def leaf_tables(blob: bytes) -> tuple[Ints, Floats, float]:
-    """`first`, `by_leaf` and `bias` of `Explained`, worked out from the trees."""
-    stored: dict[str, Any] = json.loads(_saved(load_trees(blob), "json"))
+def explained(blobs: Sequence[bytes]) -> Explained:
+    """The mean of several models as one, with its tables worked out."""
+    models = [load_trees(blob) for blob in blobs]
+    share = 1 / len(models)
+    blob = _without_birth(sum_models(models, [share] * len(models))) if len(models) > 1 else blobs[0]
+    tables = [_leaf_tables(model) for model in models]
+    leaves = np.array([len(table) for each, _ in tables for table in each])
+    return Explained(
+        model=load_trees(blob),
+        blob=blob,
+        first=np.cumsum(leaves) - leaves,
+        by_leaf=share * np.concatenate([table for each, _ in tables for table in each]),
+        bias=share * sum(bias for _, bias in tables),
+    )
+
+
+def _leaf_tables(model: CatBoost) -> tuple[list[Floats], float]:
+    """For each tree what each factor adds in each leaf (leaves x FACTORS), and the bias."""
+    stored: dict[str, Any] = json.loads(_saved(model, "json"))
     scale, (bias,) = stored["scale_and_bias"]
-    first: list[int] = []
     tables: list[Floats] = []
     for tree in stored["oblivious_trees"]:
-        first.append(sum(len(table) for table in tables))
-        factors = [int(_FACTOR[split["float_feature_index"]]) for split in tree["splits"] or ()]
+        factors = [_factor(split["float_feature_index"]) for split in tree["splits"] or ()]
         values = scale * np.array(tree["leaf_values"])
         mean, table = _shapley(factors, values, np.array(tree["leaf_weights"], np.float64))
         bias += mean
         tables.append(table)
-    return np.array(first, np.int64), np.concatenate(tables), float(bias)
+    return tables, float(bias)
+
+
+def _factor(feature: int) -> int:
+    return _FACTOR[feature] if feature < len(_FACTOR) else _FURTHER
 
 
 def _shapley(factors: Sequence[int], values: Floats, weights: Floats) -> tuple[float, Floats]:
@@ -113,6 +130,14 @@ def _shapley(factors: Sequence[int], values: Floats, weights: Floats) -> tuple[f
                 share = factorial(len(group)) * factorial(n - len(group) - 1) / factorial(n)
                 table[:, player] += share * (worths[tuple(sorted((*group, player)))] - value)
     return float(worths[()][0]), table
+
+
+def _without_birth(model: CatBoost) -> bytes:
+    """The model as bytes, without the only parts that differ between equal runs."""
+    metadata = model.get_metadata()
+    for key in ("train_finish_time", "model_guid"):
+        metadata[key] = ""
+    return _saved(model, "cbm")
 
 
 def _saved(model: Any, form: str) -> bytes:

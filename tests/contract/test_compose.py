@@ -42,6 +42,7 @@ def test_every_stage_runs_on_both_lanes(services):
         for lane in Lane:
             assert ["worker", stage, "--lane", lane.value] in commands
     assert ["worker", "settle"] in commands
+    assert ["worker", "shadow"] in commands
 
 
 def test_every_file_it_mounts_exists(services):

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from producers.simulator.market import Market, generate
+from producers.simulator.places import CITIES
 from producers.simulator.requests import Kind, SimulatedRequest, requests
 from tests.e2e.system import Avm
 
 SEED, COMMUNITIES, DEALS = 7, 300, 6_000
 FILES = {"coverage": "coverage.csv", "communities": "communities.parquet", "deals": "deals.parquet"}
 _DRAWN, _HARD_SHARE = 3_000, 0.5
+_BY_DECISION = ("--by=s-1", "--second=s-2", "--reason=a market for tests")
 _WELL_KNOWN_DEALS = 15  # in so many deals a house of the community is valued without a person
 
 
@@ -36,11 +38,18 @@ class SmallMarket:
         return cls(folder=folder, made=made, trained=avm.json("model", "train", *learn))
 
     def load_into(self, avm: Avm) -> dict[str, dict[str, Any]]:
-        """Load every table and release the models into the running stack; what each command said."""
+        """Register the source, load every table, release the models into the running stack; what each command said."""
+        avm.json("sources", "put", f"--file={self.folder / 'sources.toml'}")
         said = {
             what: avm.json("reference", "load", self.folder / file, f"--topic={what}") for what, file in FILES.items()
         }
-        return {**said, "models": avm.json("model", "release", self.folder / "models")}
+        models = avm.json("model", "release", self.folder / "models")
+        return {**said, "models": models, "segments": avm.json("segments", "admit", *self.segments, *_BY_DECISION)}
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Every segment of the market: too small, each, to reach the rule."""
+        return tuple(f"{city.name}|{kind}" for city in CITIES for kind in ("RESIDENTIAL", "VILLA", "COMMERCIAL"))
 
     def house(self, kind: Kind = Kind.ORDINARY) -> SimulatedRequest:
         """A request of that kind that nobody was given before, with its truth; an ordinary one is sure to be valued."""

@@ -297,6 +297,7 @@ def _show_model(model: ModelOpinion | None) -> None:
             ("置信度", f"{model.confidence}"),
             ("±10%内", f"{model.p10:.0%}"),
             ("比较法", wan(model.comparison_value), "wide"),
+            *([("收益法", wan(model.income_value), "wide")] if model.income_value is not None else []),
             ("资料截至", f"{model.data_as_of} · {model.model_version}", "wide"),
         )
         for factor in model.limiting_factors:

@@ -11,18 +11,24 @@ from typing import Any
 
 from infra.cli import CommandError
 from infra.cli.connections import codec, kafka_conf, shanghai_today, utc_now
+from infra.cli.demo.admission import admissions
 from infra.cli.demo.questions import Question, about_deals, as_typed, in_full, simulated
+from infra.cli.policy_office import policy_in_force, write_standings
 from infra.cli.releases import announce_releases, keep_release
 from infra.kafka.producer import Publisher
 from infra.reference.coverage import read_coverage
+from infra.reference.live import live_rows, publish, records_of
 from infra.reference.load import TOPIC_OF, load
 from infra.reference.mapping import FileMapping, Target, own_names, read_mapping
 from infra.reference.rows import Event, RejectedRow, read_rows
+from infra.reference.sources import read_sources
 from infra.reference.tables import columns_of
 from infra.settings import Settings
 from producers.simulator.market import generate, write
+from schemas.catalogue import SOURCES
 from schemas.codes import ModelRole
-from schemas.events import Community, Deal
+from schemas.events import Community, Deal, SourceLicence
+from streams.scoring.licences import Licences, UnlicensedSourcesError, refuse_unlicensed
 from streams.scoring.training import train
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -51,7 +57,9 @@ class Prepared:
     coverage: Source
     communities: tuple[Source, ...]
     deals: Source
+    licences: Path
     questions: tuple[Question, ...]
+    rents: tuple[Source, ...] = ()
 
 
 def synthetic(state: Path, *, communities: int, deals: int, count: int) -> Prepared:
@@ -59,7 +67,7 @@ def synthetic(state: Path, *, communities: int, deals: int, count: int) -> Prepa
     note = _noted(state)
     until = date.fromisoformat(note["known_until"]) if note else shanghai_today()
     market = generate(SEED, communities=communities, deals=deals, until=until)
-    _, homes, closed, covered = write(market, state / "synthetic-market")
+    _, homes, closed, covered, let, licensed = write(market, state / "synthetic-market")
     return Prepared(
         kind=SYNTHETIC,
         name=f"合成市场 {SEED}",
@@ -67,7 +75,9 @@ def synthetic(state: Path, *, communities: int, deals: int, count: int) -> Prepa
         coverage=_own(covered, Target.COVERAGE),
         communities=(_own(homes, Target.COMMUNITIES),),
         deals=_own(closed, Target.DEALS),
+        licences=licensed,
         questions=simulated(market, seed=SEED, count=count),
+        rents=(_own(let, Target.RENTS),),
     )
 
 
@@ -99,6 +109,7 @@ def from_files(folder: Path, *, count: int | None, typed: bool = False) -> Prepa
         coverage=_own(coverage, Target.COVERAGE),
         communities=communities,
         deals=deals,
+        licences=EXAMPLES / about["licences"],
         questions=questions,
     )
 
@@ -123,6 +134,7 @@ def prepare(prepared: Prepared, settings: Settings, tell: Tell) -> None:
     Deals of `known_until` and later are kept back, as a bank could not know them. Raises `CommandError` when the state
     folder holds another market.
     """
+    licences = _registered(prepared, settings, tell)
     found = _noted(settings.state)
     wanted = {"name": prepared.name, "known_until": prepared.known_until.isoformat(), "deals": _size(prepared.deals)}
     if found is not None:
@@ -137,8 +149,19 @@ def prepare(prepared: Prepared, settings: Settings, tell: Tell) -> None:
     communities = list(_once(prepared.communities))
     deals = list(_known_deals(prepared))
     _publish(prepared, communities, deals, settings, tell)
-    _learn(deals, communities, prepared.known_until, settings, tell)
+    _learn(deals, communities, prepared.known_until, settings, tell, licences)
     (settings.state / _NOTE).write_text(json.dumps(wanted, ensure_ascii=False), encoding="utf-8")
+
+
+def _registered(prepared: Prepared, settings: Settings, tell: Tell) -> Licences:
+    """Register the market's sources, without which nothing is learned or valued; what stands already is left alone."""
+    conf, encoder, now = kafka_conf(settings), codec(settings), utc_now()
+    standing = live_rows(conf, SOURCES, SourceLicence, encoder)
+    fresh = {row.source: row for row in read_sources(prepared.licences, now=now) if row.source not in standing}
+    if fresh:
+        publish(conf, records_of(fresh.values(), SOURCES, encoder, now))
+        tell(f"{prepared.name}: licences registered of {', '.join(fresh)}")
+    return Licences(rows=standing | fresh, waived=not settings.require_licences)
 
 
 def _noted(state: Path) -> dict[str, Any] | None:
@@ -159,6 +182,7 @@ def _publish(
         (Target.COVERAGE, coverage),
         (Target.COMMUNITIES, communities),
         (Target.DEALS, deals),
+        *((Target.RENTS, _good(source)) for source in prepared.rents),
     )
     with closing(Publisher(kafka_conf(settings), on_fatal=tell)) as publisher:
         for target, rows in tables:
@@ -197,13 +221,26 @@ def _good(source: Source) -> Iterator[Event]:
 
 
 def _learn(
-    deals: Sequence[Deal], communities: Sequence[Community], until: date, settings: Settings, tell: Tell
+    deals: Sequence[Deal],
+    communities: Sequence[Community],
+    until: date,
+    settings: Settings,
+    tell: Tell,
+    licences: Licences,
 ) -> None:
     tell(f"Learning from {len(deals):,} deals …")
+    try:
+        refuse_unlicensed(deals, licences, shanghai_today())
+    except UnlicensedSourcesError as error:
+        raise CommandError(str(error)) from error
+    artefacts = train(deals, until=until, communities=communities, licences=licences)
     released = [
-        keep_release(artefact.content, settings, ModelRole.CHAMPION, by="demonstration")
-        for artefact in train(deals, until=until, communities=communities)
+        keep_release(artefact.content, settings, ModelRole.CHAMPION, by="demonstration") for artefact in artefacts
     ]
     announce_releases(released, settings)
     for release in released:
         tell(f"model {release.name} {release.version} released")
+    admitted = admissions([one.manifest for one in artefacts], deals, policy_in_force(settings), utc_now())
+    write_standings(admitted, settings)
+    for standing in admitted:
+        tell(f"segment {standing.segment} admitted{'' if standing.by_rule else ', though it does not reach the rule'}")

@@ -1,13 +1,13 @@
-"""`avm model evaluate`: train before each period, predict it, step on."""
+"""`avm model evaluate`: train before each span, predict it, step on; figures as a table, JSON and a report."""
 
 import json
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli import CommandError
+from infra.cli.connections import shanghai_today
 from infra.cli.model.options import (
     AsJson,
     Dictionary,
@@ -17,15 +17,16 @@ from infra.cli.model.options import (
     MappingFile,
     by_segment,
     console,
-    day,
     reference,
     show,
 )
+from infra.cli.model.walking import From, Lag, SettingName, Step, To, first_day, settings_of, spans_of, walked
+from schemas.events import Deal
 
 if TYPE_CHECKING:
-    from streams.scoring.evaluation import Setting
+    from streams.scoring.evaluation import Forecast
 
-_PERIOD_DAYS = {"week": 7, "month": 30}
+_MANY_REPEATED = 0.01  # share of deals that stand there twice, from which the figures are doubtful
 
 
 def evaluate(  # noqa: PLR0917 -- typer reads options from parameters
@@ -33,62 +34,78 @@ def evaluate(  # noqa: PLR0917 -- typer reads options from parameters
     mapping: MappingFile = None,
     communities: Dictionary = None,
     communities_mapping: DictionaryMapping = None,
-    walk_forward: Annotated[str, typer.Option(help="Length of a step: week or month.")] = "week",
-    start: Annotated[str, typer.Option("--from", help="First day that is predicted, YYYY-MM-DD.")] = "",
-    end: Annotated[str, typer.Option("--to", help="Last day that is predicted; the last deal when left out.")] = "",
-    setting: Annotated[
-        str, typer.Option(help="area: address and area alone; full: all attributes; both; cold.")
-    ] = "both",
+    walk_forward: Step = "week",
+    start: From = "",
+    end: To = "",
+    lag: Lag = 0,
+    setting: SettingName = "both",
     from_topic: FromTopic = False,
+    html: Annotated[Path | None, typer.Option(help="Write a report to this file as well.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train before each week, predict it, step on; compare with the deal prices and with simple rules."""
-    from streams.scoring.evaluation import Setting, periods, report
-    from streams.scoring.evaluation import walk_forward as walk
-    from streams.scoring.training import clean
+    """Train before each step, predict it, step on; compare with the deal prices and with simple rules.
 
-    if not start:
-        raise CommandError("say where the prediction begins: --from YYYY-MM-DD")
-    if walk_forward not in _PERIOD_DAYS:
-        raise CommandError(f"--walk-forward is one of {', '.join(_PERIOD_DAYS)}, not {walk_forward!r}")
-    settings = (Setting.AREA, Setting.FULL) if setting == "both" else (_setting(setting),)
+    With one property type and one setting the JSON object is the figures themselves; several settings stand under
+    their names, several types under theirs around them. docs/evaluation.md says what each figure means.
+    """
+    first_day(walk_forward, start)
+    settings = settings_of(setting)
     rows, places = reference(deals, mapping, communities, communities_mapping, from_topic=from_topic)
-    last = day(end) if end else max(deal.deal_date for deal in rows)
-    spans = tuple(periods(day(start), last, _PERIOD_DAYS[walk_forward]))
-    figures: dict[str, Any] = {}
-    with console.status("Walking forward …") as status:
-        for segment, of_segment in by_segment(rows).items():
-            usable, _ = clean(of_segment, until=date.max)
-            forecasts = walk(
-                usable,
-                spans,
-                settings=settings,
-                communities=places,
-                progress=lambda day: status.update(f"Walked forward over the period from {day} …"),
+    spans = spans_of(walk_forward, start, end, rows)
+    forecasts = walked(rows, places, spans, settings, lag_days=lag)
+    of_segment = by_segment(rows)
+    walk = {
+        "step": walk_forward,
+        "from": spans[0][0].isoformat(),
+        "before": spans[-1][1].isoformat(),
+        "lag_days": lag,
+        "reference": "deal",
+    }
+    figures = {
+        segment: {
+            setting.value: _figures(
+                found, of_segment[segment], {"segment": segment, "setting": setting.value, "walk_forward": walk}
             )
-            figures[segment] = {name.value: report(found) for name, found in forecasts.items() if found}
+            for setting, found in by_setting.items()
+        }
+        for segment, by_setting in forecasts.items()
+    }
+    if html:
+        from infra.cli.model.evaluation_report import page
+
+        html.write_text(page(figures, files=[file.name for file in deals or ()], on=shanghai_today()), encoding="utf-8")
+        console.print(f"Report written to {html}.")
     if as_json:
-        print(json.dumps(figures, ensure_ascii=False))
+        print(json.dumps(flattened(figures, one_setting=len(settings) == 1), ensure_ascii=False))
         return
-    show([_figures(segment, name, row) for segment, found in figures.items() for name, row in found.items()])
+    show([_row(row) for by_setting in figures.values() for row in by_setting.values()])
 
 
-def _setting(name: str) -> "Setting":
-    from streams.scoring.evaluation import Setting
+def flattened(figures: Mapping[str, Mapping[str, Any]], *, one_setting: bool) -> Mapping[str, Any]:
+    """Figures by segment and setting, without the levels that hold one thing only."""
+    by_segment = {
+        segment: next(iter(by_setting.values())) if one_setting else by_setting
+        for segment, by_setting in figures.items()
+    }
+    return next(iter(by_segment.values())) if len(by_segment) == 1 else by_segment
 
-    try:
-        return Setting(name)
-    except ValueError as error:
-        raise CommandError(f"--setting is one of both, {', '.join(Setting)}, not {name!r}") from error
+
+def _figures(forecasts: "Sequence[Forecast]", deals: Sequence[Deal], about: Mapping[str, Any]) -> dict[str, Any]:
+    from streams.scoring.figures import report
+    from streams.scoring.leaks import repeated
+
+    figures, twice = report(forecasts), repeated(deals)
+    doubts = ["REPEATED_DEALS"] if twice > _MANY_REPEATED * len(deals) else []
+    return {**figures, "warnings": [*figures["warnings"], *doubts], "repeated_deals": twice, **about}
 
 
-def _figures(segment: str, setting: str, report: Mapping[str, Any]) -> dict[str, Any]:
+def _row(figures: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("n", "mdape", "ppe5", "ppe10", "ppe20", "bias", "cod", "prd", "prb", "interval_coverage", "ece_p10")
-    best = report["baselines"]["community_mean_x_index"]["ppe10"]
     return {
-        "segment": segment,
-        "setting": setting,
-        **{name: report[name] for name in shown},
-        "ppe10 at 90 %": report["ppe10_at"]["0.90"],
-        "community mean x index": best,
+        "segment": figures["segment"],
+        "setting": figures["setting"],
+        **{name: figures[name] for name in shown},
+        "ppe10 at 90 %": figures["ppe10_at"]["90"],
+        "plain CatBoost": figures["baselines"]["plain_catboost"]["ppe10"],
+        "doubts": " ".join(figures["warnings"]),
     }

@@ -7,8 +7,8 @@ import pytest
 
 from infra.reference.mapping import read_mapping
 from infra.reference.rows import RejectedRow, read_rows
-from streams.scoring.evaluation import Setting, periods, report, walk_forward
-from streams.scoring.training import clean
+from streams.scoring.evaluation import Setting, periods, walk_forward
+from streams.scoring.figures import report
 
 _EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
@@ -20,9 +20,12 @@ def figures(shared_data):
         read_mapping(_EXAMPLES / "beijing-deals.toml"),
         today=date(2026, 11, 25),
     )
-    deals, _ = clean((row for row in rows if not isinstance(row, RejectedRow)), until=date.max)
+    deals = [row for row in rows if not isinstance(row, RejectedRow)]
     spans = tuple(periods(date(2016, 8, 17), date(2016, 8, 23), 7))
-    return {setting: report(found) for setting, found in walk_forward(deals, spans, settings=tuple(Setting)).items()}
+    return {
+        setting: report(found)
+        for setting, found in walk_forward(deals, spans, settings=(Setting.AREA, Setting.FULL)).items()
+    }
 
 
 # Floors lie three points under what was measured for this week: below them something broke, it is not chance.
@@ -33,7 +36,9 @@ def test_a_week_of_real_deals_is_valued_as_well_as_measured(figures, setting, le
     assert found["ppe10"] >= least
     assert abs(found["bias"]) < 0.02
     assert found["cod"] < 9
-    assert all(found["ppe10"] > baseline["ppe10"] for baseline in found["baselines"].values())
+    simple = [baseline for name, baseline in found["baselines"].items() if name != "comparables"]
+    assert all(baseline["ppe10_gain_interval"][0] > 0 for baseline in simple)
+    assert found["baselines"]["comparables"]["ppe10_gain"] > -0.01  # layer 2 is worth about half a point
 
 
 @pytest.mark.requirement("VM2")
@@ -43,14 +48,14 @@ def test_intervals_hold_what_they_promise(figures, setting):
     assert figures[setting]["ece_p10"] < 0.05
 
 
+@pytest.mark.requirement("VM2")
+@pytest.mark.parametrize("setting", [Setting.AREA, Setting.FULL])
+def test_intervals_hold_for_the_sure_and_for_the_unsure(figures, setting):
+    """A fifth of a week holds some 158 deals: the standard error of its coverage is 2.4 points."""
+    assert all(0.82 < share < 0.98 for share in figures[setting]["coverage_by_fifth"])
+
+
 @pytest.mark.parametrize("setting", [Setting.AREA, Setting.FULL])
 def test_the_surest_values_are_the_best(figures, setting):
     at = figures[setting]["ppe10_at"]
-    assert at["0.50"] > at["0.80"] > figures[setting]["ppe10"]
-
-
-def test_a_cold_community_is_valued_less_well_and_known_to_be(figures):
-    cold, warm = figures[Setting.COLD], figures[Setting.AREA]
-    assert cold["ppe10"] < warm["ppe10"] - 0.1
-    assert cold["interval_width"] > 1.3 * warm["interval_width"]
-    assert cold["interval_coverage"] > 0.82
+    assert at["50"] > at["80"] > figures[setting]["ppe10"]

@@ -13,8 +13,9 @@ SETTINGS = Settings().model_copy(
 
 def test_every_stage_runs_on_both_lanes_beside_ledger_gateway_and_desk():
     commands = {spec.name: spec.argv for spec in processes(SETTINGS)}
-    assert len(commands) == 5 * 2 + 4
+    assert len(commands) == 5 * 2 + 5
     assert commands["settle"][3:] == ("worker", "settle")
+    assert commands["shadow"][3:] == ("worker", "shadow")
     assert commands["scoring.batch"] == (sys.executable, "-m", "infra.cli", "worker", "scoring", "--lane", "batch")
     assert commands["ledger"][3:] == ("consumer", "ledger")
     assert commands["gateway"][3:] == ("gateway",)

@@ -19,4 +19,6 @@ def test_the_command_writes_a_market_and_prints_one_object(tmp_path):
         "communities.parquet",
         "coverage.csv",
         "deals.parquet",
+        "rents.parquet",
+        "sources.toml",
     ]

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from producers.simulator.market import generate, write
 from producers.simulator.places import CITIES
 from schemas.codes import PropertyType, Tradability
-from schemas.events import Community, CoverageRow, Deal
+from schemas.events import Community, CoverageRow, Deal, Rent
 
 UNTIL = date(2026, 6, 1)
 
@@ -44,14 +44,20 @@ def test_more_deals_do_not_change_the_communities():
 
 @pytest.mark.requirement("IN11")
 def test_every_row_says_that_it_is_synthetic(market, tmp_path):
-    for table in (market.communities, market.deals, market.coverage):
+    for table in (market.communities, market.deals, market.coverage, market.rents):
         assert table["source"].unique().to_list() == ["synthetic"]
     notice = write(market, tmp_path)[0]
     assert "synthetic" in notice.read_text("utf-8")
 
 
 def test_columns_are_fields_of_the_events(market):
-    for table, event in ((market.communities, Community), (market.deals, Deal), (market.coverage, CoverageRow)):
+    tables = (
+        (market.communities, Community),
+        (market.deals, Deal),
+        (market.coverage, CoverageRow),
+        (market.rents, Rent),
+    )
+    for table, event in tables:
         known = {field.name for field in fields(event)}
         needed = {field.name for field in fields(event) if field.default is field.default_factory}
         assert set(table.columns) <= known
@@ -141,7 +147,8 @@ def test_a_market_too_small_for_its_cities_is_refused():
 
 
 def test_the_written_files_read_back_the_same(market, tmp_path):
-    _, homes, closed, covered = write(market, tmp_path / "market")
+    _, homes, closed, covered, let, _ = write(market, tmp_path / "market")
     assert_frame_equal(pl.read_parquet(homes), market.communities)
     assert_frame_equal(pl.read_parquet(closed), market.deals)
+    assert_frame_equal(pl.read_parquet(let), market.rents)
     assert pl.read_csv(covered, schema_overrides={"county_code": pl.String}).height == market.coverage.height

@@ -1,8 +1,11 @@
 """A small seeded market with known effects, a model trained on it once, and builders of requests."""
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,8 +138,6 @@ class MemoryStore:
         self.content = content
 
     def fetch(self, uri: str, sha256: str) -> bytes:
-        import hashlib
-
         from infra.storage.models import ArtefactMismatchError
 
         found = hashlib.sha256(self.content[uri]).hexdigest()
@@ -191,9 +192,33 @@ def other_artefact(market_deals):
     return made
 
 
+def repacked(artefact, member, **changes):
+    """An artefact with some fields of one JSON member changed, and thus another digest."""
+    from infra.storage.packing import as_json, manifest_of, packed, unpacked
+
+    with unpacked(artefact.content) as members:
+        content = packed({**members, member: as_json({**json.loads(members[member]), **changes})})
+    digest = hashlib.sha256(content).hexdigest()
+    return SimpleNamespace(content=content, sha256=digest, manifest=manifest_of(content), segment=artefact.segment)
+
+
+@pytest.fixture(scope="session")
+def broken_artefact(other_artefact):
+    """It loads, and fails on every subject: a model as nobody wants to meet it."""
+    return repacked(other_artefact, "trees.json", bias=None)
+
+
+@pytest.fixture(scope="session")
+def elsewhere_artefact(other_artefact):
+    """It learned from another source."""
+    data = {**other_artefact.manifest["data"], "sources": [{"source": "elsewhere", "deals": 320}]}
+    return repacked(other_artefact, "manifest.json", data=data)
+
+
 @pytest.fixture
-def store(artefact, other_artefact):
-    return MemoryStore({f"memory://{a.sha256}": a.content for a in (artefact, other_artefact)})
+def store(artefact, other_artefact, broken_artefact, elsewhere_artefact):
+    kept = (artefact, other_artefact, broken_artefact, elsewhere_artefact)
+    return MemoryStore({f"memory://{one.sha256}": one.content for one in kept})
 
 
 @pytest.fixture
@@ -210,11 +235,9 @@ def stage(view):
     return ScoringStage(view, lambda: NOW)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tools():
     """The builders above, for tests: this folder is no package."""
-    from types import SimpleNamespace
-
     return SimpleNamespace(
         asked=asked,
         communities=communities,

@@ -15,7 +15,7 @@ from streams.scoring.index import fit_index
 from streams.scoring.market import Market, Places
 from streams.scoring.model import unpack
 from streams.scoring.training import as_first_of_community, places_of, subjects_of
-from streams.scoring.trees import fit_trees, leaf_tables, load_trees
+from streams.scoring.trees import explained, fit_trees
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_index_follows_the_market_and_not_the_mix():
     late = (day - 740_000) / 120
     community = np.where(rng.random(3_000) < late, 20, 0) + rng.integers(0, 20, 3_000)
     price = 10 + 0.5 * (community >= 20) + 0.03 / 30 * (day - 740_000) + 0.05 * rng.standard_normal(3_000)
-    index = fit_index(day=day, city=np.zeros(3_000, np.int64), names=["甲市"], community=community, log_price=price)
+    index = fit_index(day=day, city=np.zeros(3_000, np.int64), names=["甲市"], group=community, log_price=price)
     (row, _) = index.rows(["甲市"])
     moved = index.at(np.array([row]), np.array([740_110])) - index.at(np.array([row]), np.array([740_010]))
     assert moved[0] == pytest.approx(0.1, abs=0.015)
@@ -55,7 +55,7 @@ def test_beyond_its_last_day_the_index_fades_out():
     day = np.repeat(np.arange(740_000, 740_100), 10)
     price = 10 + 0.001 * (day - 740_000)
     made = fit_index(
-        day=day, city=np.zeros(1_000, np.int64), names=["甲市"], community=np.zeros(1_000, np.int64), log_price=price
+        day=day, city=np.zeros(1_000, np.int64), names=["甲市"], group=np.zeros(1_000, np.int64), log_price=price
     )
     at = made.at(np.zeros(4, np.int64), np.array([740_099, 740_106, 740_127, 740_900]))
     steps = np.diff(at)
@@ -70,7 +70,7 @@ def test_a_city_without_deals_moves_with_all_others():
         day=day,
         city=np.zeros(300, np.int64),
         names=["甲市"],
-        community=np.zeros(300, np.int64),
+        group=np.zeros(300, np.int64),
         log_price=10 + 0.001 * (day - 740_000),
     )
     assert made.rows(["甲市", "乙市"]).tolist() == [1, 0, 0]
@@ -129,11 +129,9 @@ def test_the_factors_of_a_leaf_add_up_to_the_prediction():
     features[rng.random(features.shape) < 0.3] = np.nan
     area = FEATURES.index("log_area")
     target = 0.2 * np.nan_to_num(features[:, area]) + 0.05 * rng.normal(size=500)
-    blob = fit_trees(features, target, loss="RMSE", iterations=40)
-    model = load_trees(blob)
-    first, by_leaf, bias = leaf_tables(blob)
-    parts = by_leaf[model.calc_leaf_indexes(features).astype(int) + first].sum(axis=1)
-    np.testing.assert_allclose(parts.sum(axis=1) + bias, model.predict(features), atol=1e-12)
+    trees = explained([fit_trees(features, target, loss=loss, iterations=40) for loss in ("RMSE", "MAE")])
+    parts = trees.parts(features)
+    np.testing.assert_allclose(parts.sum(axis=1) + trees.bias, trees.model.predict(features), atol=1e-12)
     spread = parts.std(axis=0)
     assert FACTORS[int(spread.argmax())] == "AREA"
     assert spread[FACTORS.index("AREA")] > 5 * spread[FACTORS.index("LOCATION")]

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from schemas.events import Adjustment, Comparable
-from streams.scoring.comparables import Candidates, Comparison, Levels
+from schemas.events import Adjustment, Comparable, Deal
+from streams.scoring.comparables import Candidates, Comparison, Kriged, Levels
 from streams.scoring.hedonics import FIELDS
-from streams.scoring.selection import choose, rule_checks
+from streams.scoring.selection import as_comparables, choose, rule_checks
 
 VALUE_DATE = date(2026, 7, 1)
 
@@ -68,7 +68,7 @@ def test_every_rule_carries_its_figure():
     }
 
 
-def comparison(*, weights, time=None, area=None, age=None, log_price=None):
+def comparison(*, weights, time=None, area=None, age=None, log_price=None, km=None):
     """One subject and one candidate for each weight."""
     n = len(weights)
     fields = np.zeros((n, len(FIELDS)))
@@ -78,7 +78,7 @@ def comparison(*, weights, time=None, area=None, age=None, log_price=None):
         subject=np.zeros(n, np.int64),
         row=np.arange(n),
         same_community=np.ones(n),
-        km=zeros,
+        km=zeros if km is None else np.array(km, float),
         age_days=zeros if age is None else np.array(age, float),
         area_gap=zeros,
         floors_gap=zeros,
@@ -87,12 +87,15 @@ def comparison(*, weights, time=None, area=None, age=None, log_price=None):
         time=zeros if time is None else np.array(time, float),
         fields=fields,
         adjusted=zeros if log_price is None else np.array(log_price, float),
+        wanted=np.zeros((1, len(FIELDS))),
     )
     one = np.zeros(1)
     levels = Levels(
-        plan=one, community=one, near=one, circle=one, district=one, city=one, plan_weight=one, community_weight=one,
-        near_weight=one, candidate_weight=np.array(weights, float), group_weight=one, clipped=zeros,
+        plan=one, circle=one, district=one, city=one, plan_weight=one, community_weight=one, near_weight=one,
     )  # fmt: skip
+    kriged = Kriged(
+        value=one, sd=one, candidate_weight=np.array(weights, float), group_weight=one, counted=zeros, surprise=zeros
+    )
     return Comparison(
         log_value=one,
         base=one,
@@ -100,6 +103,7 @@ def comparison(*, weights, time=None, area=None, age=None, log_price=None):
         fallback_level=np.zeros(1, np.int64),
         candidates=candidates,
         levels=levels,
+        kriged=kriged,
         own_fields=np.zeros((1, len(FIELDS))),
         spread=one,
         features=np.zeros((1, 1)),
@@ -136,3 +140,33 @@ def test_featherweights_do_not_lengthen_the_list():
 
 def test_without_candidates_nothing_is_chosen():
     assert chosen([], weights=[]) == []
+
+
+def test_deals_that_weigh_less_than_nothing_are_never_shown():
+    assert chosen([30_000] * 5, weights=[-0.3, 0.5, 0.4, -0.1, 0.5]) == [1, 4, 2]
+    assert chosen([30_000] * 3, weights=[-0.2, -0.1, -0.1]) == []
+
+
+def test_a_weight_above_one_stays_with_its_subject():
+    assert chosen([30_000] * 4, weights=[0.2, 5.5, -4.9, 0.2]) == [1, 0, 3]
+
+
+def test_a_distance_nobody_knows_is_not_told():
+    shortlist = choose(comparison(weights=[0.5, 0.3], km=[0.4, np.inf]), np.full(2, 30_000.0), 1)
+    deals = np.empty(2, object)
+    deals[:] = [
+        Deal(deal_id=f"d{i}", community_id="c", city="甲市", deal_date=VALUE_DATE, area_m2=80.0, unit_price=30_000.0)
+        for i in range(2)
+    ]
+    (comparables,) = as_comparables(shortlist, deals)
+    assert [comparable.distance_m for comparable in comparables] == [400, None]
+
+
+def test_what_was_left_out_is_counted_by_its_reason():
+    shortlist = choose(
+        comparison(weights=[0.3, 0.2, 0.2, 0.1, 0.1], age=[731, 0, 0, 0, 0], time=[0, np.log(1.21), 0, 0, 0]),
+        np.array([30_000, 30_000, 30_000, 30_000, 40_000], float),
+        1,
+    )
+    (shortage,) = shortlist.shortages()
+    assert (shortage.nearby, shortage.too_old, shortage.adjusted_too_far, shortage.apart) == (5, 1, 1, 1)

@@ -4,13 +4,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from schemas.catalogue import DEALS, MODELS_RELEASED, SCORED
-from schemas.codes import ADDRESS_SEGMENT, ADDRESS_TAGGER, Lane, ModelRole, PropertyType, Reason
+from schemas.catalogue import DEALS, MODELS_RELEASED, SCORED, SOURCES
+from schemas.codes import ADDRESS_SEGMENT, ADDRESS_TAGGER, Lane, ModelRole, PropertyType, Reason, SourceKind
 from schemas.domain import rounding
+from schemas.events import SourceLicence
 from streams.runtime.stage import Change
+from streams.scoring.licences import Licences
 from streams.scoring.reference import ScoringView
 from streams.scoring.stage import ScoringStage
+from streams.scoring.trial import in_canary
+
+CHALLENGER = {"role": ModelRole.CHALLENGER, "name": "avm-apartment-challenger"}
 
 
 def subjects(tools, count=60):
@@ -244,9 +251,93 @@ def test_a_new_model_takes_over_between_two_batches(stage, view, artefact, other
     assert after.model.artefact_sha256 == other_artefact.sha256
 
 
-def test_a_challenger_answers_nobody(stage, view, artefact, other_artefact, tools):
-    view.apply([tools.released(other_artefact, role=ModelRole.CHALLENGER, name="avm-apartment-challenger")])
-    assert tools.valuations(stage, [tools.asked()])[0].model.version == artefact.manifest["version"]
+@pytest.mark.requirement("VM8")
+@given(st.lists(st.integers(0, 59), min_size=1, max_size=30))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_twins_get_the_same_valuation_in_any_batch_during_a_canary(stage, view, other_artefact, tools, drawn):
+    view.apply([tools.released(other_artefact, share=0.4, **CHALLENGER)])
+    every = subjects(tools)
+    batch = [replace(every[i], valuation_id=f"{place}") for place, i in enumerate(drawn)]
+    alone = {i: tools.valuations(stage, [every[i]])[0] for i in set(drawn)}
+    assert tools.valuations(stage, batch) == [alone[i] for i in drawn]
+
+
+@pytest.mark.requirement("VM8")
+def test_a_challenger_in_the_shadow_answers_nobody(stage, view, other_artefact, tools):
+    before = tools.valuations(stage, subjects(tools))
+    view.apply([tools.released(other_artefact, **CHALLENGER)])
+    assert tools.valuations(stage, subjects(tools)) == before
+
+
+@pytest.mark.requirement("VM8")
+def test_a_canary_answers_its_properties_under_its_own_name_and_says_so(stage, view, other_artefact, tools):
+    batch = subjects(tools)
+    before = tools.valuations(stage, batch)
+    view.apply([tools.released(other_artefact, share=0.4, **CHALLENGER)])
+    challenger = view.challenger(PropertyType.APARTMENT)
+    drawn = [in_canary(enriched, challenger) for enriched in batch]
+    assert 0 < sum(drawn) < len(batch)
+    for valuation, champions, is_drawn in zip(tools.valuations(stage, batch), before, drawn, strict=True):
+        if is_drawn:
+            assert valuation.model.role is ModelRole.CHALLENGER
+            assert valuation.model.name == other_artefact.manifest["name"]
+            assert valuation.model.artefact_sha256 == other_artefact.sha256
+        else:
+            assert valuation == champions
+
+
+@pytest.mark.requirement("VM8")
+def test_a_property_sees_the_same_model_whoever_asks_and_however_often(stage, view, other_artefact, tools):
+    view.apply([tools.released(other_artefact, share=0.5, **CHALLENGER)])
+    for community in range(36):
+        asked = [tools.asked(i, community_id=f"c{community:03d}", area=f"{50 + i}") for i in range(5)]
+        assert len({valuation.model.artefact_sha256 for valuation in tools.valuations(stage, asked)}) == 1
+
+
+@pytest.mark.requirement("VM8")
+def test_a_share_of_nothing_ends_the_canary_with_the_next_batch(stage, view, other_artefact, tools):
+    before = tools.valuations(stage, subjects(tools))
+    view.apply([tools.released(other_artefact, share=0.9, **CHALLENGER)])
+    assert tools.valuations(stage, subjects(tools)) != before
+    view.apply([tools.released(other_artefact, share=0.0, **CHALLENGER)])
+    assert tools.valuations(stage, subjects(tools)) == before
+
+
+@pytest.mark.requirement("VM8")
+def test_where_a_challenger_fails_the_champion_answers_and_the_canary_ends(stage, view, broken_artefact, tools):
+    before = tools.valuations(stage, subjects(tools))
+    view.apply([tools.released(broken_artefact, share=0.5, **CHALLENGER)])
+    assert tools.valuations(stage, subjects(tools)) == before
+    assert view.challenger(PropertyType.APARTMENT) is None
+    (problem,) = view.problems
+    assert "failed (TypeError) and answers nobody" in problem
+    view.apply([tools.released(broken_artefact, share=0.0, **CHALLENGER)])
+    assert view.problems == ()
+
+
+@pytest.mark.requirement("VM8")
+@pytest.mark.parametrize("fault", [{"sha256": "0" * 64}, {"segment": "SHOP"}, {"share": 5.0}])
+def test_a_challenger_that_cannot_be_used_is_none_and_the_champion_answers_all(
+    stage, view, other_artefact, tools, fault
+):
+    before = tools.valuations(stage, subjects(tools))
+    view.apply([tools.released(other_artefact, share=0.5, **CHALLENGER)])
+    view.apply([tools.released(other_artefact, **{"share": 0.5, **CHALLENGER, **fault})])
+    assert tools.valuations(stage, subjects(tools)) == before
+    assert len(view.problems) == 1
+
+
+@pytest.mark.requirement("GV5")
+def test_a_promoted_challenger_answers_all_and_a_rollback_brings_the_former_values_back(
+    stage, view, artefact, other_artefact, tools
+):
+    before = tools.valuations(stage, subjects(tools))
+    view.apply([tools.released(other_artefact, share=0.5, **CHALLENGER)])
+    view.apply([tools.released(other_artefact), tools.released(other_artefact, **CHALLENGER)])
+    answered = {valuation.model.artefact_sha256 for valuation in tools.valuations(stage, subjects(tools))}
+    assert answered == {other_artefact.sha256}
+    view.apply([tools.released(artefact), tools.released(other_artefact, **CHALLENGER)])
+    assert tools.valuations(stage, subjects(tools)) == before
 
 
 @pytest.mark.parametrize(
@@ -294,3 +385,45 @@ def test_a_released_tagger_of_addresses_is_no_model_of_prices(stage, view, artef
 def test_the_tags_of_the_registry_travel_on(stage, tools):
     tagged = replace(tools.asked(), tags=("DISPUTED",))
     assert stage.handle([tagged])[0].outputs[0].event.tags == ("DISPUTED",)
+
+
+def licensed(source, tools, **changes):
+    row = SourceLicence(
+        source=source,
+        kind=SourceKind.DEALS,
+        holder="甲数据公司",
+        reference="HT-1",
+        allowed_uses=("TRAINING", "COMPARABLES"),
+        valid_from=tools.today - timedelta(days=1),
+        approved_by="E1001",
+        second_approver="E1002",
+        approved_at=tools.now,
+    )
+    return Change(topic=SOURCES, key=source, event=replace(row, **changes))
+
+
+@pytest.mark.requirement("GV5")
+def test_a_model_that_was_replaced_does_not_come_back_when_the_licence_of_its_successor_ends(
+    store, artefact, elsewhere_artefact, tools
+):
+    view = ScoringView(store, Licences(), lambda: tools.today)
+    view.apply([licensed("test", tools), licensed("elsewhere", tools)])
+    view.apply([tools.released(artefact), tools.released(elsewhere_artefact)])
+    view.apply([licensed("elsewhere", tools, allowed_uses=())])
+    assert view.scorer(PropertyType.APARTMENT) is None
+    view.apply([licensed("elsewhere", tools)])
+    assert view.scorer(PropertyType.APARTMENT).sha256 == elsewhere_artefact.sha256
+
+
+@pytest.mark.requirement("GV5")
+def test_a_model_whose_source_is_not_licensed_when_it_comes_leaves_the_former_in_charge(
+    store, artefact, elsewhere_artefact, tools
+):
+    view = ScoringView(store, Licences(), lambda: tools.today)
+    view.apply([licensed("test", tools), tools.released(artefact), tools.released(elsewhere_artefact)])
+    assert view.scorer(PropertyType.APARTMENT).sha256 == artefact.sha256
+    (problem,) = view.problems
+    assert "elsewhere: it is not registered" in problem
+    view.apply([licensed("elsewhere", tools)])
+    assert view.scorer(PropertyType.APARTMENT).sha256 == elsewhere_artefact.sha256
+    assert view.problems == ()
