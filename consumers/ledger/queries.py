@@ -14,6 +14,8 @@ from uuid import UUID
 from psycopg.rows import class_row, dict_row
 
 from infra.postgres.pool import Pool
+from schemas.codes import Status
+from schemas.domain.automation import NOT_COUNTED
 from schemas.domain.contract import ONLINE_ANSWER
 
 R = TypeVar("R")
@@ -92,8 +94,8 @@ _COUNTS = """
     from valuation where received_at >= %(since)s and received_at < %(until)s
     group by 1, 2, 3, 4 order by 1, 2, 3, 4
 """
-# With a person or with the channel is not lost. A decision that was not settled in time is, and a question that
-# nothing became of when its time had run out.
+# With a person or with the channel is not lost, nor is what waits for a model: its channel was told, and routing keeps
+# it. A decision that was not settled in time is lost, and a question that nothing became of when its time had run out.
 _LOST = """
     select valuation_id, channel, client_request_id, status, received_at, deadline_at, last_kind, last_at
     from valuation v left join lateral (
@@ -106,6 +108,7 @@ _LOST = """
                  and (due_at is null or due_at + interval '1 minute' + %(grace)s >= %(now)s))
         and not ((coalesce(status, '') = 'PENDING_MANUAL' or review_at is not null)
                  and (decided_at is null or decided_at + %(grace)s >= %(now)s))
+        and not (coalesce(status, '') = 'PROCESSING' and 'SYSTEM_DEGRADED' = any(reasons))
     order by received_at limit %(limit)s
 """
 _TOTALS = """
@@ -334,16 +337,10 @@ class LedgerQueries:
             return tuple(cursor.execute(query.encode(), values).fetchall())
 
 
-_AUTOMATIC = "COMPLETED_AUTO"
-# Out of the denominator of C-01: never valued for a reason that lies outside, or still with the channel.
-_NOT_COUNTED = frozenset(
-    {"OUT_OF_COVERAGE", "NOT_ELIGIBLE", "REJECTED_INVALID", "CANCELLED", "EXPIRED", "NEEDS_CLARIFICATION"}
-)
-
-
 def automatic_ratio(counts: Sequence[Count]) -> float | None:
     """自动估值比率 (C-01): answers without a person's decision, of all that should have one; `None` for none at all."""
-    counted = [count for count in counts if count.status not in _NOT_COUNTED]
+    counted = [count for count in counts if count.status not in NOT_COUNTED]
     total = sum(count.valuations for count in counted)
-    automatic = sum(count.valuations for count in counted if count.status == _AUTOMATIC and not count.human_touched)
+    unaided = (count for count in counted if count.status == Status.COMPLETED_AUTO and not count.human_touched)
+    automatic = sum(count.valuations for count in unaided)
     return float(Decimal(automatic) / Decimal(total)) if total else None

@@ -40,8 +40,8 @@ _COMMANDS = {
 }
 
 # They multiply small matrices by the thousand: a second BLAS thread doubles the price of each, and takes another
-# worker's core. Training (`model`, and what it is part of) may use all cores.
-_ONE_BLAS_THREAD = ("worker", "evaluate", "parser")
+# worker's core. So does training: its trees are grown on one thread anyway, for equal bytes.
+_ONE_BLAS_THREAD = ("worker", "evaluate", "parser", "model")
 
 
 class CommandError(Exception):

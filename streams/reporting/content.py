@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.codes import ModelRole
 from schemas.domain.channels import find
 from schemas.domain.chinese_amount import in_words
 from schemas.domain.confidence import confidence_grade
@@ -157,7 +158,8 @@ def _method(result: Resulted) -> Iterator[list[str]]:
     if valuation is not None:
         yield from _income(valuation)
         model = valuation.model
-        yield ["估值模型", f"{model.name} {model.version}"]
+        on_trial = phrases.MODEL_ON_TRIAL if model.role is ModelRole.CHALLENGER else ""
+        yield ["估值模型", f"{model.name} {model.version}{on_trial}"]
         yield ["模型摘要", model.artefact_sha256[:16]]
         yield ["数据截至", day(valuation.data_as_of)]
         yield ["价格指数", valuation.index_version or NOTHING]

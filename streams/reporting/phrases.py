@@ -52,6 +52,7 @@ METHOD_MODEL: Final = "市场比较法与统计模型相结合"
 METHOD_INCOME: Final = "市场比较法与收益法相结合"
 METHOD_PERSON: Final = "人工估值（参考自动估值模型）"
 METHOD_PERSON_ALONE: Final = "人工估值（市场比较法）"
+MODEL_ON_TRIAL: Final = "（试运行模型）"
 STANDING_CONDITIONS: Final = (
     "估值对象按可正常使用、产权清晰、无法定优先受偿款的状态考虑；未进行实地查勘，未核验不动产权属资料。",
     "单价精确到 1 元/㎡，总价为单价与建筑面积之积并四舍五入到 1 元；单价与总价不一致时以单价为准。",

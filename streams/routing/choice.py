@@ -8,7 +8,6 @@ from typing import Final
 from schemas.domain.measures import LEAST, wilson
 from streams.routing.curve import Case, CurvePoint
 
-AUTOMATION_GOAL: Final = 0.9  # share of requests the contract wants answered without a person
 NOTHING: Final = 1.0  # a threshold that no value reaches
 _STEPS: Final = 10_000  # thresholds are kept to four places, rounded down: what is let through is what was counted
 

@@ -43,7 +43,7 @@ _TWICE_EVERY = 20  # a sender that heard no answer sends again; that a blow repe
 _PUBLIC_SHARE = 0.7  # the public gets no report, which is the slowest thing we make
 _VICTIMS = (
     *(f"{stage}.{lane}" for stage in STAGES for lane in Lane),
-    "settle", "ledger", "desk", "gateway", "ledger", "desk",
+    "settle", "shadow", "ledger", "desk", "gateway", "ledger", "desk",
 )  # fmt: skip
 # A question back ends our part: the next word is the channel's.
 ENDS = [status.value for status in Status if status.is_final or status is Status.NEEDS_CLARIFICATION]

@@ -17,9 +17,10 @@ from infra.cli.model.walking import From, Lag, SettingName, Step, To, first_day,
 from infra.cli.policy_office import read_policy
 from infra.settings import Settings
 from schemas.domain.channels import Profile
+from schemas.domain.contract import AUTOMATIC_RATIO
 from schemas.domain.segments import segment_key
 from schemas.events import Deal
-from streams.routing.choice import AUTOMATION_GOAL, NOTHING, choose
+from streams.routing.choice import NOTHING, choose
 from streams.routing.curve import Case, CurvePoint, curve
 from streams.routing.policy import Policy, PropertyClass, ThresholdKey, parse
 from streams.routing.policy_file import DEFAULT_POLICY
@@ -186,7 +187,7 @@ def _told(choice: _Choice) -> dict[str, Any]:
         "setting": choice.setting,
         "min_p10": choice.min_p10,
         "chosen": asdict(choice.chosen) if choice.chosen else None,
-        "reaches_automation_goal": choice.chosen is not None and choice.chosen.share >= AUTOMATION_GOAL,
+        "reaches_automation_goal": choice.chosen is not None and choice.chosen.share >= AUTOMATIC_RATIO.value,
         "curve": [asdict(point) for point in choice.curve],
     }
 
@@ -208,10 +209,9 @@ def _verdict(choice: _Choice, target: float) -> str:
         return f"No share holds {target:.0%} within 10 %: nothing may leave automatically (min_p10 = {NOTHING})."
     said = f"min_p10 = {point.min_p10:.4f} accepts {point.share:.1%}, of which {point.within_10:.1%} are within 10 %"
     said += f" (at least {point.lower:.1%}, target {target:.0%})."
-    if point.share < AUTOMATION_GOAL:
-        said += (
-            f" That is below the {AUTOMATION_GOAL:.0%} wanted: on this data the target and the goal cannot both hold."
-        )
+    if point.share < AUTOMATIC_RATIO.value:
+        wanted = f"{AUTOMATIC_RATIO.value:.0%}"
+        said += f" That is below the {wanted} wanted: on this data the target and the goal cannot both hold."
     return said
 
 

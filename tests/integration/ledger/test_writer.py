@@ -194,6 +194,16 @@ def test_reconciliation_names_what_has_no_end_and_nobody_to_act(pool, queries):
     assert "with-a-person" in {one.client_request_id for one in lost}
 
 
+@pytest.mark.requirement("RT6")
+def test_what_waits_for_a_model_is_not_lost_however_late_and_what_is_merely_late_is(pool, queries):
+    parked = made.resulted("parked", Status.PROCESSING, reasons=(Reason.SYSTEM_DEGRADED,))
+    late = made.resulted("late", Status.PROCESSING, reasons=(Reason.LATE,))
+    write(pool, *(received(made.accepted(number)) for number in ("parked", "late")))
+    write(pool, received(parked, after_s=1), received(late, after_s=1))
+    (lost,) = queries.lost(NOON - timedelta(minutes=1), NOON + timedelta(hours=3))
+    assert lost.client_request_id == "late"
+
+
 @pytest.mark.requirement("AD2")
 def test_a_question_is_with_the_channel_until_its_time_has_run_out_and_lost_when_nothing_becomes_of_it_then(
     pool, queries

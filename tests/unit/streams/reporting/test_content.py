@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codes import LimitingFactor, LoanStage, MatchLevel, Product
+from schemas.codes import LimitingFactor, LoanStage, MatchLevel, ModelRole, Product
 from schemas.domain.chinese_amount import in_words
 from streams.reporting import phrases, sample
 from streams.reporting.chart import chart
@@ -71,6 +71,16 @@ def test_a_slip_says_whether_its_market_is_made_up(terms):
     )
     assert [is_synthetic(result) for result in (made_up, licensed, one_made_up)] == [True, False, True]
     assert slip(licensed, terms).content["synthetic"] is False
+
+
+@pytest.mark.requirement("VM8")
+def test_a_value_of_a_model_on_trial_says_so(terms):
+    made = sample.automatic()
+    on_trial = replace(made.valuation, model=replace(made.valuation.model, role=ModelRole.CHALLENGER))
+    named = dict(slip(made, terms).content["method"])["估值模型"]
+    assert (
+        dict(slip(replace(made, valuation=on_trial), terms).content["method"])["估值模型"] == f"{named}（试运行模型）"
+    )
 
 
 def test_a_reviewer_s_value_shows_no_certainty_of_the_model(terms):
