@@ -25,3 +25,8 @@ def decision_source(*, blind: bool) -> str:
 def is_judgement(source: str) -> bool:
     """Whether a price is somebody's judgement and no deal, so that it may be a label and never a comparable."""
     return source.startswith((_APPRAISAL, _DECISION))
+
+
+def is_label(source: str) -> bool:
+    """Whether a judgement may teach a model: one made with the model's value in sight only echoes it."""
+    return is_judgement(source) and source != decision_source(blind=False)

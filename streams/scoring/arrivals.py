@@ -13,19 +13,19 @@ class Arrivals:
         self._days: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         self._sources: defaultdict[str, set[str]] = defaultdict(set)
 
-    def put(self, city: str, source: str, known: int) -> None:
-        """Count a deal that became known on a day (its ordinal)."""
+    def put(self, city: str, source: str, known: int, count: int = 1) -> None:
+        """Count deals that became known on a day (its ordinal)."""
         place = city, source
         if not self._counts[place][known]:
             insort(self._days[place], known)
             self._sources[city].add(source)
-        self._counts[place][known] += 1
+        self._counts[place][known] += count
 
-    def remove(self, city: str, source: str, known: int) -> None:
-        """Count a deal no longer that was counted so."""
+    def remove(self, city: str, source: str, known: int, count: int = 1) -> None:
+        """Count deals no longer that were counted so."""
         place = city, source
         counts, days = self._counts[place], self._days[place]
-        counts[known] -= 1
+        counts[known] -= count
         if not counts[known]:
             del counts[known]
             del days[bisect_left(days, known)]
@@ -45,3 +45,7 @@ class Arrivals:
     def sources(self, city: str) -> tuple[str, ...]:
         """The sources that have deals in a city, by name."""
         return tuple(sorted(self._sources.get(city, ())))
+
+    def sources_before(self, city: str, before: date) -> tuple[str, ...]:
+        """Those of a city's sources of which a deal was known before a day, by name."""
+        return tuple(source for source in self.sources(city) if self.newest(city, source, before) is not None)

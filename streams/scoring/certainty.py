@@ -3,7 +3,7 @@
 All of it is calibrated on deals later than those the model learned from (valuation guide §9).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,9 +19,13 @@ METHOD: Final = "conformal-normalised"
 P10_REFERENCE: Final = "deal"
 FLOOR: Final = 0.01  # added to absolute residuals before the logarithm: a lucky hit says little about the spread
 _ONE_SD: Final = 0.683
+_FAR_IN_AREA: Final = 0.35  # log: 40 % larger or 30 % smaller than the next in size
+_USUAL: Final = (0.01, 0.99)
 _CLASSES: Final = 4  # of evidence
 _RIDGE: Final = 2.0
 _LEAST_OF_CLASS: Final = 100  # a quantile of fewer is luck
+_AS_SEEN: Final = 3.0  # standard deviations; a sign counts no further than the window taught
+_SILENCE: Final = 180.0  # days that double the error; four weeks cost ten points within 10 % (guide §19.1)
 _SURE: Final = (0.01, 0.99)
 LEVELS: Final = ((7, 0.90), (6, 0.85), (5, 0.80), (4, 0.75), (3, 0.65), (2, 0.50))
 """置信等级: the level and the least `p10` it promises; below all of them it is 1, and 0 means not scored."""
@@ -35,6 +39,7 @@ class Outcomes:
     spread: Floats
     features: Floats
     moved: Floats  # by layer 2
+    silent: Floats  # days since the newest deal of the city
 
     def taken(self, rows: Ints) -> "Outcomes":
         """The outcomes at these places."""
@@ -68,35 +73,64 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certainty:
-    """Calibrated on one window of later weeks, for each class of evidence apart (Mondrian). See `evidence`."""
+    """Calibrated on one window of later weeks, for each class of evidence apart (Mondrian). See `evidence`.
+
+    `sizes`: log areas between which 98 % of the window lay. `silent`: the longest silence in it, in days.
+    """
 
     classes: tuple[Calibration, ...]
+    sizes: tuple[float, float]
+    silent: float
 
-    def half_width(self, spread: Floats, features: Floats) -> Floats:
+    def half_width(self, spread: Floats, features: Floats, silent: Floats) -> Floats:
         """Half the interval, on the log scale."""
-        return self._of_class("quantile")[evidence(features)] * spread
+        return self._of_class("quantile")[evidence(features)] * spread * self.stretch(features, silent)
 
-    def fsd(self, spread: Floats, features: Floats) -> Floats:
+    def fsd(self, spread: Floats, features: Floats, silent: Floats) -> Floats:
         """Forecast standard deviation of the log error."""
-        return self._of_class("sd")[evidence(features)] * spread
+        return self._of_class("sd")[evidence(features)] * spread * self.stretch(features, silent)
 
-    def p10(self, spread: Floats, features: Floats, moved: Floats) -> Floats:
+    def p10(self, spread: Floats, features: Floats, moved: Floats, silent: Floats) -> Floats:
         """Chance that the value is within ±10 % of the deal price; never quite 0 or 1."""
         kind = evidence(features)
         x = (signs(spread, features, moved) - self._of_class("centre")[kind]) / self._of_class("scale")[kind]
         weights = self._of_class("weights")[kind]
-        score = weights[:, 0] + (x * weights[:, 1:]).sum(axis=1)
-        chance: Floats = np.clip(1 / (1 + np.exp(-score)), *_SURE)
+        score = weights[:, 0] + (np.clip(x, -_AS_SEEN, _AS_SEEN) * weights[:, 1:]).sum(axis=1)
+        chance: Floats = np.clip(1 / (1 + np.exp(-score)) / self.stretch(features, silent), *_SURE)
         return chance
 
-    def as_json(self) -> list[dict[str, Any]]:
+    def stretch(self, features: Floats, silent: Floats) -> Floats:
+        """At least 1: how far a subject lies from what was ever seen, in size and in time.
+
+        No outcome tells how wrong a value is where nothing was sold, or long after the last deal; it is taken to grow
+        with the distance. Areas are compared with those of the deals at hand and with the window's; `silent` are days
+        since the newest deal of the city became known.
+        """
+        area = features[:, FEATURES.index("log_area")].astype(np.float64)
+        low, high = self.sizes
+        outside = np.maximum(low - area, area - high)
+        apart = np.nan_to_num(features[:, FEATURES.index("nearest_area")].astype(np.float64))
+        size = np.maximum(apart / _FAR_IN_AREA, 1 + outside / _FAR_IN_AREA)
+        stretched: Floats = np.maximum(np.maximum(size, 1 + (silent - self.silent) / _SILENCE), 1.0)
+        return stretched
+
+    def as_json(self) -> dict[str, Any]:
         """Plain values for the artefact."""
-        return [calibration.as_json() for calibration in self.classes]
+        return {
+            "classes": [calibration.as_json() for calibration in self.classes],
+            "sizes": list(self.sizes),
+            "silent": self.silent,
+        }
 
     @classmethod
-    def from_json(cls, stored: list[dict[str, Any]]) -> "Certainty":
+    def from_json(cls, stored: Mapping[str, Any]) -> "Certainty":
         """What `as_json` gave."""
-        return cls(classes=tuple(Calibration.from_json(calibration) for calibration in stored))
+        low, high = stored["sizes"]
+        return cls(
+            classes=tuple(Calibration.from_json(calibration) for calibration in stored["classes"]),
+            sizes=(low, high),
+            silent=stored["silent"],
+        )
 
     def _of_class(self, name: str) -> Floats:
         return np.array([getattr(calibration, name) for calibration in self.classes])
@@ -105,12 +139,14 @@ class Certainty:
 def evidence(features: Floats) -> Ints:
     """The class of each subject: 0 its community has deals, 1 only neighbours have, 2 only the district or city has.
 
-    3: as 0, and the building is known.
+    3: as 0, and the building is known. A flat of a size that nobody near sold is no better off than one in 2: deals of
+    flats half as large say little of it, whoever's they are.
     """
+    alike = features[:, FEATURES.index("nearest_area")] <= _FAR_IN_AREA
     here = features[:, FEATURES.index("community_count")] > 0
     near = features[:, FEATURES.index("near_weight")] > 0
     described = ~np.isnan(features[:, FEATURES.index("rooms")])
-    return np.where(here, np.where(described, 3, 0), np.where(near, 1, 2))
+    return np.where(alike & here, np.where(described, 3, 0), np.where(alike & near, 1, 2))
 
 
 def calibrate(seen: Sequence[Outcomes]) -> Certainty:
@@ -119,11 +155,14 @@ def calibrate(seen: Sequence[Outcomes]) -> Certainty:
         **{name: np.concatenate([getattr(outcomes, name) for outcomes in seen]) for name in Outcomes.__slots__}
     )
     kind = evidence(together.features)
+    low, high = np.quantile(together.features[:, FEATURES.index("log_area")].astype(np.float64), _USUAL).round(6)
     return Certainty(
+        sizes=(float(low), float(high)),
+        silent=float(together.silent.max()),
         classes=tuple(
             _calibration(together.taken(rows) if len(rows) >= _LEAST_OF_CLASS else together)
             for rows in (np.flatnonzero(kind == each) for each in range(_CLASSES))
-        )
+        ),
     )
 
 
@@ -135,11 +174,27 @@ def _calibration(outcomes: Outcomes) -> Calibration:
     return Calibration(
         quantile=conformal_quantile(ratio, COVERAGE),
         sd=conformal_quantile(ratio, _ONE_SD),
-        weights=_logistic((x - centre) / scale, hit).round(6),
+        weights=_doubting((x - centre) / scale, hit).round(6),
         centre=centre.round(6),
         scale=scale.round(6),
         rows=len(outcomes.error),
     )
+
+
+def _doubting(x: Floats, hit: Floats) -> Floats:
+    """Weights of the logistic regression in which no reason for doubt makes surer.
+
+    What is collinear may come out with the wrong sign, and be right as long as all stays as it was; beyond, it would
+    call a value the surer the less is known. Such a sign is left out and the rest fitted again.
+    """
+    kept = np.ones(x.shape[1], bool)
+    while True:
+        weights = np.zeros(x.shape[1] + 1)
+        weights[np.concatenate([[True], kept])] = _logistic(x[:, kept], hit)
+        wrong = kept & _DOUBTS & (weights[1:] > 0)
+        if not wrong.any():
+            return weights
+        kept &= ~wrong
 
 
 def conformal_quantile(scores: Floats, coverage: float) -> float:
@@ -180,6 +235,8 @@ _SIGNS: Final = (
     "kriged_sd", "surprise", "near_surprise", "back_off_gap",
     "community_count", "plan_count", "near_weight", "community_spread", "near_spread", "group_weight", "plan_gap",
 )  # fmt: skip
+_DOUBTS: Final = np.array([True, True, True, True, True, False, False, False, True, True, True, True, True])
+"""Which of the signs, in the order of `signs`, speak against a value; counts of deals may speak either way."""
 
 
 def _logistic(x: Floats, hit: Floats) -> Floats:

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from streams.scoring import kriging
 from streams.scoring.attributes import NUMBERS, TEXTS, Floats, Ints, rows_by, total_by
+from streams.scoring.columns import Column
 from streams.scoring.covariance import Covariance, Points, Reals
 from streams.scoring.hedonics import FACTOR_OF_FIELD, FACTORS, FIELDS, Hedonics, further_column
 from streams.scoring.index import PriceIndex
 from streams.scoring.market import LEVELS, Market, Rows
+from streams.scoring.running import RunningSums
+from streams.scoring.subjects import Subjects
 
 _OF_COMMUNITY: Final = 48  # latest deals of the community looked at
 _OF_NEIGHBOUR: Final = 8  # latest deals of each neighbouring community, the nearest first …
@@ -27,6 +30,7 @@ _OF_NEIGHBOURS: Final = 128  # … until there are so many
 _OF_CIRCLE: Final = 96  # latest deals of the business circle, where a community has no coordinates
 REACH: Final = 64  # deals that kriging weighs; more change little and cost with the third power
 _SAME_PLAN: Final = 0.01  # areas within 1 % are mostly the same 户型 stack
+_AT_ONCE: Final = 100_000  # deals whose effects are worked out at once: bounds the memory that takes
 _GROUP_DAYS: Final = 180.0  # e-folding age of deals in the means of circle, district and city
 _EPOCH: Final = 730_000  # keeps the growing weights of the running sums in range until 2060
 _COMMUNITY_AREA, _COMMUNITY_DAYS, _PLAN_DAYS = 0.20, 90.0, 90.0  # e-folding differences of log area and of days
@@ -37,6 +41,7 @@ _CIRCLE_PRIOR, _DISTRICT_PRIOR = 8.0, 20.0
 _OF_FLAT: Final = [FIELDS.index(name) for name in ("floor_band", "top_without_lift", "renovation", "five_years")]
 _OF_ADDRESS: Final = ("total_floors", "floor_band")
 _OF_DESCRIPTION: Final = (*_OF_ADDRESS, "built_year", "building_type", "rooms")
+_FLOORS, _YEAR, _ROOMS = (NUMBERS.index(name) for name in ("total_floors", "built_year", "rooms"))
 _QUALITY: Final = [place for place, name in enumerate(FIELDS) if name not in {"area", "built_year", "total_floors"}]
 _TYPICAL_AREA, _TYPICAL_PRIOR = 0.15, 3.0
 FIELD_FACTOR: Final = np.array([FACTORS.index(factor) for factor in FACTOR_OF_FIELD])
@@ -55,36 +60,6 @@ class Layer:
     index: PriceIndex
     covariances: Mapping[str, Covariance]  # by the names of `KINDS`
     level: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subjects:
-    """What is to be valued, as columns.
-
-    `day` is the value date; deals known before the day `known` are looked at. `own` is the subject's own row among the
-    deals (-1: none), never looked at. `cold` 1 hides all deals of its
-    community: how the subject would be valued if it were the first one sold there.
-    """
-
-    community: Ints
-    city: Ints
-    district: Ints
-    circle: Ints
-    day: Ints
-    known: Ints
-    log_area: Floats
-    numeric: Floats
-    texts: Ints
-    further: Floats
-    own: Ints
-    cold: Ints
-
-    def __len__(self) -> int:
-        return len(self.day)
-
-    def taken(self, rows: Ints) -> "Subjects":
-        """The subjects at these places."""
-        return Subjects(**{name: getattr(self, name)[rows] for name in Subjects.__slots__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +122,7 @@ class Comparison:
     kriged: Kriged
     own_fields: Floats
     spread: Floats  # of the community's adjusted prices, log; NaN where it has no deal
+    silent: Floats  # days from the newest known deal of the city to the subject's; 0 where there is none
     features: Floats  # `FEATURES`, then the further numbers that the effects know
 
 
@@ -156,10 +132,10 @@ class ComparableBook:
     def __init__(self, market: Market, layer: Layer) -> None:
         self.market, self.layer = market, layer
         self.hedonics, self.index = layer.hedonics, layer.index
-        self._fields = np.zeros((0, len(FIELDS)))
-        self._level_at_deal = np.zeros(0)
-        self._standard = np.zeros(0)
-        self._sums: dict[str, tuple[Floats, Floats, Floats]] = {}
+        self._of_deals = Column(np.zeros((0, len(FIELDS)))), Column(np.zeros(0)), Column(np.zeros(0))
+        self._fields, self._level_at_deal, self._standard = (column.values for column in self._of_deals)
+        self._sums = {level: RunningSums() for level in LEVELS}
+        self._removed = 0  # rows of the market's `removed` that the sums have left out
         self._learned = {field for field, _ in layer.hedonics.labels}
         self._index_rows = layer.index.rows([])
         self._version = -1
@@ -167,18 +143,24 @@ class ComparableBook:
     def follow(self) -> None:
         """Take in what the market has learned since the last call."""
         self.market.settle()
+        self._index_rows = self.index.rows(self.market.places.cities.texts)  # the dictionary grows without deals too
         if self._version == self.market.version:
             return
         done, rows = len(self._standard), self.market.rows
-        self._index_rows = self.index.rows(self.market.places.cities.texts)
-        fresh = rows if done == 0 else rows.taken(np.arange(done, len(rows)))
+        for start in range(done, len(rows), _AT_ONCE):
+            self._take_in(rows.taken(np.arange(start, min(start + _AT_ONCE, len(rows)))))
+        self._fields, self._level_at_deal, self._standard = (column.values for column in self._of_deals)
+        changed = np.concatenate([np.arange(done, len(rows)), self.market.removed[self._removed :]])
+        for level, sums in self._sums.items():
+            sums.follow(self.market.by_level[level], getattr(rows, level), rows.known, changed, self._weighed)
+        self._removed, self._version = len(self.market.removed), self.market.version
+
+    def _take_in(self, fresh: Rows) -> None:
         fields = self._contributions(fresh)
         level = self.index.at(self._index_rows[fresh.city], fresh.day)
-        self._fields = np.concatenate([self._fields, fields])
-        self._level_at_deal = np.concatenate([self._level_at_deal, level])
-        self._standard = np.concatenate([self._standard, fresh.log_price - level - np.nansum(fields, axis=1)])
-        self._sums = {name: self._running_sums(name) for name in LEVELS}
-        self._version = self.market.version
+        standard = fresh.log_price - level - np.nansum(fields, axis=1)
+        for column, values in zip(self._of_deals, (fields, level, standard), strict=True):
+            column.append(values)
 
     def compare(self, subjects: Subjects) -> Comparison:
         """Value subjects by deals known before their day `known`. One answer never depends on the other subjects."""
@@ -189,9 +171,9 @@ class ComparableBook:
         return self.summarise(subjects, own_fields, candidates, levels)
 
     def movement(self, subjects: Subjects, days: int) -> Floats:
-        """Log movement of the index over the `days` before each subject's day."""
-        row = self._index_rows[subjects.city]
-        return self.index.at(row, subjects.day) - self.index.at(row, subjects.day - days)
+        """Log movement of the index over the `days` before each subject's day; drift is a forecast and no movement."""
+        row, day = self._index_rows[subjects.city], subjects.day
+        return self.index.at(row, day, drift=False) - self.index.at(row, day - days, drift=False)
 
     def own_effects(self, subjects: Subjects) -> Floats:
         """Effects of the subjects' own attributes (n x `FIELDS`), NaN where unknown."""
@@ -217,8 +199,8 @@ class ComparableBook:
             km=np.where(same, 0.0, np.nan_to_num(km, nan=np.inf)),
             age_days=np.abs(subjects.day[who] - rows.day[row]).astype(np.float64),
             area_gap=gap,
-            floors_gap=_gap(np.log(subjects.numeric[:, 1]), np.log(rows.numeric[:, 1]), who, row),
-            years_gap=_gap(subjects.numeric[:, 2], rows.numeric[:, 2], who, row),
+            floors_gap=_gap(np.log(subjects.numeric[who, _FLOORS]), np.log(rows.numeric[row, _FLOORS])),
+            years_gap=_gap(subjects.numeric[who, _YEAR], rows.numeric[row, _YEAR]),
             usable=usable,
             time=time,
             fields=fields,
@@ -311,6 +293,7 @@ class ComparableBook:
             kriged=kriged,
             own_fields=own_fields,
             spread=features[:, FEATURES.index("community_spread")],
+            silent=self._silent(subjects),
             features=features,
         )
 
@@ -343,7 +326,7 @@ class ComparableBook:
 
     def _with_typical(self, subjects: Subjects, own: Floats, who: Ints, row: Ints, weight: Floats) -> Floats:
         """Own effects, where those of the flat itself are unknown the typical ones of the community's deals."""
-        columns = self._fields[:, _OF_FLAT][row]
+        columns = self._fields[row][:, _OF_FLAT]
         known = ~np.isnan(columns)
         above = rows_by(who, np.where(known, columns, 0.0) * weight[:, None], len(subjects))
         below = rows_by(who, known * weight[:, None], len(subjects)) + _TYPICAL_PRIOR
@@ -363,7 +346,7 @@ class ComparableBook:
         x, y, z = self.market.places.on_globe(of.community[rows]).T.astype(np.float32)
         effects = self._fields[rows] if isinstance(of, Rows) else self._contributions(of)[rows]
         numeric = of.numeric[rows]
-        floors, year, rooms = (numeric[:, NUMBERS.index(name)] for name in ("total_floors", "built_year", "rooms"))
+        floors, year, rooms = numeric[:, _FLOORS], numeric[:, _YEAR], numeric[:, _ROOMS]
         building_type, band = (of.texts[rows, TEXTS.index(name)] for name in ("building_type", "floor_band"))
         return Points(
             x=x,
@@ -418,19 +401,17 @@ class ComparableBook:
         effects: Floats = np.nan_to_num(own_fields).sum(axis=1)
         return self.index.at(self._index_rows[subjects.city], subjects.day) + effects
 
-    def _running_sums(self, level: str) -> tuple[Floats, Floats, Floats]:
-        """Of weights, weighted standard prices and counts along a shelf; [i] covers the first i rows."""
-        order = self.market.by_level[level].order
-        weight = np.exp((self.market.rows.day[order] - _EPOCH) / _GROUP_DAYS)
-        price = weight * self._standard[order]
-        return _from_zero(weight), _from_zero(price), np.arange(len(order) + 1.0)
+    def _weighed(self, rows: Ints) -> Floats:
+        """Weight and weighted standard price of deals (n x 2)."""
+        weight = np.exp((self.market.rows.day[rows] - _EPOCH) / _GROUP_DAYS)
+        return np.column_stack([weight, weight * self._standard[rows]])
 
     def _sum_before(self, level: str, subjects: Subjects) -> tuple[Floats, Floats, Floats]:
         """Weight, weighted price and count of what is known of the subject's place, without the subject itself."""
         place = getattr(subjects, level)
-        first, last = self.market.by_level[level].before(place, subjects.known)
+        sums, count = self._sums[level].before(self.market.by_level[level], place, subjects.known)
+        weight, price = sums.T
         fade = np.exp(-(subjects.day - _EPOCH) / _GROUP_DAYS)
-        weight, price, count = (running[last] - running[first] for running in self._sums[level])
         own = subjects.own
         if (own >= 0).any():
             rows = self.market.rows
@@ -439,10 +420,32 @@ class ComparableBook:
             )
             taken = np.where(counted, np.exp((rows.day[own] - _EPOCH) / _GROUP_DAYS), 0.0)
             weight, price, count = weight - taken, price - taken * self._standard[own], count - counted
+        if subjects.cold.any():
+            hidden, numbers = self._of_cold_communities(level, subjects)
+            weight, price, count = weight - hidden[:, 0], price - hidden[:, 1], count - numbers
         return weight * fade, price * fade, count
+
+    def _of_cold_communities(self, level: str, subjects: Subjects) -> tuple[Floats, Floats]:
+        """What the hidden deals of the subjects' communities add to the sums of their places, and how many they are."""
+        cold = np.flatnonzero(subjects.cold)
+        first, last = self.market.by_community.before(subjects.community[cold], subjects.known[cold])
+        which, row = _spread_out(self.market.by_community.order, first[:, None], (last - first)[:, None])
+        who = cold[which]
+        here = (getattr(self.market.rows, level)[row] == getattr(subjects, level)[who]) & (row != subjects.own[who])
+        who, row = who[here], row[here]
+        return rows_by(who, self._weighed(row), len(subjects)), np.bincount(who, minlength=len(subjects)).astype(float)
 
     def _counts(self, subjects: Subjects) -> dict[str, Floats]:
         return {level: self._sum_before(level, subjects)[2] for level in LEVELS}
+
+    def _silent(self, subjects: Subjects) -> Floats:
+        shelf = self.market.by_level["city"]
+        first, last = shelf.before(subjects.city, subjects.known)
+        known = last > first
+        silent = np.zeros(len(subjects))
+        newest = self.market.rows.known[shelf.order[last[known] - 1]]
+        silent[known] = np.maximum(subjects.day[known] - newest, 0)
+        return silent
 
     def _group_levels(self, subjects: Subjects) -> tuple[Floats, Floats, Floats]:
         """Standard log prices of city, district and circle; the whole segment stands behind a city without deals."""
@@ -481,6 +484,7 @@ class ComparableBook:
                     np.where(here > 0, c.area_gap, np.inf),
                     np.where(here > 0, c.age_days, np.inf),
                     np.where((here > 0) | (c.usable == 0), np.inf, c.km),
+                    np.where(c.usable > 0, c.area_gap, np.inf),
                 ]
             ),
             n,
@@ -488,7 +492,7 @@ class ComparableBook:
         plan = here * (c.area_gap < _SAME_PLAN)
         n_plan = total_by(c.subject, plan, n)
         coordinates = self.market.places.coordinates(subjects.community)
-        looks = _known_means(c.subject, weight, self._fields[:, _LOOK_COLUMNS][c.row], n)
+        looks = _known_means(c.subject, weight, self._fields[c.row][:, _LOOK_COLUMNS], n)
         told = c.usable * ~np.isnan(kriged.surprise)
         surprise = np.nan_to_num(kriged.surprise)
         columns = {
@@ -515,6 +519,7 @@ class ComparableBook:
             "closest_area": least[:, 0],
             "newest_days": least[:, 1],
             "nearest_km": least[:, 2],
+            "nearest_area": least[:, 3],
             "group_weight": kriged.group_weight,
             "longitude": coordinates[:, 0],
             "latitude": coordinates[:, 1],
@@ -523,9 +528,9 @@ class ComparableBook:
             **{f"their_{name}": look for name, look in zip(_LOOKS, looks.T, strict=True)},
             **{f"own_{name}": own_fields[:, FIELDS.index(name)] for name in FIELDS[1:]},
             "floor": subjects.numeric[:, 0],
-            "total_floors": subjects.numeric[:, 1],
-            "built_year": subjects.numeric[:, 2],
-            "rooms": subjects.numeric[:, 3],
+            "total_floors": subjects.numeric[:, _FLOORS],
+            "built_year": subjects.numeric[:, _YEAR],
+            "rooms": subjects.numeric[:, _ROOMS],
         }
         words = self.market.vocabularies
         further = [further_column(name, subjects, words) for name in self.hedonics.further]
@@ -547,8 +552,9 @@ FEATURES: Final = (
     "kriged_sd", "surprise", "near_surprise", "back_off_gap", "plan_gap", "community_gap", "community_raw_gap",
     "near_gap", "near_raw_gap", "circle_gap", "district_gap", "city_gap",
     "plan_count", "community_count", "plan_weight", "community_weight", "near_weight", "effective_count",
-    "community_spread", "near_spread", "closest_area", "newest_days", "nearest_km", "group_weight", "longitude",
-    "latitude", "level", "log_area", *(f"their_{name}" for name in _LOOKS), *(f"own_{name}" for name in FIELDS[1:]),
+    "community_spread", "near_spread", "closest_area", "newest_days", "nearest_km", "nearest_area", "group_weight",
+    "longitude", "latitude", "level", "log_area",
+    *(f"their_{name}" for name in _LOOKS), *(f"own_{name}" for name in FIELDS[1:]),
     "floor", "total_floors", "built_year", "rooms",
 )  # fmt: skip
 
@@ -593,13 +599,9 @@ def _building(community: Ints, floors: Floats, year: Floats, building_type: Ints
     return np.where(np.isnan(floors) | (community < 0), -1, key | ((building_type + 1) & 63))
 
 
-def _gap(mine: Floats, theirs: Floats, who: Ints, row: Ints) -> Floats:
+def _gap(mine: Floats, theirs: Floats) -> Floats:
     """Absolute difference; 0 where either is unknown."""
-    return np.nan_to_num(np.abs(mine[who] - theirs[row]), posinf=0.0)
-
-
-def _from_zero(values: Floats) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(values)])
+    return np.nan_to_num(np.abs(mine - theirs), posinf=0.0)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

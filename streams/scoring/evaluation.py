@@ -19,10 +19,11 @@ from schemas.domain.measures import Floats
 from schemas.events import Community, Deal
 from streams.scoring.attributes import Ints
 from streams.scoring.baselines import Told, of_rules, plain_trees
-from streams.scoring.comparables import ComparableBook, Subjects
-from streams.scoring.market import rows_of
+from streams.scoring.comparables import ComparableBook
+from streams.scoring.market import market_of, places_of, rows_of
 from streams.scoring.model import Model
-from streams.scoring.training import EVERYTHING, MIN_DEALS, clean, fit, market_of, places_of, subjects_of
+from streams.scoring.subjects import EVERYTHING, Subjects, subjects_of
+from streams.scoring.training import MIN_DEALS, clean, fit
 
 Span = tuple[date, date]
 OF_ADDRESS: Final = frozenset({"floor", "floor_band", "total_floors"})

@@ -26,6 +26,7 @@ _METHOD_SD: Final = 0.10  # log; what vacancy, costs and growth are off by even 
 _DEAL_SD: Final = 0.10  # log; luck of one bargain, in which the comparison's forecast error is counted too
 _OWN_AT_LEAST: Final = 0.5  # of a forecast error is the method's own, however lucky a few deals were
 _TO_SD: Final = 1.4826  # from the median absolute deviation
+_LEAST_P10: Final = 0.01  # as calibration gives at least
 _DOWN, _UP = log(0.9), log(1.1)
 
 
@@ -142,10 +143,13 @@ def _own_variance(fsd: float) -> float:
 
 
 def after_shift(p10: float, shift: float, sd: float) -> float:
-    """The chance to be within ten per cent once the value was moved by `shift` (log) away from what was calibrated."""
+    """The chance to be within ten per cent once the value was moved by `shift` (log) away from what was calibrated.
+
+    Never quite nothing: as little as a calibrated chance may be.
+    """
     if shift == 0 or sd <= 0:
         return p10
-    return p10 * min(1.0, _within(shift, sd) / _within(0.0, sd))
+    return max(p10 * min(1.0, _within(shift, sd) / _within(0.0, sd)), min(p10, _LEAST_P10))
 
 
 def _within(shift: float, sd: float) -> float:

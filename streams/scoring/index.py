@@ -12,7 +12,7 @@ import numpy as np
 
 from streams.scoring.attributes import Floats, Ints
 
-_NOISE_SD: Final = 0.10  # of one deal within its community, log; measured 0.09-0.11
+_NOISE_SD: Final = 0.10  # of one deal within its community, log, at least; flats have 0.09-0.11, shops far more
 _BEND_PER_WEEK: Final = 0.004  # how much weekly growth may change from week to week, one sd
 _BEND_PER_MONTH: Final = 0.010
 _WEEK, _MONTH = 7, 30
@@ -29,6 +29,7 @@ class PriceIndex:
     cities: tuple[str, ...]
     first: int
     levels: Floats  # cities x days; row 0 is all cities together
+    last: tuple[int, ...]  # last known day of each city; what stands behind it is outlook
     drift: tuple[float, ...] = ()  # already in `levels`, beyond the last known day
 
     def rows(self, names: list[str]) -> Ints:
@@ -36,9 +37,11 @@ class PriceIndex:
         own = {city: row for row, city in enumerate(self.cities)}
         return np.array([own.get(name, 0) for name in names] + [0], np.int64)
 
-    def at(self, row: Ints, day: Ints) -> Floats:
-        """Log levels. Days outside are read at the nearest end."""
+    def at(self, row: Ints, day: Ints, *, drift: bool = True) -> Floats:
+        """Log levels. Days outside are read at the nearest end. `drift`: with what `carried` has added."""
         level: Floats = self.levels[row, np.clip(day - self.first, 0, self.levels.shape[1] - 1)]
+        if self.drift and not drift:
+            level = level - np.array(self.drift)[row] * (day > np.array(self.last)[row])
         return level
 
     def carried(self, drift: Mapping[str, float]) -> "PriceIndex":
@@ -46,8 +49,8 @@ class PriceIndex:
         if not drift:
             return self
         amounts = np.array([drift.get(city, drift.get(ALL_CITIES, 0.0)) for city in self.cities])
-        levels = self.levels.copy()
-        levels[:, -int(_DAMPING_DAYS) :] += amounts[:, None]
+        day = self.first + np.arange(self.levels.shape[1])
+        levels = self.levels + amounts[:, None] * (day > np.array(self.last)[:, None])
         return replace(self, levels=levels.round(8), drift=tuple(amounts.tolist()))
 
     def carry(self, city: Ints, names: list[str]) -> Floats:
@@ -62,6 +65,7 @@ class PriceIndex:
             "cities": list(self.cities),
             "first": self.first,
             "levels": self.levels.tolist(),
+            "last": list(self.last),
             "drift": list(self.drift),
         }
 
@@ -72,38 +76,42 @@ class PriceIndex:
             cities=tuple(stored["cities"]),
             first=stored["first"],
             levels=np.array(stored["levels"]),
+            last=tuple(stored["last"]),
             drift=tuple(stored["drift"]),
         )
 
 
 def fit_index(*, day: Ints, city: Ints, names: list[str], group: Ints, log_price: Floats) -> PriceIndex:
     """The index from quality-adjusted log prices of deals that are compared within groups."""
-    first, last = int(day.min()), int(day.max())
-    cities, stretches = [ALL_CITIES], [_levels(day, group, log_price, first, last)]
+    first, end = int(day.min()), int(day.max()) + int(_DAMPING_DAYS)
+    cities, ends, stretches = [ALL_CITIES], [int(day.max())], [_levels(day, group, log_price, first, end)]
     for code in np.unique(city[city >= 0]):
         here = city == code
         if here.sum() >= _OWN_INDEX_FROM:
             cities.append(names[code])
-            stretches.append(_levels(day[here], group[here], log_price[here], first, last))
-    return PriceIndex(cities=tuple(cities), first=first, levels=np.array(stretches).round(8))
+            ends.append(int(day[here].max()))
+            stretches.append(_levels(day[here], group[here], log_price[here], first, end))
+    return PriceIndex(cities=tuple(cities), first=first, levels=np.array(stretches).round(8), last=tuple(ends))
 
 
-def _levels(day: Ints, group: Ints, log_price: Floats, first: int, last: int) -> Floats:
-    """Daily log levels of one city from `first` to four weeks after `last`."""
+def _levels(day: Ints, group: Ints, log_price: Floats, first: int, end: int) -> Floats:
+    """Daily log levels of one city from `first` to `end`: known to its own last deal, then damped, then level."""
+    last = int(day.max())
     weekly = len(day) * _WEEK >= _WEEKLY_FROM * max(1, last - first)
     step, bend = (_WEEK, _BEND_PER_WEEK) if weekly else (_MONTH, _BEND_PER_MONTH)
     knots = np.arange(first, last + step, step)
     basis = _hats(day, knots)
     _, place = np.unique(group, return_inverse=True)
     x, y = within(basis, place), within(log_price[:, None], place)[:, 0]
-    level = _smooth(x, y, len(knots), bend)
+    level = _smooth(x, y, _NOISE_SD, bend)
     off = np.abs(y - x @ level)
-    keep = off <= 3 * max(1.4826 * np.median(off), 0.02)  # one forced sale must not bend the index
-    level = _smooth(x[keep], y[keep], len(knots), bend)
+    noise = 1.4826 * float(np.median(off))
+    keep = off <= 3 * max(noise, 0.02)  # one forced sale must not bend the index
+    level = _smooth(x[keep], y[keep], max(noise, _NOISE_SD), bend)
     known = np.interp(np.arange(first, last + 1), knots, level)
     back = min(len(known) - 1, int(_DAMPING_DAYS))
     slope = (known[-1] - known[-1 - back]) / back if back else 0.0
-    ahead = np.arange(1, int(_DAMPING_DAYS) + 1)
+    ahead = np.minimum(np.arange(1, end - last + 1), _DAMPING_DAYS)
     return np.concatenate([known, known[-1] + slope * _DAMPING_DAYS * (1 - np.exp(-ahead / _DAMPING_DAYS))])
 
 
@@ -132,10 +140,11 @@ def _hats(day: Ints, knots: Ints) -> Floats:
     return basis
 
 
-def _smooth(x: Floats, y: Floats, size: int, bend: float) -> Floats:
-    """Levels that fit, with bends kept to their prior; the first is 0."""
+def _smooth(x: Floats, y: Floats, noise: float, bend: float) -> Floats:
+    """Levels that fit, with bends kept to their prior; the first is 0. `noise`: sd of a deal; `bend`: of a bend."""
+    size = x.shape[1]
     bends = np.diff(np.eye(size), 2, axis=0) if size > 2 else np.zeros((0, size))  # noqa: PLR2004
-    penalty = (_NOISE_SD / bend) ** 2 * bends.T @ bends + 1e-3 * np.eye(size)
+    penalty = (noise / bend) ** 2 * bends.T @ bends + 1e-3 * np.eye(size)
     level = np.linalg.solve(x.T @ x + penalty, x.T @ y).astype(np.float64)
     result: Floats = level - level[0]
     return result

@@ -10,9 +10,10 @@ from schemas.codes import PropertyType
 from schemas.events import Attributes
 from streams.scoring.assumptions import Assumptions
 from streams.scoring.attributes import NUMBERS
-from streams.scoring.comparables import ComparableBook, Subjects
+from streams.scoring.comparables import ComparableBook
 from streams.scoring.income import LAND_UNTIL, Income, MarketRent, gap_of, income_value, remaining_years
 from streams.scoring.rents import RentBook, Rented, floor_step
+from streams.scoring.subjects import Subjects
 
 _BUILT: Final = NUMBERS.index("built_year")
 

@@ -1,34 +1,40 @@
 """All deals of one segment in memory, as columns, with what finds those of a place known before a day.
 
-Columns stand in order of arrival and only grow; a `Shelf` keeps the order by place and day beside them, so that a
-live deal costs an insertion into two arrays and not a new sort.
+Columns stand in order of arrival and only grow, in place; a `Shelf` keeps the order by place and day beside them, so
+that a live deal costs an insertion into two arrays and not a new sort.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from datetime import date
+from math import isnan
+from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from schemas.domain.provenance import is_judgement
 from schemas.events import Community, Deal
 from streams.scoring.arrivals import Arrivals
-from streams.scoring.attributes import Floats, Ints, Vocabularies, Vocabulary, numbers
+from streams.scoring.attributes import NUMBERS, TEXTS, Floats, Ints, Vocabularies, Vocabulary, numbers
+from streams.scoring.columns import Column
+from streams.scoring.particulars import Particulars, Sold
 
 _KNOWN_BITS: Final = 44  # place | day of becoming known (20 bits) | digest of the deal id (24 bits)
 _DIGEST_BITS: Final = 24
+_DAY_BITS: Final = 20
 NEIGHBOURS: Final = 64  # nearest communities with deals that are looked at
 _EARTH_KM: Final = 6371.0
 LEVELS: Final = ("city", "district", "circle")
+_MOST_WAITING: Final = 50_000  # deals held as objects; a load of millions is brought in piece by piece
+_YES_OR_NO: Final = frozenset({"has_lift", "near_metro", "five_years"})
 
 
 @dataclass(slots=True, kw_only=True)
 class Rows:
     """Deals as columns, in order of arrival."""
 
-    deals: NDArray[np.object_]
     community: Ints
     city: Ints
     district: Ints
@@ -45,42 +51,68 @@ class Rows:
     def __len__(self) -> int:
         return len(self.day)
 
-    def joined(self, more: "Rows") -> "Rows":
-        """These rows and then `more`, which may know of further numbers that these do not."""
-        columns = {name: (getattr(self, name), getattr(more, name)) for name in Rows.__slots__}
-        columns["further"] = (_widened(self.further, more.further.shape[1]), more.further)
-        return Rows(**{name: np.concatenate(pair) for name, pair in columns.items()})
-
     def taken(self, rows: Ints) -> "Rows":
         """The rows at these places, in that order."""
         return Rows(**{name: getattr(self, name)[rows] for name in Rows.__slots__})
 
 
-@dataclass(slots=True)
+class Columns:
+    """`Rows` that grow."""
+
+    def __init__(self) -> None:
+        empty = _no_rows()
+        self._columns: dict[str, Column[Any]] = {name: Column(getattr(empty, name)) for name in Rows.__slots__}
+
+    def append(self, more: Rows) -> None:
+        """Add rows, which may know of further numbers that those before do not."""
+        for name, column in self._columns.items():
+            column.append(getattr(more, name))
+
+    def rows(self) -> Rows:
+        """All rows so far, not copied."""
+        return Rows(**{name: column.values for name, column in self._columns.items()})
+
+
 class Shelf:
     """Rows in order of (place, day known, digest). `order[i]` is the row at place i of the order."""
 
-    keys: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    order: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    def __init__(self) -> None:
+        self._keys: Column[Any] = Column(np.zeros(0, np.int64))
+        self._order: Column[Any] = Column(np.zeros(0, np.int64))
+
+    @property
+    def order(self) -> Ints:
+        """The rows in order. Good until the next change."""
+        return self._order.values
 
     def insert(self, place: Ints, known: Ints, digest: Ints, rows: Ints) -> None:
         """Put rows in. Rows of no place (-1) are left out."""
         keep = place >= 0
-        keys = (place[keep] << _KNOWN_BITS) | (known[keep] << _DIGEST_BITS) | digest[keep]
+        keys = _keys(place[keep], known[keep], digest[keep])
         sorting = np.argsort(keys, kind="stable")
-        at = np.searchsorted(self.keys, keys[sorting], side="right")
-        self.keys = np.insert(self.keys, at, keys[sorting])
-        self.order = np.insert(self.order, at, rows[keep][sorting])
+        at = np.searchsorted(self._keys.values, keys[sorting], side="right")
+        self._keys.insert(at, keys[sorting])
+        self._order.insert(at, rows[keep][sorting])
 
-    def remove(self, rows: Ints) -> None:
-        """Take rows out."""
-        keep = ~np.isin(self.order, rows)
-        self.keys, self.order = self.keys[keep], self.order[keep]
+    def remove(self, place: Ints, known: Ints, digest: Ints, rows: Ints) -> None:
+        """Take out rows that were put in so."""
+        keep = place >= 0
+        rows = rows[keep]
+        at = np.searchsorted(self._keys.values, _keys(place[keep], known[keep], digest[keep]))
+        while (other := self.order[at] != rows).any():  # rows may share a key
+            at[other] += 1
+        at = np.sort(at)
+        self._keys.delete(at)
+        self._order.delete(at)
 
     def before(self, place: Ints, day: Ints) -> tuple[Ints, Ints]:
         """From where to where in the order lie the rows of `place` known before `day`. Empty for place -1."""
-        first = place << _KNOWN_BITS
-        return np.searchsorted(self.keys, first), np.searchsorted(self.keys, first | (day << _DIGEST_BITS))
+        first, keys = place << _KNOWN_BITS, self._keys.values
+        return np.searchsorted(keys, first), np.searchsorted(keys, first | (day << _DIGEST_BITS))
+
+
+def _keys(place: Ints, known: Ints, digest: Ints) -> Ints:
+    return (place << _KNOWN_BITS) | (known << _DIGEST_BITS) | digest
 
 
 class Places:
@@ -186,12 +218,13 @@ class Market:
     def __init__(self, places: Places) -> None:
         self.places = places
         self.vocabularies = Vocabularies()
-        self.rows = rows_of((), places, self.vocabularies)
-        self.unit_prices = np.zeros(0)  # of the rows, yuan per m²
+        self._columns = Columns()
+        self.rows = self._columns.rows()
+        self.particulars = Particulars()
         self.by_community = Shelf()
         self.by_level = {level: Shelf() for level in LEVELS}
         self.arrivals = Arrivals()
-        self._row_of: dict[str, int] = {}
+        self._removed: Column[Any] = Column(np.zeros(0, np.int64))
         self._waiting: dict[str, Deal | None] = {}
         self._occupied: set[int] = set()  # communities that ever had a deal
         self._tree: tuple[tuple[int, int], Ints, cKDTree] | None = None
@@ -200,17 +233,62 @@ class Market:
     def put(self, deal: Deal) -> None:
         """A deal counts from the next `settle` on; it replaces one of the same id."""
         self._waiting[deal.deal_id] = deal
+        if len(self._waiting) >= _MOST_WAITING:
+            self.settle()
 
     def remove(self, deal_id: str) -> None:
         """Forget a deal. Nothing happens if it is not there."""
-        if deal_id in self._row_of or deal_id in self._waiting:
+        if deal_id in self._waiting or self.particulars.ids.row(deal_id) >= 0:
             self._waiting[deal_id] = None
 
     def __contains__(self, deal_id: str) -> bool:
-        return self._waiting[deal_id] is not None if deal_id in self._waiting else deal_id in self._row_of
+        if deal_id in self._waiting:
+            return self._waiting[deal_id] is not None
+        return self.particulars.ids.row(deal_id) >= 0
 
     def __len__(self) -> int:
-        return len(self._row_of)
+        return len(self.particulars.ids)
+
+    @property
+    def removed(self) -> Ints:
+        """Rows that count no longer, in the order in which they went; they keep their place among `rows`."""
+        return self._removed.values
+
+    def sold(self, row: int) -> Sold:
+        """The deal of a row as it is printed."""
+        community = self.places.communities.texts[self.rows.community[row]]
+        return self.particulars.sold(row, community, int(self.rows.day[row]))
+
+    def taken_out(self, sources: frozenset[str]) -> dict[str, Deal]:
+        """Remove and return the deals of these sources, by id, with all that a `Market` looks at."""
+        self.settle()
+        taken = [self._deal(row) for row in self.particulars.of_sources(sources)]
+        for deal in taken:
+            self.remove(deal.deal_id)
+        return {deal.deal_id: deal for deal in taken}
+
+    def _deal(self, row: int) -> Deal:
+        rows, sold, words = self.rows, self.sold(row), self.vocabularies
+        text = {
+            name: column.texts[code]
+            for name, column, code in zip(TEXTS, words.columns, rows.texts[row].tolist(), strict=True)
+            if code >= 0
+        }
+        number = _known(NUMBERS, rows.numeric[row])
+        told: dict[str, Any] = {
+            **sold._asdict(),
+            **{name: bool(value) if name in _YES_OR_NO else int(value) for name, value in number.items()},
+            **{name: stated for name, stated in text.items() if name != "floor_band"},  # `sold` has it as it was stated
+            "district": _name_within_city(self.places.districts, int(rows.district[row])),
+            "business_circle": _name_within_city(self.places.circles, int(rows.circle[row])),
+        }
+        return Deal(
+            **told,
+            city=self.places.cities.texts[rows.city[row]] if rows.city[row] >= 0 else "",
+            property_type=self.particulars.property_type(row),
+            known_on=date.fromordinal(int(rows.known[row])),
+            further=_known(words.further.texts, rows.further[row]),
+        )
 
     def neighbours(self, community: Ints) -> Ints:
         """The nearest other communities with deals (n x `NEIGHBOURS`), nearest first; -1 where there are none."""
@@ -241,33 +319,63 @@ class Market:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, {}
-        gone = [self._row_of.pop(deal_id) for deal_id in waiting if deal_id in self._row_of]
-        if gone:
-            for shelf in (self.by_community, *self.by_level.values()):
-                shelf.remove(np.array(gone))
-            for arrival in self._arrivals_of(self.rows.taken(np.array(gone))):
-                self.arrivals.remove(*arrival)
+        self._forget([deal_id for deal_id in waiting if self.particulars.ids.row(deal_id) >= 0])
         # Sorted by id: codes and columns must not depend on the order in which partitions were read.
         fresh = sorted((deal for deal in waiting.values() if deal is not None), key=lambda deal: deal.deal_id)
         more = rows_of(fresh, self.places, self.vocabularies)
         self._occupied.update(more.community.tolist())
         serials = np.arange(len(self.rows), len(self.rows) + len(more))
-        self._row_of.update(zip((deal.deal_id for deal in fresh), serials.tolist(), strict=True))
-        self.rows = self.rows.joined(more)
-        self.unit_prices = np.exp(self.rows.log_price)
-        for arrival in self._arrivals_of(more):
-            self.arrivals.put(*arrival)
-        self.by_community.insert(more.community, more.known, more.digest, serials)
-        for level, shelf in self.by_level.items():
+        self._columns.append(more)
+        self.rows = self._columns.rows()
+        self.particulars.append(fresh)
+        for city, source, known, count in self._arrivals_of(serials):
+            self.arrivals.put(city, source, known, count)
+        for level, shelf in self._shelves():
             shelf.insert(getattr(more, level), more.known, more.digest, serials)
         self.version += 1
 
-    def _arrivals_of(self, rows: Rows) -> Iterator[tuple[str, str, int]]:
-        """City, source and day of becoming known; none of a deal whose city nobody knows."""
-        cities = self.places.cities.texts
-        for deal, city, known in zip(rows.deals, rows.city.tolist(), rows.known.tolist(), strict=True):
-            if city >= 0:
-                yield cities[city], deal.source, known
+    def _forget(self, ids: Sequence[str]) -> None:
+        gone = np.array([self.particulars.ids.row(deal_id) for deal_id in ids], np.int64)
+        if not len(gone):
+            return
+        rows = self.rows.taken(gone)
+        for level, shelf in self._shelves():
+            shelf.remove(getattr(rows, level), rows.known, rows.digest, gone)
+        for city, source, known, count in self._arrivals_of(gone):
+            self.arrivals.remove(city, source, known, count)
+        self.particulars.ids.forget(ids)
+        self._removed.append(gone)
+
+    def _shelves(self) -> tuple[tuple[str, Shelf], ...]:
+        return (("community", self.by_community), *self.by_level.items())
+
+    def _arrivals_of(self, rows: Ints) -> Iterator[tuple[str, str, int, int]]:
+        """City, source, day of becoming known and how many; none of deals whose city nobody knows."""
+        rows = rows[self.rows.city[rows] >= 0]
+        cities, sources = self.places.cities.texts, self.particulars.source_names
+        pair = self.rows.city[rows] * len(sources) + self.particulars.source_codes(rows)
+        keys, counts = np.unique((pair << _DAY_BITS) | self.rows.known[rows], return_counts=True)
+        for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            city, source = divmod(key >> _DAY_BITS, len(sources))
+            yield cities[city], sources[source], key & ((1 << _DAY_BITS) - 1), count
+
+
+def places_of(communities: Iterable[Community]) -> Places:
+    """The dictionary as the layers see it."""
+    places = Places()
+    for community in sorted(communities, key=lambda row: row.community_id):
+        places.put(community)
+    return places
+
+
+def market_of(deals: Iterable[Deal], places: Places) -> Market:
+    """All these deals, settled. Judgements among them are left out: they are no deals."""
+    market = Market(places)
+    for deal in deals:
+        if not is_judgement(deal.source):
+            market.put(deal)
+    market.settle()
+    return market
 
 
 def rows_of(deals: Sequence[Deal], places: Places, vocabularies: Vocabularies) -> Rows:
@@ -278,7 +386,6 @@ def rows_of(deals: Sequence[Deal], places: Places, vocabularies: Vocabularies) -
     parents = places.parents(community)
     vocabularies.learn_further(deals)
     return Rows(
-        deals=_objects(deals),
         community=community,
         city=parents[:, 0],
         district=parents[:, 1],
@@ -294,14 +401,9 @@ def rows_of(deals: Sequence[Deal], places: Places, vocabularies: Vocabularies) -
     )
 
 
-def _widened(columns: Floats, width: int) -> Floats:
-    return np.pad(columns, ((0, 0), (0, max(0, width - columns.shape[1]))), constant_values=np.nan)
-
-
 def _no_rows() -> Rows:
     empty, floats = np.zeros(0, np.int64), np.zeros(0)
     return Rows(
-        deals=np.zeros(0, object),
         **dict.fromkeys(("community", "city", "district", "circle", "day", "known", "digest"), empty),
         log_price=floats,
         log_area=floats,
@@ -330,7 +432,10 @@ def _ints(values: Iterable[int]) -> Ints:
     return np.fromiter(values, np.int64)
 
 
-def _objects(deals: Sequence[Deal]) -> NDArray[np.object_]:
-    array = np.empty(len(deals), object)
-    array[:] = deals
-    return array
+def _name_within_city(vocabulary: Vocabulary, code: int) -> str | None:
+    return vocabulary.texts[code].split("|", 1)[1] if code >= 0 else None
+
+
+def _known(names: Sequence[str], values: Floats) -> dict[str, float]:
+    """Of as many names as there are values, those whose value is known."""
+    return {name: value for name, value in zip(names, values.tolist(), strict=False) if not isnan(value)}

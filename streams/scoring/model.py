@@ -90,9 +90,9 @@ class Model:
             log_value=comparison.log_value + moved,
             base=comparison.base + self.value_trees.bias,
             parts=comparison.parts + moved_by,
-            half_width=self.certainty.half_width(spread, comparison.features),
-            fsd=self.certainty.fsd(spread, comparison.features),
-            p10=self.certainty.p10(spread, comparison.features, moved),
+            half_width=self.certainty.half_width(spread, comparison.features, comparison.silent),
+            fsd=self.certainty.fsd(spread, comparison.features, comparison.silent),
+            p10=self.certainty.p10(spread, comparison.features, moved, comparison.silent),
         )
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from math import isfinite
 from typing import Final
 
 from schemas.catalogue import COMMUNITIES, DEALS, MODELS_RELEASED, RENTS, SOURCES
@@ -22,6 +23,7 @@ from streams.scoring.rents import RentBook
 log = logging.getLogger(__name__)
 
 _WAIVED: Final = Licences(waived=True)
+_EARLIEST, _LATEST = date(1990, 1, 1), date(2100, 1, 1)  # of a deal; other days are typing errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,6 @@ class ScoringView:
         self._deal_gate, self._rent_gate = Gate[Deal](licences), Gate[Rent](licences)
         self._markets: dict[PropertyType, Market] = {}
         self._rents: defaultdict[PropertyType, RentBook] = defaultdict(RentBook)
-        self._segment_of_deal: dict[str, PropertyType] = {}
         self._scorers: dict[tuple[PropertyType, ModelRole], tuple[Scorer, ...]] = {}  # the latest first
         self._unlicensed: dict[str, str] = {}  # digest -> why
         self._refused: dict[str, str] = {}  # release -> why
@@ -139,16 +140,14 @@ class ScoringView:
 
     def _apply_deal(self, deal_id: str, deal: object) -> None:
         segment = segment_of(deal.property_type) if isinstance(deal, Deal) else None
-        before = self._segment_of_deal.pop(deal_id, None)
-        if before is not None and before is not segment:
-            self.market(before).remove(deal_id)
+        for other in self._markets.keys() - {segment}:
+            self._markets[other].remove(deal_id)
         if not isinstance(deal, Deal) or segment is None:
             self._deal_gate.forget(deal_id)
             return
-        if not (self._deal_gate.admits(deal_id, deal) and deal.unit_price > 0 and deal.area_m2 > 0):
+        if not (self._deal_gate.admits(deal_id, deal) and _is_sane(deal)):
             self.market(segment).remove(deal_id)  # no comparable, whatever the loader thought of it
             return
-        self._segment_of_deal[deal_id] = segment
         self.market(segment).put(deal)
 
     def _apply_rent(self, rent_id: str, rent: object) -> None:
@@ -161,7 +160,7 @@ class ScoringView:
             self._rents[segment].put(rent)
 
     def _may_use(self, rent: Rent) -> bool:
-        return self._rent_gate.admits(rent.rent_id, rent) and rent.monthly_rent > 0
+        return self._rent_gate.admits(rent.rent_id, rent) and rent.monthly_rent > 0 and isfinite(rent.monthly_rent)
 
     def _apply_licence(self, source: str, licence: object) -> None:
         rows = {name: row for name, row in self._licences.rows.items() if name != source}
@@ -181,7 +180,7 @@ class ScoringView:
         for rent_id, rent in rents.back.items():
             self._apply_rent(rent_id, rent)
         for market in self._markets.values() if deals.gone else ():
-            self._set_aside(market, deals.gone)
+            self._deal_gate.set_aside(market.taken_out(deals.gone))
         for book in self._rents.values():
             self._rent_gate.set_aside(book.take_out(rents.gone))
 
@@ -191,15 +190,6 @@ class ScoringView:
             self._unlicensed.pop(scorer.sha256, None)
         else:
             self._unlicensed[scorer.sha256] = why
-
-    def _set_aside(self, market: Market, sources: frozenset[str]) -> None:
-        market.settle()
-        latest: dict[str, Deal] = {deal.deal_id: deal for deal in market.rows.deals}  # rows only grow: the last counts
-        gone = [deal for deal in latest.values() if deal.source in sources and deal.deal_id in market]
-        for deal in gone:
-            market.remove(deal.deal_id)
-            self._segment_of_deal.pop(deal.deal_id, None)
-        self._deal_gate.set_aside({deal.deal_id: deal for deal in gone})
 
     # ---- models
 
@@ -263,3 +253,12 @@ class ScoringView:
         if model.segment != release.segment:
             raise ValueError(f"it was trained for {model.segment}, not for {release.segment}")
         return model, ComparableBook(self.market(PropertyType(model.segment)), model.layer)
+
+
+def _is_sane(deal: Deal) -> bool:
+    """Whether a deal can be compared with: one infinite price or impossible day would spoil the means of its city."""
+    days = (deal.deal_date, deal.known_on or deal.deal_date)
+    numbers = (deal.unit_price, deal.area_m2)
+    return all(isfinite(number) and number > 0 for number in numbers) and all(
+        _EARLIEST <= day < _LATEST for day in days
+    )

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.codes import RentKind
-from schemas.events import Deal, Rent
-from streams.scoring.attributes import NUMBERS, Floats, Ints, floor_band
-from streams.scoring.comparables import ComparableBook, Subjects
+from schemas.domain.knowledge import known_from
+from schemas.events import Rent
+from streams.scoring.attributes import NUMBERS, TEXTS, Floats, Ints, Vocabularies, floor_band
+from streams.scoring.comparables import ComparableBook
 from streams.scoring.income import MONTHS, MarketRent, SeenYield
 from streams.scoring.index import within
 from streams.scoring.market import Rows
+from streams.scoring.subjects import Subjects
 
 _MAX_AGE_DAYS: Final = 730  # as for comparables
 _FADE_DAYS: Final = 180.0
@@ -35,7 +37,9 @@ _TYPICAL_LOG_AREA: Final = 4.4  # 81 m²
 _RIDGE: Final = 3.0  # pseudo-rows that say a floor is worth no less than the ground floor
 _HIGHER: Final = 3
 _KEPT: Final = 256
-_FLOOR, _BUILT = NUMBERS.index("floor"), NUMBERS.index("built_year")
+_BOOKS: Final = 2  # of champion and challenger
+_FLOOR, _TOTAL, _BUILT = (NUMBERS.index(name) for name in ("floor", "total_floors", "built_year"))
+_UNKNOWN: Final = -1e6  # stands for NaN, which is equal to nothing
 
 
 _K = TypeVar("_K")
@@ -48,7 +52,7 @@ class RentBook:
     def __init__(self) -> None:
         self._rents: dict[str, Rent] = {}
         self._version = 0
-        self._seen: tuple[tuple[int, int, int, int], Rented] | None = None
+        self._seen: dict[int, tuple[tuple[int, int, int], Rented]] = {}  # by id of the book, which `Rented` keeps alive
 
     def put(self, rent: Rent) -> None:
         """Take a rent in; it replaces one of the same id. A rent must be above 0, as the loader sees to."""
@@ -73,11 +77,15 @@ class RentBook:
     def seen_with(self, book: ComparableBook, *, listing_discount: float) -> "Rented":
         """The rents beside the deals of `book`; worked out again when rents, deals, places or the model changed."""
         book.follow()
-        state = (id(book), self._version, book.market.version, len(book.market.places.communities.texts))
-        if self._seen is None or self._seen[0] != state:
+        state = (self._version, book.market.version, book.market.places.version)
+        before, seen = self._seen.pop(id(book), (None, None))
+        if seen is None or before != state:
             rents = sorted(self._rents.values(), key=lambda rent: rent.rent_id)  # whatever order they came in
-            self._seen = state, _rented(rents, book, log(1 - listing_discount))
-        return self._seen[1]
+            seen = _rented(rents, book, log(1 - listing_discount))
+        if len(self._seen) >= _BOOKS:
+            del self._seen[next(iter(self._seen))]  # the one that was asked for longest ago
+        self._seen[id(book)] = state, seen
+        return seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,17 +211,35 @@ def _rented(rents: list[Rent], book: ComparableBook, discount: float) -> Rented:
         community=community,
         city=np.array([places.city_code(rent.city) for rent in rents], np.int64),
         day=np.array([rent.rent_date.toordinal() for rent in rents], np.int64),
-        known=np.array([(rent.known_on or rent.rent_date).toordinal() for rent in rents], np.int64),
+        known=np.array([known_from(rent.rent_date, rent.known_on).toordinal() for rent in rents], np.int64),
         kind_weight=np.where(asked, _ASKED_WEIGHT, 1.0),
         log_area=log_area,
         points=places.coordinates(community),
         log_price=np.concatenate([log_rent, rows.log_price]),
-        design=np.concatenate([_design(_steps(rents), log_area), _design(_steps(rows.deals.tolist()), rows.log_area)]),
+        design=np.concatenate(
+            [_design(_steps(rents), log_area), _design(_steps_of(rows, book.market.vocabularies), rows.log_area)]
+        ),
     )
 
 
-def _steps(described: list[Rent] | list[Deal]) -> Floats:
-    return np.array([floor_step(each.floor, each.floor_band, each.total_floors) for each in described], np.float64)
+def _steps(rents: list[Rent]) -> Floats:
+    return np.array([floor_step(each.floor, each.floor_band, each.total_floors) for each in rents], np.float64)
+
+
+def _steps_of(rows: Rows, words: Vocabularies) -> Floats:
+    """What `floor_step` gives for each of the deals: few kinds of floors tell of many deals."""
+    bands = words.columns[TEXTS.index("floor_band")].texts
+    told = np.column_stack([rows.numeric[:, [_FLOOR, _TOTAL]], rows.texts[:, TEXTS.index("floor_band")]])
+    kinds, which = np.unique(np.nan_to_num(told, nan=_UNKNOWN), axis=0, return_inverse=True)
+    steps = [
+        floor_step(_floors(floor), bands[int(band)] if band >= 0 else None, _floors(total))
+        for floor, total, band in kinds.tolist()
+    ]
+    return np.array(steps, np.float64)[which.ravel()]
+
+
+def _floors(number: float) -> int | None:
+    return None if number == _UNKNOWN else int(number)
 
 
 def _design(floors: Floats, log_area: Floats) -> Floats:

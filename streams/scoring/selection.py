@@ -4,19 +4,19 @@ GB/T 50291: at least three, at most two years old, one factor at most 20 %, all 
 price over lowest at most 1.2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from schemas.events import Adjustment, Comparable, Deal, RuleCheck
+from schemas.events import Adjustment, Comparable, RuleCheck
 from streams.scoring.attributes import Floats, Ints
 from streams.scoring.comparables import FIELD_FACTOR, TIME, Candidates, Comparison
 from streams.scoring.hedonics import FACTORS
+from streams.scoring.particulars import Sold
 
 LEAST: Final = 3
 MOST: Final = 6
@@ -150,8 +150,8 @@ def rule_checks(comparables: Sequence[Comparable], value_date: date) -> tuple[Ru
     )
 
 
-def as_comparables(shortlist: Shortlist, deals: NDArray[np.object_]) -> list[tuple[Comparable, ...]]:
-    """The chosen deals of each subject, heaviest first. `deals` are in the order of the market's rows."""
+def as_comparables(shortlist: Shortlist, sold: Callable[[int], Sold]) -> list[tuple[Comparable, ...]]:
+    """The chosen deals of each subject, heaviest first. `sold` gives the deal of a row of the market."""
     columns = (
         shortlist.row.tolist(),
         np.round(shortlist.weight, 4).tolist(),
@@ -161,13 +161,13 @@ def as_comparables(shortlist: Shortlist, deals: NDArray[np.object_]) -> list[tup
         (1000 * shortlist.km + 0.5).astype(np.int64).tolist(),
     )
     return [
-        tuple(_comparable(deals[row], *rest) for row, *rest in zip(*subject, strict=True) if rest[0] > 0)
+        tuple(_comparable(sold(row), *rest) for row, *rest in zip(*subject, strict=True) if rest[0] > 0)
         for subject in zip(*columns, strict=True)
     ]
 
 
 def _comparable(
-    deal: Deal, weight: float, adjusted: int, total: float, shares: Sequence[float], distance_m: int
+    deal: Sold, weight: float, adjusted: int, total: float, shares: Sequence[float], distance_m: int
 ) -> Comparable:
     return Comparable(
         deal_id=deal.deal_id,

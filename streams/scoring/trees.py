@@ -21,7 +21,8 @@ from streams.scoring.comparables import FEATURES
 from streams.scoring.hedonics import FACTORS
 
 FACTOR_OF_FEATURE: Final = {
-    "log_area": "AREA", "closest_area": "AREA", "own_floor_band": "FLOOR", "own_top_without_lift": "FLOOR",
+    "log_area": "AREA", "closest_area": "AREA", "nearest_area": "AREA",
+    "own_floor_band": "FLOOR", "own_top_without_lift": "FLOOR",
     "their_floor_band": "FLOOR", "floor": "FLOOR", "own_building_type": "BUILDING", "their_building_type": "BUILDING",
     "own_structure": "BUILDING", "their_structure": "BUILDING", "own_total_floors": "BUILDING",
     "their_total_floors": "BUILDING", "total_floors": "BUILDING", "own_has_lift": "BUILDING", "own_built_year": "AGE",

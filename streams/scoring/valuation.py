@@ -14,7 +14,7 @@ from schemas.events import Comparable, Enriched, IncomeApproach, ModelReference,
 from streams.scoring.assumptions import Assumptions, default_assumptions
 from streams.scoring.attributes import Ints, numbers
 from streams.scoring.certainty import COVERAGE, METHOD, P10_REFERENCE, confidence_level
-from streams.scoring.comparables import Comparison, Subjects
+from streams.scoring.comparables import Comparison
 from streams.scoring.explanation import reasons, stepwise_prices
 from streams.scoring.freshness import lineage, traced
 from streams.scoring.income import Income, after_shift, reconciled
@@ -24,6 +24,7 @@ from streams.scoring.model import Estimate
 from streams.scoring.reference import Scorer
 from streams.scoring.rents import RentBook
 from streams.scoring.selection import HEAVIEST, LEAST, Shortage, as_comparables, choose, rule_checks
+from streams.scoring.subjects import Subjects
 from streams.scoring.vintages import vintage_day
 
 _STALE_DAYS: Final = 180
@@ -138,7 +139,9 @@ def _columns(batch: Sequence[Enriched], scorer: Scorer, rents: RentBook, assumpt
     kind = PropertyType(scorer.model.segment)
     is_let = kind in assumptions.classes
     # Few of a shop's neighbours lie on its floor, so that they may be adjusted to it at all: look further.
-    shortlist = choose(comparison, market.unit_prices, len(batch), of_heaviest=_MANY if is_let else HEAVIEST)
+    shortlist = choose(
+        comparison, market.particulars.unit_prices, len(batch), of_heaviest=_MANY if is_let else HEAVIEST
+    )
     found = incomes(
         subjects,
         [enriched.attributes for enriched in batch],
@@ -160,7 +163,7 @@ def _columns(batch: Sequence[Enriched], scorer: Scorer, rents: RentBook, assumpt
         as_of=_as_of(market, subjects).tolist(),
         area_out=_area_out(market, batch, subjects),
         community=subjects.community.tolist(),
-        comparables=as_comparables(shortlist, market.rows.deals),
+        comparables=as_comparables(shortlist, market.sold),
         shortage=shortlist.shortages(),
         sources=[
             tuple(sorted({*compared, *(income.sources if income else ())}))
@@ -307,14 +310,15 @@ def _area_out(market: Market, batch: Sequence[Enriched], subjects: Subjects) -> 
 
 def _sources(comparison: Comparison, market: Market, subjects: Subjects) -> list[tuple[str, ...]]:
     """Sources of all deals that carried weight: those compared, and behind them the city's, by its level alone."""
-    c, deals = comparison.candidates, market.rows.deals
+    c, known = comparison.candidates, market.particulars
     found: list[set[str]] = [set() for _ in range(len(subjects))]
     carrying = np.flatnonzero(np.abs(comparison.kriged.candidate_weight) > _CARRIES)
-    for subject, row in zip(c.subject[carrying].tolist(), c.row[carrying].tolist(), strict=True):
-        found[subject].add(deals[row].source)
-    shelf = market.by_level["city"]
-    first, last = shelf.before(subjects.city, subjects.known)
+    pairs = c.subject[carrying] * len(known.source_names) + known.source_codes(c.row[carrying])
+    for pair in np.unique(pairs).tolist():
+        subject, source = divmod(pair, len(known.source_names))
+        found[subject].add(known.source_names[source])
     for i, sources in enumerate(found):
-        if not sources:
-            sources.update(deal.source for deal in deals[shelf.order[first[i] : last[i]]])
+        if not sources and (city := int(subjects.city[i])) >= 0:
+            before = date.fromordinal(int(subjects.known[i]))
+            sources.update(market.arrivals.sources_before(market.places.cities.texts[city], before))
     return [tuple(sorted(sources - {""})) for sources in found]

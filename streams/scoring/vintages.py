@@ -39,10 +39,8 @@ def point_key(point: IndexPoint) -> str:
 
 
 def points_of(model: Model) -> tuple[IndexPoint, ...]:
-    """The points of a model's index up to its day, weekly and on the last day; nothing of the outlook behind it."""
+    """The points of a model's index, weekly and on each city's last known day; nothing of the outlook behind it."""
     index, end = model.layer.index, vintage_day(model.version).toordinal()
-    last = min(index.first + index.levels.shape[1], end) - 1
-    days = [*range(index.first, last, _STEP_DAYS), last]
     return tuple(
         IndexPoint(
             segment=segment_key(model.segment, city),
@@ -51,8 +49,12 @@ def points_of(model: Model) -> tuple[IndexPoint, ...]:
             vintage=model.version,
         )
         for row, city in enumerate(index.cities)
-        for day in days
+        for day in _days(index.first, min(index.last[row], end - 1))
     )
+
+
+def _days(first: int, last: int) -> list[int]:
+    return [*range(first, last, _STEP_DAYS), last]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,15 @@ Every figure has a name with dots, so that it can be kept with the step: `impact
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
 
+from schemas.domain.contract import APPRAISAL_DISTANCE
 from schemas.domain.measures import LEAST, mdape, ppe
-from schemas.events import ShadowValued
+from schemas.events import Appraised, ShadowValued
 
 _WITHIN: Final = 0.10
 _NOTABLE: Final = {"5": 0.05, "10": 0.10}
@@ -62,22 +63,35 @@ def paired(rows: Sequence[Outcome]) -> dict[str, float]:
 
 
 def outcomes(
-    shadows: Iterable[ShadowValued], actual: Mapping[str, int], *, champion: str, challenger: str
+    shadows: Iterable[ShadowValued], appraised: Iterable[Appraised], *, champion: str, challenger: str
 ) -> list[Outcome]:
-    """Shadow valuations of these two artefacts (sha256) with their outcome (by valuation). The first of each counts."""
+    """Shadow valuations of these two artefacts (sha256) with their outcome. The first of each valuation counts.
+
+    Of figures from outside the one reported last; as under C-04, only within 90 days of the value date, and only where
+    whoever appraised had not seen our value, which draws every figure to itself and so to the champion's.
+    """
+    figures: dict[str, list[Appraised]] = defaultdict(list)
+    for one in sorted(appraised, key=lambda figure: figure.reported_at):
+        if one.valuation_id and one.blind and one.value > 0:
+            figures[one.valuation_id].append(one)
     found: dict[str, Outcome] = {}
     for shadow in shadows:
+        near = [one.value for one in figures[shadow.valuation_id] if _is_near(one, shadow)]
         of_both = (shadow.champion.artefact_sha256, shadow.challenger.artefact_sha256) == (champion, challenger)
         values = shadow.champion.value, shadow.challenger.value
-        if of_both and values[0] and values[1] and shadow.valuation_id in actual:
+        if of_both and values[0] and values[1] and near:
             outcome = Outcome(
                 county_code=shadow.county_code,
                 champion_value=values[0],
                 challenger_value=values[1],
-                actual=actual[shadow.valuation_id],
+                actual=near[-1],
             )
             found.setdefault(shadow.valuation_id, outcome)
     return list(found.values())
+
+
+def _is_near(figure: Appraised, shadow: ShadowValued) -> bool:
+    return abs(figure.on_date - shadow.value_date) <= APPRAISAL_DISTANCE.value
 
 
 def _by_county(rows: Iterable[R]) -> dict[str, list[R]]:

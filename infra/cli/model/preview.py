@@ -44,9 +44,14 @@ def preview(segment: str, settings: Settings, *, days: int) -> dict[str, float]:
 
 
 def drawn(scored: Iterable[Scored], *, at_most: int) -> list[Scored]:
-    """The last event of each valuation; of too many valuations some drawn by lot, the same ones every time."""
+    """The last event of each valuation; of too many valuations some drawn by lot, the same ones every time.
+
+    What was scored for comparison alone, after people had answered, is no request.
+    """
     kept: dict[str, Scored] = {}
     for event in scored:
+        if Reason.COMPARISON_ONLY in event.concerns:
+            continue
         kept[event.valuation_id] = event
         if len(kept) > 2 * at_most:
             kept = _by_lot(kept, at_most)
@@ -77,10 +82,9 @@ def rescored(past: Sequence[Scored], champion: Scorer, challenger: Scorer, polic
 
 def compared(champion_sha256: str, challenger_sha256: str, settings: Settings) -> dict[str, float]:
     """Both models on what became known of houses after their shadow valuation."""
-    known = sorted(events_on(settings, FEEDBACK, Appraised), key=lambda figure: figure.reported_at)
-    actual = {figure.valuation_id: figure.value for figure in known if figure.valuation_id and figure.value > 0}
+    known = events_on(settings, FEEDBACK, Appraised)
     shadows = sorted(events_on(settings, SHADOW, ShadowValued), key=lambda shadow: shadow.valued_at)
-    return paired(outcomes(shadows, actual, champion=champion_sha256, challenger=challenger_sha256))
+    return paired(outcomes(shadows, known, champion=champion_sha256, challenger=challenger_sha256))
 
 
 def _market(settings: Settings) -> ScoringView:

@@ -26,6 +26,7 @@ def release(
     folder: Folder,
     by: Annotated[str, typer.Option(help="Who releases; kept with the release.")] = "operator",
     reason: Annotated[str, typer.Option(help="Why; kept with the release.")] = "released without a trial",
+    second: Annotated[str, typer.Option(help="Another person who agrees; needed where another model stands.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Put the models of FOLDER in charge at once; scorers change over between two batches.
@@ -37,15 +38,15 @@ def release(
     artefacts = artefacts_in(folder)
     settings = settings_in_force()
     word, moves = workflow.Word(by=by, at=utc_now(), reason=reason), []
-    for new in kept(artefacts, settings, ModelRole.CHAMPION, by=by):
+    for new in kept(artefacts, settings, ModelRole.CHAMPION, by=word.by):
         line = line_of(new.segment, settings)
+        moves.append(workflow.release(line, new, word, second=second))
         if line.champion is not None and line.champion.sha256 != new.sha256:
             console.print(
-                f"{new.segment}: {new.version} takes the place of {line.champion.version} without a trial and without "
-                "a second person; `avm model challenge` is the reviewed way, `avm model rollback` the way back.",
+                f"{new.segment}: {new.version} takes the place of {line.champion.version} without a trial; "
+                "`avm model challenge` is the reviewed way, `avm model rollback` the way back.",
                 markup=False,
             )
-        moves.append(workflow.release(line, new, word))
     write(moves, settings)
     show([announced(one) for move in moves for one in move.announced], as_json=as_json)
 

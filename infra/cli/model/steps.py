@@ -31,7 +31,7 @@ def challenge(folder: Folder, by: By, reason: Why, as_json: AsJson = False) -> N
     artefacts = artefacts_in(folder)
     settings = settings_in_force()
     word = Word(by=by, at=utc_now(), reason=reason)
-    new = kept(artefacts, settings, ModelRole.CHALLENGER, by=by)
+    new = kept(artefacts, settings, ModelRole.CHALLENGER, by=word.by)
     _carry_out([workflow.challenge(_line(one.segment, settings), one, word) for one in new], settings, as_json=as_json)
 
 

@@ -47,7 +47,7 @@ def train(  # noqa: PLR0917 -- typer reads options from parameters
     as_json: AsJson = False,
 ) -> None:
     """Train on closed deals. The same deals give the same bytes; nothing is released yet."""
-    from streams.scoring.training import TooFewDealsError
+    from streams.scoring.fitting import TooFewDealsError
     from streams.scoring.training import train as train_models
 
     known, places = reference(deals, mapping, communities, communities_mapping, from_topic=from_topic)

@@ -13,6 +13,7 @@ from typing import Final
 from infra.cli import CommandError
 from schemas.codes import ModelRole, ReleaseStep
 from schemas.domain.measures import LEAST
+from schemas.domain.staff import folded, staff_number
 from schemas.events import ModelReleased, ModelStep
 
 _SUFFIX: Final = "-challenger"
@@ -37,6 +38,7 @@ class Word:
     def __post_init__(self) -> None:
         if not self.by.strip() or not self.reason.strip():
             raise RefusedError("say who asks (--by) and why (--reason); both are kept")
+        object.__setattr__(self, "by", _staff_number(self.by, "--by"))  # one spelling for each person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +78,18 @@ class Move:
     announced: tuple[ModelReleased, ...] = field(default_factory=tuple)
 
 
-def release(line: Line, new: ModelReleased, word: Word) -> Move:
-    """In charge at once: a segment's first model. Another one goes by way of `challenge`, unless a person insists."""
+def release(line: Line, new: ModelReleased, word: Word, *, second: str = "") -> Move:
+    """In charge at once: a segment's first model. Another one goes by way of `challenge`, unless two people insist."""
     charged = _as_champion(new, word)
+    if line.champion is not None and line.champion.sha256 != new.sha256:
+        if not second.strip():
+            raise RefusedError(
+                f"{new.version} would take the place of {line.champion.version} in {line.segment} without a trial, "
+                "which needs two people: name the other one with --second, or go by way of `avm model challenge`"
+            )
+        other = _staff_number(second, "--second")
+        _another_person(other, word.by, "releases the model")
+        charged = replace(charged, approved_by=other)
     return _move(line, ReleaseStep.RELEASED, charged, word, former=line.champion, announced=(charged,))
 
 
@@ -103,9 +114,9 @@ def canary(line: Line, share: float, word: Word, figures: Figures) -> Move:
     if share > challenger.share:
         _another_person(word.by, line.trial[0].by if line.trial else challenger.released_by, "put the challenger up")
         _not_worse(figures)
-    on_trial = replace(
-        challenger, share=share, released_at=word.at, reason=word.reason, approved_by=word.by if share else None
-    )
+    # who lowers a share has approved nothing: who approved the greater one approved what is left of it
+    consent = word.by if share > challenger.share else challenger.approved_by if share else None
+    on_trial = replace(challenger, share=share, released_at=word.at, reason=word.reason, approved_by=consent)
     return _move(line, ReleaseStep.CANARY, on_trial, word, former=challenger, announced=(on_trial,), figures=figures)
 
 
@@ -197,8 +208,15 @@ def _challenger(line: Line) -> ModelReleased:
 
 
 def _another_person(by: str, before: str, what: str) -> None:
-    if by == before:
+    if folded(by) == folded(before):
         raise RefusedError(f"{by} {what} and cannot approve it alone: a second person must")
+
+
+def _staff_number(text: str, option: str) -> str:
+    try:
+        return staff_number(text)
+    except ValueError as error:
+        raise RefusedError(f"{option}: {error}") from error
 
 
 def _not_worse(figures: Figures) -> None:

@@ -329,7 +329,9 @@ def test_an_artefact_of_another_hash_is_refused_and_the_former_model_answers_on(
 
 @pytest.mark.requirement("GV5")
 def test_a_rollback_to_an_artefact_that_was_changed_in_the_store_is_refused(house, first, newer):
-    house.avm("release", newer, "--by", "E1000", "--reason", "direct")
+    with pytest.raises(CommandError, match="needs two people"):
+        house.avm("release", newer, "--by", "E1000", "--reason", "direct")
+    house.avm("release", newer, "--by", "E1000", "--second", "E1001", "--reason", "direct")
     artefact = Path(Settings().models_url) / "avm-apartment" / first / "artefact.zip"
     content = artefact.read_bytes()
     artefact.write_bytes(content + b"x")

@@ -14,9 +14,10 @@ from infra.reference.rows import read_rows
 from schemas.codes import Automation, Lane, MatchLevel, PropertyType, ServiceType
 from schemas.events import Attributes, CoverageDecision, Deal, Enriched, Request, ResolvedAddress
 from streams.scoring.comparables import ComparableBook
+from streams.scoring.market import market_of, places_of
 from streams.scoring.model import unpack
 from streams.scoring.reference import Scorer
-from streams.scoring.training import market_of, places_of, train
+from streams.scoring.training import train
 from streams.scoring.valuation import value_batch
 
 _EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"

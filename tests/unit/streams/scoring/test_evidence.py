@@ -128,7 +128,6 @@ def test_a_bigger_flat_is_never_worth_less_in_total(stage, tools):
         assert falls == [], f"{community}: total value falls after these areas"
 
 
-@pytest.mark.xfail(strict=True, reason="the certainty does not know how far an area lies from all it has seen")
 @pytest.mark.requirement("VM2")
 def test_an_odd_flat_without_comparables_is_never_sure(stage, tools):
     """12 m² where nothing below 45 was ever sold: whatever neighbours say, nobody has seen such a flat."""
@@ -145,3 +144,36 @@ def test_an_odd_flat_without_comparables_is_never_sure(stage, tools):
         assert valuation.p10 < usual.p10
         assert valuation.confidence < 60
         assert confidence_grade(valuation.confidence) == "低"
+
+
+@pytest.mark.requirement("VM2")
+def test_the_interval_of_an_unusual_size_is_wide_and_not_absurd(stage, tools):
+    usual, small, large = tools.valuations(
+        stage, [tools.asked(area="75.50"), tools.asked(1, area="30.00"), tools.asked(2, area="180.00")]
+    )
+    for odd in (small, large):
+        assert odd.upper / odd.value > usual.upper / usual.value
+        assert odd.value / 3 < odd.lower < odd.upper < 3 * odd.value
+        assert odd.fsd > usual.fsd
+
+
+@pytest.mark.requirement("VM2", "VM7")
+def test_the_longer_the_market_is_silent_the_less_sure_is_a_value(stage, tools):
+    days = (0, 45, 120, 365, 900)
+    asked = [tools.asked(i, value_date=tools.today + timedelta(days=day)) for i, day in enumerate(days)]
+    valuations = tools.valuations(stage, asked)
+    p10 = [valuation.p10 for valuation in valuations]
+    assert p10 == sorted(p10, reverse=True)
+    assert p10[-1] < p10[0] / 2
+    fsd = [valuation.fsd for valuation in valuations]
+    assert fsd == sorted(fsd)
+
+
+def test_cities_that_the_dictionary_learns_without_deals_are_asked_about_in_vain_and_harm_nobody(view, stage, tools):
+    new = [replace(tools.communities()[0], community_id=f"n{i}", city=f"新市{i}", district=None) for i in range(3)]
+    view.apply([tools.put_community(community) for community in new])
+    for community in new:
+        (answer,) = tools.valuations(stage, [tools.asked(community_id=community.community_id, city=community.city)])
+        assert answer is None
+    (known,) = tools.valuations(stage, [tools.asked()])
+    assert known is not None

@@ -100,6 +100,11 @@ def test_moving_a_value_never_makes_it_surer():
     assert after_shift(0.8, -0.1, 0.08) < 0.8
 
 
+def test_however_far_a_value_was_moved_its_chance_is_not_nothing():
+    assert after_shift(0.8, 3.0, 0.08) == 0.01
+    assert after_shift(0.005, 3.0, 0.08) == 0.005  # and it grows no surer
+
+
 def test_a_city_may_have_terms_of_its_own():
     text = """
 version = "t"

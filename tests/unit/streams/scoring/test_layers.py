@@ -1,5 +1,6 @@
 """The parts behind a value: index, market columns, trees and certainty."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import date
 
@@ -11,10 +12,10 @@ from streams.scoring.attributes import floor_band
 from streams.scoring.certainty import confidence_level, conformal_quantile
 from streams.scoring.comparables import FEATURES, TIME
 from streams.scoring.hedonics import FACTORS
-from streams.scoring.index import fit_index
-from streams.scoring.market import Market, Places
+from streams.scoring.index import ALL_CITIES, PriceIndex, fit_index
+from streams.scoring.market import Market, Places, places_of
 from streams.scoring.model import unpack
-from streams.scoring.training import as_first_of_community, places_of, subjects_of
+from streams.scoring.subjects import as_first_of_community, subjects_of
 from streams.scoring.trees import explained, fit_trees
 
 
@@ -64,6 +65,40 @@ def test_beyond_its_last_day_the_index_fades_out():
     assert steps[2] < 0.001
 
 
+@pytest.fixture(scope="module")
+def two_cities():
+    """The deals of 乙市 end 60 days before those of 甲市; both rose by 0.1 % a day."""
+    day = np.concatenate([np.repeat(np.arange(740_000, 740_160), 10), np.repeat(np.arange(740_000, 740_100), 10)])
+    city = np.repeat([0, 1], [1_600, 1_000])
+    return fit_index(day=day, city=city, names=["甲市", "乙市"], group=city, log_price=10 + 0.001 * (day - 740_000))
+
+
+def levels(index, city, *days, drift=True):
+    return index.at(np.full(len(days), index.rows([city])[0]), np.array(days), drift=drift)
+
+
+def test_a_city_whose_deals_end_earlier_fades_out_from_its_own_last_day(two_cities):
+    assert two_cities.last == (740_159, 740_159, 740_099)
+    end, week, four_weeks, later, last = levels(two_cities, "乙市", 740_099, 740_106, 740_127, 740_128, 740_159)
+    assert 0.005 < week - end < 0.007
+    assert 0.015 < four_weeks - end < 0.02
+    assert four_weeks == later == last
+    assert np.diff(levels(two_cities, "甲市", 740_100, 740_150))[0] == pytest.approx(0.05, abs=0.002)
+
+
+def test_drift_counts_from_the_day_after_a_citys_own_last(two_cities):
+    carried = two_cities.carried({"甲市": 0.03, "乙市": 0.05})
+    for city, last, drift in (("甲市", 740_159, 0.03), ("乙市", 740_099, 0.05)):
+        days = (last, last + 1, 740_187)
+        moved = levels(carried, city, *days) - levels(two_cities, city, *days)
+        np.testing.assert_allclose(moved, [0, drift, drift], atol=2e-8)
+        np.testing.assert_allclose(
+            levels(carried, city, *days, drift=False), levels(two_cities, city, *days), atol=2e-8
+        )
+    again = PriceIndex.from_json(carried.as_json())
+    assert (again.last, again.drift) == (carried.last, carried.drift)
+
+
 def test_a_city_without_deals_moves_with_all_others():
     day = np.arange(740_000, 740_300)
     made = fit_index(
@@ -93,7 +128,7 @@ def test_a_market_finds_deals_of_a_place_known_before_a_day():
     code = np.array([market.places.code("c0"), market.places.code("c1"), -1])
     first, last = market.by_community.before(code, np.array([date(2026, 1, 6).toordinal()] * 3))
     found = [
-        {d.deal_id for d in market.rows.deals[market.by_community.order[a:b]]} for a, b in zip(first, last, strict=True)
+        {market.sold(row).deal_id for row in market.by_community.order[a:b]} for a, b in zip(first, last, strict=True)
     ]
     assert found == [{"d0", "d2", "d4"}, {"d1", "d3"}, set()]
 
@@ -119,7 +154,7 @@ def test_a_market_grown_by_and_by_equals_one_loaded_at_once():
         shelves = []
         for market in (slowly, at_once):
             first, last = market.by_community.before(np.array([market.places.code(name)]), np.array([800_000]))
-            shelves.append([d.deal_id for d in market.rows.deals[market.by_community.order[first[0] : last[0]]]])
+            shelves.append([market.sold(row).deal_id for row in market.by_community.order[first[0] : last[0]]])
         assert shelves[0] == shelves[1]
 
 
@@ -159,6 +194,16 @@ def test_layer_one_is_the_sum_of_its_parts(artefact, market_deals, tools):
     assert (comparison.parts[:, TIME] > 0).mean() > 0.9
 
 
+def test_drift_alone_makes_no_fast_market(artefact, market_deals, tools):
+    made = book_of(artefact, market_deals, tools.communities())
+    rows = made.market.rows
+    subjects = subjects_of(rows, day=np.full(len(rows), tools.today.toordinal()), own=np.arange(len(rows)))
+    made.index = replace(made.index, drift=())
+    before = made.movement(subjects, 30)
+    made.index = made.index.carried({ALL_CITIES: 0.1})
+    np.testing.assert_allclose(made.movement(subjects, 30), before, atol=2e-8)
+
+
 def test_layer_one_is_near_the_truth_and_worse_without_the_community(artefact, market_deals, tools):
     made = book_of(artefact, market_deals, tools.communities())
     rows = made.market.rows
@@ -170,6 +215,24 @@ def test_layer_one_is_near_the_truth_and_worse_without_the_community(artefact, m
     cold = np.median(np.abs(made.compare(as_first_of_community(subjects)).log_value - truth))
     assert known < 0.055  # noise of a deal is 0.05: its median absolute error 0.034
     assert cold > 2 * known
+
+
+def most_held(made, subjects):
+    """Bytes that a comparison holds at once beyond what the book holds anyhow."""
+    made.compare(subjects)
+    tracemalloc.start()
+    made.compare(subjects)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_valuation_touches_its_neighbourhood_and_not_the_whole_market(artefact, tools):
+    small, large = (book_of(artefact, tools.deals(count), tools.communities()) for count in (3_000, 18_000))
+    asked = small.market.rows.taken(np.array([7]))  # the same place in both: the dictionary numbers them
+    subjects = subjects_of(asked, day=np.array([tools.today.toordinal()]), own=np.array([-1]))
+    one_column = 8 * (len(large.market) - len(small.market))
+    assert most_held(large, subjects) - most_held(small, subjects) < one_column / 2
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from schemas.codes import PropertyType, RentKind
 from schemas.events import Rent
 from streams.runtime.stage import Change
 from streams.scoring.comparables import ComparableBook
+from streams.scoring.market import market_of, places_of
 from streams.scoring.model import unpack
 from streams.scoring.reference import Scorer, ScoringView
 from streams.scoring.rents import RentBook, floor_step
 from streams.scoring.stage import ScoringStage
-from streams.scoring.training import market_of, places_of, train
+from streams.scoring.training import train
 from streams.scoring.valuation import value_batch
 
 FLOORS = (1.0, 0.6, 0.45)  # worth of ground, first and second floor
@@ -212,6 +213,29 @@ def test_a_withdrawn_rent_no_longer_counts(scorer, rents, tools):
     book.remove("never there")
     assert value_batch([asked(tools)], scorer, book) == before
     assert len(book) == len(rents)
+
+
+def test_a_place_learned_late_is_where_rents_are_looked_for(shops, scorer, rents, tools):
+    """Without coordinates there is no rent near; they come without a new deal, rent or community."""
+    found = [replace(community, longitude=None, latitude=None) for community in tools.communities()]
+    places = places_of(found)
+    own = replace(scorer, book=ComparableBook(market_of(shops, places), scorer.model.layer))
+    book = book_of(rents)
+    nowhere = value_batch([asked(tools)], own, book)
+    for community in tools.communities():
+        places.put(community)
+    assert value_batch([asked(tools)], own, book) == value_batch([asked(tools)], own, book_of(rents)) != nowhere
+
+
+def test_champion_and_challenger_each_keep_what_was_worked_out(shops, scorer, rents, tools):
+    book, other = book_of(rents), ComparableBook(scorer.book.market, scorer.model.layer)
+    first, second = (book.seen_with(one, listing_discount=0.0) for one in (scorer.book, other))
+    assert book.seen_with(scorer.book, listing_discount=0.0) is first
+    assert book.seen_with(other, listing_discount=0.0) is second
+    third = ComparableBook(scorer.book.market, scorer.model.layer)
+    book.seen_with(third, listing_discount=0.0)
+    assert book.seen_with(other, listing_discount=0.0) is second
+    assert book.seen_with(scorer.book, listing_discount=0.0) is not first  # asked for longest ago
 
 
 @pytest.mark.requirement("VM5")

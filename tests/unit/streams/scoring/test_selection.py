@@ -158,7 +158,7 @@ def test_a_distance_nobody_knows_is_not_told():
         Deal(deal_id=f"d{i}", community_id="c", city="甲市", deal_date=VALUE_DATE, area_m2=80.0, unit_price=30_000.0)
         for i in range(2)
     ]
-    (comparables,) = as_comparables(shortlist, deals)
+    (comparables,) = as_comparables(shortlist, deals.__getitem__)
     assert [comparable.distance_m for comparable in comparables] == [400, None]
 
 

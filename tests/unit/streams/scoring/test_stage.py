@@ -1,7 +1,7 @@
 """The stage, from the outside: what a request gets, and that nothing but its own facts decide it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -171,6 +171,25 @@ def test_a_deal_known_later_than_its_date_waits_until_it_is_known(stage, view, t
     assert tools.valuations(stage, question)[0] == before
     tomorrow = tools.asked(area="75.50", value_date=tools.today + timedelta(days=1))
     assert "late" in {c.deal_id for c in tools.valuations(stage, [tomorrow])[0].comparables}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unit_price": float("inf")},
+        {"unit_price": float("nan")},
+        {"area_m2": float("inf")},
+        {"deal_date": date(1, 1, 1)},
+        {"deal_date": date(9999, 1, 1)},
+        {"known_on": date(9999, 1, 1)},
+    ],
+)
+def test_an_impossible_deal_changes_no_value(stage, view, tools, changes):
+    question = [tools.asked(area="75.50")]
+    before = tools.valuations(stage, question)
+    view.apply([tools.put_deal(replace(tools.deals(1)[0], deal_id="odd", **changes))])
+    assert tools.valuations(stage, question) == before
+    assert "odd" not in view.market(PropertyType.APARTMENT)
 
 
 def test_a_corrected_deal_replaces_the_wrong_one(stage, view, tools, market_deals):

@@ -8,10 +8,13 @@ import pytest
 
 from infra.storage.packing import UnusableArtefactError
 from schemas.codes import PropertyType
+from schemas.domain.provenance import appraisal_source
 from streams.scoring.comparables import FEATURES, ComparableBook
-from streams.scoring.market import Market
+from streams.scoring.fitting import TooFewDealsError
+from streams.scoring.market import Market, places_of
 from streams.scoring.model import ForbiddenFeatureError, refuse_forbidden, unpack
-from streams.scoring.training import TooFewDealsError, clean, places_of, subjects_of, train
+from streams.scoring.subjects import subjects_of
+from streams.scoring.training import clean, train
 
 
 def book(deals, artefact, places):
@@ -28,7 +31,7 @@ def seen(made, *, day=None):
     rows = made.market.rows
     on = rows.day if day is None else np.full(len(rows), day)
     comparison = made.compare(subjects_of(rows, day=on, own=np.arange(len(rows))))
-    return {deal.deal_id: comparison.features[i] for i, deal in enumerate(rows.deals)}
+    return {made.market.sold(row).deal_id: comparison.features[row] for row in range(len(rows))}
 
 
 def test_the_same_deals_give_the_same_bytes(tools, other_artefact, market_deals):
@@ -125,6 +128,11 @@ def test_cleaning_counts_what_it_leaves_out(tools):
     assert reasons == {"IMPLAUSIBLE_AREA": 1, "IMPLAUSIBLE_PRICE": 2, "NOT_YET_KNOWN": 2, "REPEATED": 1}
 
 
+def test_a_deal_is_not_known_before_its_own_day(tools):
+    early = replace(tools.deals(1)[0], deal_date=tools.today, known_on=tools.today - timedelta(days=30))
+    assert clean([early], until=tools.today) == ([], {"NOT_YET_KNOWN": 1})
+
+
 def test_an_artefact_of_another_feature_list_is_refused(artefact):
     from streams.scoring.model import pack
 
@@ -139,3 +147,15 @@ def test_old_deals_train_a_model_as_of_their_own_end(tools, market_deals):
     calibration = made.manifest["calibration"]
     assert calibration["id"].endswith(f"-{tools.today:%Y%m%d}")  # the day after the newest deal
     assert all(rows > 0 for rows in calibration["rows"])
+
+
+def test_judgements_make_the_market_no_newer(tools, market_deals):
+    late = tools.today + timedelta(days=60)
+    judged = [
+        replace(deal, deal_id=f"j-{deal.deal_id}", source=appraisal_source("test"), deal_date=late)
+        for deal in market_deals[:3]
+    ]
+    (made,) = train([*market_deals[:320], *judged], until=late + timedelta(days=1), communities=tools.communities())
+    newest = max(deal.deal_date for deal in market_deals[:320])
+    assert made.manifest["data"]["to"] == newest.isoformat()
+    assert made.manifest["calibration"]["id"].endswith(f"-{newest + timedelta(days=1):%Y%m%d}")

@@ -74,6 +74,15 @@ def test_what_is_published_of_a_model_is_its_index_up_to_its_day(artefact, tools
     assert (city[1].on_date - city[0].on_date).days == 7
 
 
+def test_a_city_is_published_up_to_its_own_last_known_day(artefact):
+    model = unpack(artefact.content)
+    index = model.layer.index
+    last = (index.last[0], index.last[1] - 30)
+    shorter = replace(model, layer=replace(model.layer, index=replace(index, last=last)))
+    ends = {p.segment: p.on_date.toordinal() for p in points_of(shorter)}  # the last one of each
+    assert ends == {"APARTMENT": last[0], "APARTMENT|甲市": last[1]}
+
+
 def test_no_outlook_is_published(artefact):
     """The index carries its trend on for four weeks after the last deal: nobody has seen those."""
     model = unpack(artefact.content)

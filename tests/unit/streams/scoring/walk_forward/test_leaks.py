@@ -9,13 +9,14 @@ import pytest
 from infra.reference.mapping import MappingError, Target, own_names, parse_mapping
 from schemas.domain.forbidden_inputs import forbidden_among, forbidden_further
 from schemas.events import Attributes, Deal
-from streams.scoring.comparables import FEATURES, Subjects
+from streams.scoring.comparables import FEATURES
 from streams.scoring.evaluation import Setting, evaluable, known_before, walk_forward
 from streams.scoring.figures import report, warnings
 from streams.scoring.hedonics import FIELDS
 from streams.scoring.leaks import LeakError, refuse_leaks, repeated
 from streams.scoring.model import FORBIDDEN, ForbiddenFeatureError, refuse_forbidden
-from streams.scoring.training import EVERYTHING, train
+from streams.scoring.subjects import EVERYTHING, Subjects
+from streams.scoring.training import train
 
 _MAPPED = {
     "target": "deals",
