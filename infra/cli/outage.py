@@ -1,6 +1,7 @@
 """`avm outage`: what met no usable model, what waits for one, and the end of an outage of the scorer."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Annotated
 
@@ -50,13 +51,16 @@ def end(
     """
     settings, now = settings_in_force(), utc_now()
     latest = {one.name: one for one in events_on(settings, MODELS_RELEASED, ModelReleased)}
-    champions = [
-        replace(one, released_at=now, reason=f"announced anew by {by} after an outage")
-        for one in latest.values()
-        if one.role is ModelRole.CHAMPION and one.segment != ADDRESS_SEGMENT
-    ]
+    in_charge = _in_charge(latest.values())
+    champions = [replace(one, released_at=now, reason=f"announced anew by {by} after an outage") for one in in_charge]
     if not champions:
         raise CommandError("no model was ever released; `avm model release` announces one and ends the outage")
     announce_releases(champions, settings)
     told = [{"name": one.name, "version": one.version} for one in champions]
     print(json.dumps({"announced": told}) if as_json else f"announced anew: {', '.join(one['name'] for one in told)}")
+
+
+def _in_charge(released: Iterable[ModelReleased]) -> tuple[ModelReleased, ...]:
+    """The champion of each segment of houses: to announce one it had before would put that in charge again."""
+    houses = (one for one in released if one.role is ModelRole.CHAMPION and one.segment != ADDRESS_SEGMENT)
+    return tuple({one.segment: one for one in sorted(houses, key=lambda one: one.released_at)}.values())

@@ -1,6 +1,7 @@
 """`avm segments`: where the model's answers may stand: promote by rule, admit, hold, release, withdraw; the history."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -14,6 +15,9 @@ from rich.table import Table
 from infra.cli import CommandError
 from infra.cli.connections import settings_in_force, utc_now
 from infra.cli.policy_office import policy_in_force, standings_on, write_standings
+from infra.reference.aliases import checked_city
+from infra.reference.properties import CorrectionError
+from schemas.domain.divisions import divisions
 from schemas.domain.segments import segment_key
 from schemas.events import SegmentFigures, SegmentStanding
 from streams.routing.admission import (
@@ -28,7 +32,7 @@ from streams.routing.admission import (
     withdrawn,
 )
 from streams.routing.policy import AdmissionRule, PropertyClass
-from streams.routing.standings import Standings
+from streams.routing.standings import Standings, weighed
 
 app = typer.Typer(help="Admit, hold and release segments of the market.", no_args_is_help=True)
 _console = Console(stderr=True)
@@ -53,14 +57,15 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 def history(segment: Held, as_json: AsJson = False) -> None:
-    """Show every decision about a segment and its communities, the oldest first."""
+    """Show every decision about a segment and its communities, the oldest first, also those that were passed over."""
     wanted = _parsed(segment).key
     found = [
-        one
-        for one in standings_on(settings_in_force())
+        (one, counts)
+        for one, counts in weighed(standings_on(settings_in_force()))
         if one.segment == wanted or one.segment.startswith(f"{wanted}|")
     ]
-    _print(found, as_json=as_json)
+    passed_over = frozenset(place for place, (_, counts) in enumerate(found) if not counts)
+    _print([one for one, _ in found], as_json=as_json, passed_over=passed_over)
 
 
 @app.command()
@@ -115,7 +120,7 @@ def release(segment: Held, by: By, second: Second, reason: Why, as_json: AsJson 
 
 @app.command()
 def withdraw(segments: Named, by: By, second: Second, reason: Why, as_json: AsJson = False) -> None:
-    """Take an admission back: people value there again."""
+    """Take an admission back, of a held segment too: people value there again."""
     decision = _decision(by, reason, second)
     _decide(segments, lambda segment, before: withdrawn(segment, before, decision), as_json=as_json)
 
@@ -124,14 +129,18 @@ def read_report(path: Path) -> tuple[tuple[Segment, SegmentFigures], ...]:
     """The figures of each segment in a backtest's report. Raises `CommandError` saying what is wrong in which entry.
 
     The report is a JSON object with `segments`: a list of `city`, `property_class`, `deals`, `accepted`, `ppe10`,
-    `since` and `until`; `source` names the backtest.
+    `since` and `until`; `source` names the backtest. Each segment is named once.
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         entries, source = report["segments"], str(report.get("source", path.name))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CommandError(f"{path} is no report of a backtest with `segments`: {error!r}") from error
-    return tuple(_entry(entry, place, source, path) for place, entry in enumerate(entries))
+    found = tuple(_entry(entry, place, source, path) for place, entry in enumerate(entries))
+    twice = [key for key, times in Counter(segment.key for segment, _ in found).items() if times > 1]
+    if twice:
+        raise CommandError(f"{path} speaks more than once of {', '.join(twice)}; keep the entry that counts")
+    return found
 
 
 # ---- inside ---------------------------------------------------------------------------------------------------------
@@ -139,7 +148,8 @@ def read_report(path: Path) -> tuple[tuple[Segment, SegmentFigures], ...]:
 
 def _entry(entry: Any, place: int, source: str, path: Path) -> tuple[Segment, SegmentFigures]:
     try:
-        segment = Segment(city=str(entry["city"]), property_class=PropertyClass(entry["property_class"]))
+        city = checked_city(str(entry["city"]), divisions())
+        segment = Segment(city=city, property_class=PropertyClass(entry["property_class"]))
         figures = SegmentFigures(
             deals=int(entry["deals"]),
             accepted=int(entry["accepted"]),
@@ -182,21 +192,28 @@ def _parsed(named: str) -> Segment:
             f"{named!r} names no segment: write {segment_key('CITY', 'CLASS')} with a class of "
             f"{', '.join(PropertyClass)}, and |COMMUNITY behind it for one community"
         )
-    return Segment(city=city, property_class=PropertyClass(kind), community_id=community or None)
+    try:
+        known = checked_city(city, divisions())
+    except CorrectionError as error:
+        raise CommandError(f"{named!r} names no segment: {error.why}") from error
+    return Segment(city=known, property_class=PropertyClass(kind), community_id=community or None)
 
 
 def _decision(by: str, reason: str, second: str | None = None) -> Decision:
     return Decision(by=by, reason=reason, at=utc_now(), second=second)
 
 
-def _print(standings: Sequence[SegmentStanding], *, as_json: bool) -> None:
+def _print(standings: Sequence[SegmentStanding], *, as_json: bool, passed_over: frozenset[int] = frozenset()) -> None:
+    """`passed_over` are places of records that may not follow the one before them."""
     if as_json:
-        print(json.dumps({"segments": [asdict(one) for one in standings]}, ensure_ascii=False, default=str))
+        told = [asdict(one) | {"counts": place not in passed_over} for place, one in enumerate(standings)]
+        print(json.dumps({"segments": told}, ensure_ascii=False, default=str))
         return
     table = Table("segment", "state", "reason", "by rule", "figures", "by", "second", "at", "version")
-    for one in standings:
+    for place, one in enumerate(standings):
         figures = one.figures and f"{one.figures.deals} deals, {one.figures.ppe10:.1%} of {one.figures.accepted}"
         at = one.at.astimezone().isoformat(sep=" ", timespec="seconds")
-        told = (one.segment, one.state, one.reason, "yes" if one.by_rule else "", figures or "")
-        table.add_row(*told, one.by, one.second or "", at, str(one.version))
+        state = f"{one.state} (passed over)" if place in passed_over else one.state
+        row = (one.segment, state, one.reason, "yes" if one.by_rule else "", figures or "")
+        table.add_row(*row, one.by, one.second or "", at, str(one.version))
     Console().print(table)

@@ -1,13 +1,20 @@
 """Deciding about a segment: promoted by rule, admitted by people, held, released, taken back to people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from schemas.codes import SegmentState
 from schemas.domain.segments import segment_key
+from schemas.domain.staff import folded
+from schemas.domain.worktime import shanghai_date
 from schemas.events import SegmentFigures, SegmentStanding
 from streams.routing.policy import AdmissionRule, PropertyClass
+from streams.routing.standings import Standings
+
+_STILL_TRUE: Final = timedelta(days=90)
+_TWELVE_MONTHS: Final = timedelta(days=366)
 
 
 class AdmissionError(ValueError):
@@ -38,9 +45,9 @@ class Decision:
     second: str | None = None
 
 
-def shortfalls(figures: SegmentFigures, rule: AdmissionRule) -> tuple[str, ...]:
-    """Where figures stay below the rule; empty when they reach it. A boundary value passes."""
-    return tuple(_shortfalls(figures, rule))
+def shortfalls(figures: SegmentFigures, rule: AdmissionRule, today: date) -> tuple[str, ...]:
+    """Where figures stay below the rule, or are no figures of today; empty when they reach it. A boundary passes."""
+    return (*_faults(figures, today), *_shortfalls(figures, rule))
 
 
 def promoted(
@@ -51,7 +58,7 @@ def promoted(
     decision: Decision,
 ) -> SegmentStanding:
     """AUTOMATIC because the figures reach the rule. Raises `AdmissionError` where they do not, or where it is held."""
-    if missing := shortfalls(figures, rule):
+    if missing := shortfalls(figures, rule, shanghai_date(decision.at)):
         raise AdmissionError(f"{segment.key} does not reach the rule: {'; '.join(missing)}")
     return replace(_admitted(segment, before, decision), figures=figures, by_rule=True)
 
@@ -82,24 +89,21 @@ def released(
 
 
 def withdrawn(segment: Segment, before: SegmentStanding | None, decision: Decision) -> SegmentStanding:
-    """Back to HUMAN_ONLY, until it reaches the rule again. Raises `AdmissionError` where it is not AUTOMATIC."""
-    if before is None or before.state is not SegmentState.AUTOMATIC:
-        raise AdmissionError(f"{segment.key} is not AUTOMATIC, so there is no admission to withdraw")
+    """Back to HUMAN_ONLY, until it reaches the rule again; a hold ends with it. Raises `AdmissionError`."""
+    _refuse_community(segment)
+    if before is None or before.state is SegmentState.HUMAN_ONLY:
+        raise AdmissionError(f"{segment.key} is neither AUTOMATIC nor HELD, so there is no admission to withdraw")
     _require(decision, two=True)
     return _standing(segment, before, SegmentState.HUMAN_ONLY, decision)
 
 
-def state_before_hold(segment: Segment, history: tuple[SegmentStanding, ...]) -> SegmentState:
+def state_before_hold(segment: Segment, history: Iterable[SegmentStanding]) -> SegmentState:
     """What stood before the segment was held. A community knows no admission of its own: without a hold it is free."""
-    if segment.community_id is not None:
-        return SegmentState.AUTOMATIC
-    earlier = [one.state for one in history if one.segment == segment.key and one.state is not SegmentState.HELD]
-    return earlier[-1] if earlier else SegmentState.HUMAN_ONLY
+    return SegmentState.AUTOMATIC if segment.community_id is not None else Standings(history).before_hold(segment.key)
 
 
 def _admitted(segment: Segment, before: SegmentStanding | None, decision: Decision) -> SegmentStanding:
-    if segment.community_id is not None:
-        raise AdmissionError(f"{segment.key}: a community is not admitted on its own, its city and class are")
+    _refuse_community(segment)
     if before is not None and before.state is SegmentState.HELD:
         raise AdmissionError(f"{segment.key} is held ({before.reason}); two people must release it first")
     if before is not None and before.state is SegmentState.AUTOMATIC:
@@ -108,19 +112,39 @@ def _admitted(segment: Segment, before: SegmentStanding | None, decision: Decisi
     return _standing(segment, before, SegmentState.AUTOMATIC, decision)
 
 
+def _refuse_community(segment: Segment) -> None:
+    if segment.community_id is not None:
+        raise AdmissionError(f"{segment.key}: a community is not admitted on its own, its city and class are")
+
+
+def _faults(figures: SegmentFigures, today: date) -> Iterator[str]:
+    """What no figures of a segment can be that anybody may decide by today."""
+    since, until = figures.since, figures.until
+    if not 0.0 <= figures.ppe10 <= 1.0:
+        yield f"ppe10 is {figures.ppe10}, it must be a share of 0 to 1"
+    if not since < until <= today:
+        yield f"cases of {since} to {until}: they must begin before they end, and end by {today}"
+    if until < today - _STILL_TRUE:
+        yield f"cases until {until}, the last must be within {_STILL_TRUE.days} days of {today}: run the backtest anew"
+    if until - since > _TWELVE_MONTHS:
+        yield f"cases of {since} to {until}, no more than twelve months may be counted"
+
+
 def _shortfalls(figures: SegmentFigures, rule: AdmissionRule) -> Iterator[str]:
-    if figures.deals < rule.min_deals:
+    """Asked as `not enough`: of no number (NaN) nothing is below the rule, and it must not pass for that."""
+    if not figures.deals >= rule.min_deals:
         yield f"{figures.deals} deals in twelve months, {rule.min_deals} are needed"
-    if figures.accepted < rule.min_accepted:
+    if not figures.accepted >= rule.min_accepted:
         yield f"{figures.accepted} accepted cases out of time, {rule.min_accepted} are needed"
-    if figures.ppe10 < rule.min_ppe10:
+    if not figures.ppe10 >= rule.min_ppe10:
         yield f"{figures.ppe10:.1%} of the accepted cases within 10 %, {rule.min_ppe10:.1%} are needed"
 
 
 def _require(decision: Decision, *, two: bool) -> None:
     if not decision.reason.strip() or not decision.by.strip():
         raise AdmissionError("say who decides (--by) and why (--reason); both are kept")
-    if two and (not (decision.second or "").strip() or decision.second == decision.by):
+    second = folded(decision.second or "")
+    if two and (not second or second == folded(decision.by)):
         raise AdmissionError("this needs a second person (--second), and not the same one twice")
 
 

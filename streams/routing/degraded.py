@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from schemas.catalogue import DEGRADED, ENRICHED, RESULTS
 from schemas.codes import ADDRESS_SEGMENT, Handling, ModelRole, Reason, Status
+from schemas.domain.segments import model_segment
 from schemas.events import Decided, Degraded, Enriched, ModelReleased, Scored
 from streams.routing import sentences
 from streams.routing.answer import answer
@@ -20,9 +21,11 @@ from streams.routing.rules import is_degraded_alone, met_no_model
 from streams.runtime.stage import Change, Outcome, Output
 
 _SAYS_NO_MODEL: Final = frozenset({Reason.SYSTEM_DEGRADED, Reason.NO_MODEL})
-# A scorer takes a release over between two batches, and clocks differ: what it scored without the model this shortly
-# after the release had not met the model yet.
-_TAKEN_OVER_WITHIN: Final = timedelta(minutes=1)
+# A scorer takes a release over between two batches, from a store that may answer slowly, and clocks differ: what it
+# scored without the model this shortly after the release had not met the model yet. One that takes longer is an outage
+# of its own, which people end (`avm outage end`).
+_TAKEN_OVER_WITHIN: Final = timedelta(hours=1)
+_TRIED_AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
 class Resumption(NamedTuple):
@@ -69,15 +72,17 @@ class DegradedDesk:
 class Outages:
     """A `ReferenceView` of settling: what waits for a model, and what people valued without one.
 
-    Follows `valuation.degraded` and `models.released`. The same two are the stage's input too: a release sends what
-    waits, and a record that comes after the release it could have met is sent by itself.
+    Follows `valuation.degraded` and `models.released`. The same two are the stage's input too, which overtakes the
+    view or lags behind it: a release sends what waits for a model of its segment, and what is parked after a release it
+    could have met is sent by its own record, or `overdue`. What is sent ceases to wait until it is parked anew.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, Degraded] = {}
-        self._tried: dict[str, str] = {}  # valuation -> the release it was last sent to
-        self._ended: dict[str, datetime] = {}  # valuation -> when it last ceased to wait
-        self._release: ModelReleased | None = None
+        self._mine: dict[str, None] = {}  # valuations that came as input: this worker alone looks at them again
+        self._tried: set[tuple[str, str]] = set()  # valuation, and a release it was sent to
+        self._ended: dict[str, datetime] = {}  # valuation -> when the last scoring took place that no longer waits
+        self._releases: dict[str, ModelReleased] = {}  # segment -> its latest champion
 
     def apply(self, changes: Sequence[Change], /) -> None:
         """Take records of `valuation.degraded` in, the latest of a valuation last."""
@@ -91,47 +96,88 @@ class Outages:
         """What a released model should now value, each valuation once for each release."""
         if not self._note(release):
             return ()
-        return tuple(self._tried_with(one, release) for one in self._waiting.values() if self._is_new(one, release))
+        of_segment = (one for one in self._waiting.values() if _segment_of(one) == release.segment)
+        return self._sent([one for one in of_segment if not self._is_tried(one)])
 
     def on_record(self, record: Degraded) -> tuple[Resumption, ...]:
         """The same for a record that comes after the release it could have met."""
-        release = self._release
-        if release is None or record.scored.scored_at > release.released_at + _TAKEN_OVER_WITHIN:
-            return ()
         self._take(record)
-        waits = self._waiting.get(record.valuation_id) == record
-        return (self._tried_with(record, release),) if waits and self._is_new(record, release) else ()
+        if self._waiting.get(record.valuation_id) != record:
+            return ()
+        self._mine[record.valuation_id] = None
+        return self._sent([record] if self._has_missed(record) else [])
+
+    def overdue(self, now: datetime) -> tuple[Resumption, ...]:
+        """What else came as input and should have met a release: one learned of since, or one taken over late."""
+        mine = [self._waiting[name] for name in self._mine]  # what ends leaves both
+        return self._sent([one for one in mine if self._has_missed(one) or self._is_overdue(one, now)])
 
     def _take(self, record: Degraded) -> None:
-        """Records come over the topic and as input; one that comes again, late, must not wake what has ended."""
+        """Records come over the topic and as input; one that comes again, late, must not wake what has ended.
+
+        Told by the instant of the scoring: the notes about it are written by two workers, and their clocks differ.
+        """
         name = record.valuation_id
         before = self._waiting.get(name)
         if record.handling in {Handling.REVIEW, Handling.PARKED}:
-            is_late = name in self._ended and record.at <= self._ended[name]
-            if not is_late and (before is None or before.at <= record.at):
+            is_late = name in self._ended and record.scored.scored_at <= self._ended[name]
+            if not is_late and (before is None or _order(before) <= _order(record)):
                 self._waiting[name] = record
             return
-        if record.handling is Handling.RESUMED:
-            self._tried[name] = record.release or ""
+        if record.handling is Handling.RESUMED and record.release is not None:
+            self._tried.add((name, record.release))
         if record.handling is Handling.COMPARED or (before is not None and before.handling is Handling.PARKED):
-            self._ended[name] = record.at
-            if before is not None and before.at <= record.at:
-                del self._waiting[name]
+            self._end(record)
+
+    def _end(self, record: Degraded) -> None:
+        """No scoring of this valuation up to the record's waits any more."""
+        name, scored_at = record.valuation_id, record.scored.scored_at
+        self._ended[name] = max(scored_at, self._ended.get(name, scored_at))
+        before = self._waiting.get(name)
+        if before is not None and before.scored.scored_at <= scored_at:
+            del self._waiting[name]
+            self._mine.pop(name, None)
 
     def _note(self, release: ModelReleased) -> bool:
-        """Keep the latest release of a model that values houses; tell whether this one does."""
+        """Keep the latest release of a model that values houses; tell whether this is such a one."""
         if release.role is not ModelRole.CHAMPION or release.segment == ADDRESS_SEGMENT:
             return False
-        if self._release is None or release.released_at >= self._release.released_at:
-            self._release = release
+        latest = self._releases.setdefault(release.segment, release)
+        if release.released_at >= latest.released_at:
+            self._releases[release.segment] = release
         return True
 
-    def _is_new(self, record: Degraded, release: ModelReleased) -> bool:
-        return self._tried.get(record.valuation_id) != _named(release)
+    def _release_of(self, record: Degraded) -> ModelReleased | None:
+        return self._releases.get(_segment_of(record))
 
-    def _tried_with(self, record: Degraded, release: ModelReleased) -> Resumption:
-        self._tried[record.valuation_id] = _named(release)
-        return Resumption(record, _named(release))
+    def _is_tried(self, record: Degraded) -> bool:
+        release = self._release_of(record)
+        return release is not None and (record.valuation_id, _named(release)) in self._tried
+
+    def _has_missed(self, record: Degraded) -> bool:
+        """Whether it could have met a release that it has not been sent to yet."""
+        return self._could_meet(record) and not self._is_tried(record)
+
+    def _is_overdue(self, record: Degraded, now: datetime) -> bool:
+        """Whether it was sent to the release before the scorer had taken that over."""
+        is_parked = record.handling is Handling.PARKED
+        return is_parked and now - record.scored.scored_at >= _TRIED_AGAIN_AFTER and self._could_meet(record)
+
+    def _could_meet(self, record: Degraded) -> bool:
+        release = self._release_of(record)
+        return release is not None and record.scored.scored_at <= release.released_at + _TAKEN_OVER_WITHIN
+
+    def _sent(self, records: Sequence[Degraded]) -> tuple[Resumption, ...]:
+        """Counts at once, before the notes of it come back over the topic."""
+        found = []
+        for record in records:
+            if (release := self._release_of(record)) is None:
+                continue
+            self._tried.add((record.valuation_id, _named(release)))
+            if record.handling is Handling.PARKED:
+                self._end(record)
+            found.append(Resumption(record, _named(release)))
+        return tuple(found)
 
 
 def park(scored: Scored, reasons: tuple[str, ...], policy: Policy, now: datetime) -> Outcome:
@@ -170,6 +216,14 @@ def compared(scored: Scored, now: datetime) -> Outcome:
 def resumed(resumptions: Sequence[Resumption], now: datetime) -> tuple[Output, ...]:
     """Send valuations through scoring again: what waits to be answered, what people valued to be compared."""
     return tuple(output for record, release in resumptions for output in _again(record, release, now))
+
+
+def _order(record: Degraded) -> tuple[datetime, datetime]:
+    return record.scored.scored_at, record.at
+
+
+def _segment_of(record: Degraded) -> str:
+    return model_segment(record.scored.attributes.property_type)
 
 
 def _named(release: ModelReleased) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
+from schemas.domain.staff import folded, staff_number
 from schemas.events import PolicyApproval, PolicyProposed
 from streams.routing.policy import Policy, PolicyError, parse
 from streams.routing.policy_file import PolicyFile
@@ -18,8 +19,13 @@ class ProposalError(ValueError):
     """A proposal or an approval is refused. Says why."""
 
 
-def proposed(content: str, *, by: str, reason: str, at: datetime, preview: str = "") -> PolicyProposed:
-    """A proposal that nobody has approved yet. Raises `PolicyError` for a faulty policy, `ProposalError` otherwise."""
+def proposed(
+    content: str, *, by: str, reason: str, at: datetime, preview: str = "", base_sha256: str = ""
+) -> PolicyProposed:
+    """A proposal that nobody has approved yet, made in sight of the policy whose text has `base_sha256`.
+
+    Raises `PolicyError` for a faulty policy, `ProposalError` otherwise.
+    """
     if not by.strip() or not reason.strip():
         raise ProposalError("say who proposes (--by) and why (--reason); both are kept")
     policy = parse(content.encode())
@@ -28,21 +34,34 @@ def proposed(content: str, *, by: str, reason: str, at: datetime, preview: str =
         content=content,
         sha256=policy.sha256,
         reason=reason,
-        by=by,
+        by=_staff_number(by),
         at=at,
         preview=preview,
+        base_sha256=base_sha256,
     )
 
 
-def approved(proposal: PolicyProposed, *, by: str, at: datetime) -> PolicyProposed:
-    """The proposal with one more approval. Raises `ProposalError` where that person may not, or need not, approve."""
+def approved(proposal: PolicyProposed, *, by: str, at: datetime, standing_sha256: str) -> PolicyProposed:
+    """The proposal with one more approval. Raises `ProposalError` where that person may not, or need not, approve.
+
+    `standing_sha256` is of the policy approved last, else the file's: a proposal made in sight of another one would
+    take back, unseen, what was approved since.
+    """
     if not by.strip():
         raise ProposalError("say who approves (--by)")
-    if by == proposal.by:
-        raise ProposalError(f"{by} proposed {proposal.proposal_id} and cannot approve it: two others must")
-    if by in {approval.by for approval in proposal.approvals}:
-        raise ProposalError(f"{by} has approved {proposal.proposal_id} already; somebody else must too")
-    return replace(proposal, approvals=(*proposal.approvals, PolicyApproval(by=by, at=at)))
+    person = _staff_number(by)
+    if person == folded(proposal.by):
+        raise ProposalError(f"{person} proposed {proposal.proposal_id} and cannot approve it: two others must")
+    if person in {folded(approval.by) for approval in proposal.approvals}:
+        raise ProposalError(f"{person} has approved {proposal.proposal_id} already; somebody else must too")
+    if approved_at(proposal) is not None:
+        raise ProposalError(f"{proposal.proposal_id} is approved already; nobody else need approve it")
+    if proposal.base_sha256 and proposal.base_sha256 != standing_sha256:
+        raise ProposalError(
+            f"{proposal.proposal_id} was made when the policy {proposal.base_sha256[:8]} stood; now "
+            f"{standing_sha256[:8]} does, and would be taken back unseen: propose the change anew, from that text"
+        )
+    return replace(proposal, approvals=(*proposal.approvals, PolicyApproval(by=person, at=at)))
 
 
 def approved_at(proposal: PolicyProposed) -> datetime | None:
@@ -51,10 +70,18 @@ def approved_at(proposal: PolicyProposed) -> datetime | None:
         return None
     first: dict[str, datetime] = {}
     for approval in sorted(proposal.approvals, key=lambda one: one.at):
-        if approval.by and approval.by != proposal.by:
-            first.setdefault(approval.by, approval.at)
+        person = folded(approval.by)
+        if person and person != folded(proposal.by):
+            first.setdefault(person, approval.at)
     times = sorted(first.values())
     return times[APPROVALS - 1] if len(times) >= APPROVALS else None
+
+
+def _staff_number(by: str) -> str:
+    try:
+        return staff_number(by)
+    except ValueError as error:
+        raise ProposalError(f"--by: {error}") from error
 
 
 class Proposals:
@@ -90,6 +117,11 @@ class Proposals:
         """The policy approved last of those whose day has come; `None` where there is none."""
         usable = (policy for policy in map(self._parsed, self._approved) if isinstance(policy, Policy))
         return next((policy for policy in usable if policy.effective_from <= today), None)
+
+    def approved_last(self) -> Policy | None:
+        """The policy approved last, whether or not its day has come; `None` where there is none."""
+        usable = (policy for policy in map(self._parsed, self._approved) if isinstance(policy, Policy))
+        return next(usable, None)
 
     def problems(self) -> tuple[str, ...]:
         """Approved texts that this release cannot read."""

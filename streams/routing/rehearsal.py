@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from schemas.codes import SegmentState
+from schemas.codes import Reason, SegmentState
 from schemas.events import Scored
 from streams.routing.answer import profile_of
 from streams.routing.curve import case_of
@@ -47,10 +47,13 @@ def rehearse(
 ) -> Rehearsal:
     """Route everything by both policies. A valuation that occurs twice counts once, by its last event.
 
+    What was scored for comparison alone, after people had answered, was never routed and does not count.
+
     `unit_prices` are figures from outside by valuation id (offline appraisals, deals), in yuan per m². `state_of` gives
     the standing of a subject's segment (`Standings.state_of`); without it the rules alone are asked.
     """
-    events = {event.valuation_id: event for event in scored}.values()
+    routed = (event for event in scored if Reason.COMPARISON_ONLY not in event.concerns)
+    events = {event.valuation_id: event for event in routed}.values()
     old, new = ([_reasons(event, policy, state_of) for event in events] for policy in (before, after))
     stood, stand = ([event for event, why in zip(events, found, strict=True) if not why] for found in (old, new))
     (compared_before, within_before), (compared_after, within_after) = (

@@ -1,6 +1,7 @@
 """Settling: what a reviewer decided becomes the answer to the channel; what waited for a model is valued again."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from schemas.catalogue import ALIASES, RESULTS
@@ -52,22 +53,28 @@ class SettleStage:
         self._outages = Outages() if outages is None else outages
 
     def handle(self, batch: Sequence[Decided | ModelReleased | Degraded]) -> list[Outcome]:
-        """One outcome for each event, in their order."""
+        """One outcome for each event, in their order; the first also brings what else waits and is overdue.
+
+        Decisions come first: one that is refused brings the whole batch here again, event by event, and what an outage
+        had sent by then would count as sent though nobody published it.
+        """
+        if not batch:
+            return []
         policy, now = self._policy(), self._clock()
-        return [self._handled(event, policy, now) for event in batch]
+        settled = {place: _settled(one, policy, now) for place, one in enumerate(batch) if isinstance(one, Decided)}
+        outcomes = [
+            settled[place] if isinstance(one, Decided) else self._again(one, now) for place, one in enumerate(batch)
+        ]
+        return [_with(outcomes[0], resumed(self._outages.overdue(now), now)), *outcomes[1:]]
 
-    def _handled(self, event: Decided | ModelReleased | Degraded, policy: Policy, now: datetime) -> Outcome:
-        match event:
-            case Decided():
-                return _settled(event, policy, now)
-            case ModelReleased():
-                return _again(resumed(self._outages.on_release(event), now))
-            case Degraded():
-                return _again(resumed(self._outages.on_record(event), now))
+    def _again(self, event: ModelReleased | Degraded, now: datetime) -> Outcome:
+        outages = self._outages
+        found = outages.on_release(event) if isinstance(event, ModelReleased) else outages.on_record(event)
+        return Outcome(outputs=resumed(found, now), silence=None if found else "nothing waits for this model")
 
 
-def _again(outputs: tuple[Output, ...]) -> Outcome:
-    return Outcome(outputs=outputs, silence=None if outputs else "nothing waits for this model")
+def _with(outcome: Outcome, outputs: tuple[Output, ...]) -> Outcome:
+    return replace(outcome, outputs=(*outcome.outputs, *outputs)) if outputs else outcome
 
 
 def _settled(decided: Decided, policy: Policy, now: datetime) -> Outcome:

@@ -4,10 +4,11 @@ A segment (city and property class) starts HUMAN_ONLY. A community of it can be 
 the order of their topic, and one that may not follow the one before it is passed over: see `may_follow`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from schemas.codes import SegmentState
 from schemas.domain.segments import segment_key
+from schemas.domain.staff import folded
 from schemas.events import Scored, SegmentStanding
 from streams.routing.policy import Policy
 from streams.runtime.stage import Change
@@ -22,9 +23,17 @@ def may_follow(before: SegmentStanding | None, standing: SegmentStanding) -> boo
     if standing.state is SegmentState.HELD:
         return True
     in_sight = standing.version == (0 if before is None else before.version) + 1
-    two_people = bool(standing.by) and bool(standing.second) and standing.second != standing.by
+    by, second = folded(standing.by), folded(standing.second or "")
+    two_people = bool(by) and bool(second) and by != second
     lifts_by_rule = before is not None and before.state is SegmentState.HELD and standing.by_rule
     return in_sight and two_people and bool(standing.reason.strip()) and not lifts_by_rule
+
+
+def weighed(history: Iterable[SegmentStanding]) -> Iterator[tuple[SegmentStanding, bool]]:
+    """Each record of a history, the oldest first, and whether it counted or was passed over."""
+    standings = Standings()
+    for standing in history:
+        yield standing, standings.take(standing)
 
 
 class Standings:
@@ -33,18 +42,23 @@ class Standings:
     def __init__(self, standings: Iterable[SegmentStanding] = ()) -> None:
         """`standings` as they lie on the topic, the oldest first."""
         self._in_force: dict[str, SegmentStanding] = {}
+        self._unheld: dict[str, SegmentState] = {}  # what stood last that was no hold
         for standing in standings:
-            self._take(standing)
+            self.take(standing)
 
     def apply(self, changes: Sequence[Change], /) -> None:
         """Take records in. Nothing is ever deleted: a removed record would be a hold without a release."""
         for change in changes:
             if isinstance(change.event, SegmentStanding):
-                self._take(change.event)
+                self.take(change.event)
 
     def in_force(self, segment: str) -> SegmentStanding | None:
         """The record in force of a segment key; `None` for one nobody has ever decided about."""
         return self._in_force.get(segment)
+
+    def before_hold(self, segment: str) -> SegmentState:
+        """What stood last that was no hold and counted; HUMAN_ONLY for a segment that was never admitted."""
+        return self._unheld.get(segment, SegmentState.HUMAN_ONLY)
 
     def all(self) -> tuple[SegmentStanding, ...]:
         """Every record in force, by segment."""
@@ -65,6 +79,11 @@ class Standings:
             return SegmentState.HELD
         return SegmentState.HUMAN_ONLY if of_class is None else of_class.state
 
-    def _take(self, standing: SegmentStanding) -> None:
-        if may_follow(self._in_force.get(standing.segment), standing):
+    def take(self, standing: SegmentStanding) -> bool:
+        """Take the next record of the topic in; tell whether it counts."""
+        counts = may_follow(self._in_force.get(standing.segment), standing)
+        if counts:
             self._in_force[standing.segment] = standing
+            if standing.state is not SegmentState.HELD:
+                self._unheld[standing.segment] = standing.state
+        return counts

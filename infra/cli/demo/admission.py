@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from schemas.codes import PropertyType
+from schemas.domain.worktime import shanghai_date
 from schemas.events import Deal, SegmentFigures, SegmentStanding
 from streams.routing.admission import Decision, Segment, admitted, promoted, shortfalls
 from streams.routing.policy import Policy, PropertyClass
@@ -24,7 +25,7 @@ def admissions(
     """What the demonstration decides about the segments of freshly trained models.
 
     A segment whose figures reach the rule is promoted by it. Flats of the other cities are admitted outside the rule,
-    with the figures and a reason that says so; other classes stay with people.
+    with the figures and a reason that says so; other classes stay with people. A market of years ago reaches no rule.
     """
     judged = (pair for manifest in manifests for pair in figures_of(manifest, deals, policy))
     decided = (_admission(segment, figures, policy, now) for segment, figures in judged)
@@ -64,7 +65,7 @@ def figures_of(
 
 def _admission(segment: Segment, figures: SegmentFigures, policy: Policy, now: datetime) -> SegmentStanding | None:
     decision = Decision(by=_BY, second=_SECOND, reason=_BY_RULE, at=now)
-    if not shortfalls(figures, policy.admission):
+    if not shortfalls(figures, policy.admission, shanghai_date(now)):
         return promoted(segment, None, figures, policy.admission, decision)
     if segment.property_class is not PropertyClass.RESIDENTIAL:
         return None

@@ -49,6 +49,13 @@ def test_a_model_that_is_not_near_enough_reaches_no_rule_and_other_classes_stay_
     assert (flats.property_class, flats.by_rule, flats.figures.ppe10) == ("RESIDENTIAL", False, 0.7)
 
 
+def test_a_market_of_years_ago_is_admitted_openly_outside_the_rule():
+    years_later = NOW + timedelta(days=3650)
+    (standing,) = admissions([manifest()], deals("杭州市", 300), POLICY, years_later)
+    assert (standing.state, standing.by_rule) == (SegmentState.AUTOMATIC, False)
+    assert "未达准入规则" in standing.reason
+
+
 def test_deals_outside_the_twelve_months_and_after_the_calibration_count_for_nothing():
     old = [replace(deal, deal_date=UNTIL - timedelta(days=366)) for deal in deals("杭州市", 300)]
     late = [replace(deal, deal_date=UNTIL) for deal in deals("杭州市", 300)]

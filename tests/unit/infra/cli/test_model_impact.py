@@ -1,11 +1,15 @@
 """What a challenger would change, and who was right."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from infra.cli.model.impact import Outcome, Rescored, impact, outcomes, paired
-from schemas.events import ShadowAnswer, ShadowValued
+from infra.cli.model.preview import drawn
+from schemas.codes import AppraisalKind, Reason
+from schemas.events import Appraised, ShadowAnswer, ShadowValued
+from tests.fakes import valuations
 
 pytestmark = pytest.mark.requirement("GV5")
 
@@ -88,10 +92,49 @@ def shadow(number, champion="a", challenger="b", value=100, days=0):
     )
 
 
+def figure(name, value=100, **changes):
+    told = {
+        "kind": AppraisalKind.OFFLINE_APPRAISAL,
+        "unit_price": 1,
+        "on_date": date(2026, 7, 1),
+        "reported_at": NOON,
+        "source": "office",
+    }
+    return Appraised(valuation_id=name, value=value, **{**told, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, True),
+        ({"blind": False}, False),
+        ({"on_date": date(2026, 9, 29)}, True),
+        ({"on_date": date(2026, 9, 30)}, False),
+        ({"on_date": date(2026, 4, 1)}, False),
+        ({"value": 0}, False),
+    ],
+)
+def test_only_blind_figures_of_the_same_quarter_tell_who_was_right(changes, counts):
+    found = outcomes([shadow(0)], [figure("v0", **changes)], champion="a", challenger="b")
+    assert bool(found) is counts
+
+
+def test_of_several_figures_the_one_reported_last_counts():
+    told = [figure("v0", 120, reported_at=NOON + timedelta(days=1)), figure("v0", 110)]
+    (found,) = outcomes([shadow(0)], told, champion="a", challenger="b")
+    assert found.actual == 120
+
+
+def test_what_was_scored_for_comparison_alone_is_not_valued_again():
+    real = valuations.scored("r-1")
+    asked_for_comparison = replace(real, concerns=(Reason.COMPARISON_ONLY,))
+    assert drawn([real, asked_for_comparison], at_most=5) == [real]
+
+
 def test_an_outcome_is_joined_with_the_first_shadow_value_of_just_these_two_models():
     shadows = [
         shadow(0, value=101), shadow(0, value=150, days=9), shadow(1, champion="z"), shadow(2, challenger="z"),
         shadow(3, value=None), shadow(4),
     ]  # fmt: skip
-    found = outcomes(shadows, {f"v{i}": 100 for i in range(4)}, champion="a", challenger="b")
+    found = outcomes(shadows, [figure(f"v{i}") for i in range(4)], champion="a", challenger="b")
     assert found == [outcome(100, 101, 100)]

@@ -50,8 +50,8 @@ class Desk:
         self.released |= {release.name: release for release in move.announced}
         return self
 
-    def release(self, version, by="E1000"):
-        return self.carry_out(workflow.release(self.line, model(version), self.word(by)))
+    def release(self, version, by="E1000", second="E1001"):
+        return self.carry_out(workflow.release(self.line, model(version), self.word(by), second=second))
 
     def challenge(self, version, by="E1001"):
         challenger = model(version, ModelRole.CHALLENGER)
@@ -112,6 +112,30 @@ def test_a_promoted_model_says_both_names_and_what_it_learned_from(desk):
 
 def test_a_promoted_model_that_is_followed_by_another_has_no_canary_left(desk):
     assert desk.challenge("b").canary(0.3).propose().approve().release("c").stands() == ("c", "b", 0.0)
+
+
+def test_a_model_over_another_one_without_a_trial_needs_two_people(desk):
+    with pytest.raises(RefusedError, match="needs two people: name the other one with --second"):
+        desk.release("b", second="")
+    with pytest.raises(RefusedError, match="a second person must"):
+        desk.release("b", by="E1000", second="ｅ1000 ")
+    assert desk.release("a", second="").stands() == ("a", None, 0.0)
+    assert desk.release("b", second="e1001").line.champion.approved_by == "E1001"
+
+
+def test_one_person_in_two_spellings_is_no_second_person(desk):
+    desk.challenge("b", by="E1001")
+    with pytest.raises(RefusedError, match="E1001 put the challenger up"):
+        desk.canary(0.05, by=" e1001")
+    desk.canary(0.05, by="E1002").propose(by="e1001")
+    with pytest.raises(RefusedError, match="E1001 proposed the promotion"):
+        desk.approve(by="Ｅ1001")
+
+
+def test_who_lowers_a_canary_has_approved_nothing(desk):
+    lowered = desk.challenge("b", by="E1001").canary(0.2, by="E1002").canary(0.05, by="E1001")
+    assert lowered.line.challenger.approved_by == "E1002"
+    assert lowered.canary(0, by="E1001").line.challenger.approved_by is None
 
 
 def test_nothing_is_ever_deleted_from_what_scorers_follow(desk):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -33,7 +34,7 @@ def report(tmp_path):
 @pytest.mark.requirement("VM6")
 def test_a_report_gives_the_figures_of_each_segment(report):
     ((segment, figures), (_, none)) = segments.read_report(
-        report(ENTRY, ENTRY | {"accepted": 0, "ppe10": None}, source="walk-forward by week")
+        report(ENTRY, ENTRY | {"city": "宁波市", "accepted": 0, "ppe10": None}, source="walk-forward by week")
     )
     assert segment == Segment(city="杭州市", property_class=PropertyClass.RESIDENTIAL)
     assert figures == SegmentFigures(
@@ -60,9 +61,41 @@ def test_what_is_no_report_is_said(tmp_path):
             segments.read_report(path)
 
 
-def test_a_segment_that_cannot_be_meant_is_refused_with_how_to_write_it(monkeypatch, tmp_path):
+def test_a_report_that_speaks_twice_of_a_segment_is_refused(report):
+    with pytest.raises(CommandError, match=r"more than once of 杭州市\|RESIDENTIAL"):
+        segments.read_report(report(ENTRY, ENTRY | {"city": "杭州", "ppe10": 0.99}))
+
+
+@pytest.fixture
+def topic(monkeypatch):
+    """`policy.segments` as the commands see it."""
+    records = []
     monkeypatch.setenv("AVM_KAFKA__BOOTSTRAP", "127.0.0.1:1")
-    monkeypatch.setattr(segments, "standings_on", lambda _: ())
+    monkeypatch.setattr(segments, "standings_on", lambda _: tuple(records))
+    monkeypatch.setattr(segments, "write_standings", lambda written, _: records.extend(written))
+    return records
+
+
+def test_a_city_is_held_under_the_name_that_routing_knows_and_an_unknown_one_is_refused(topic):
+    hold = ["--by", "s-1", "--reason", "r"]
+    assert CliRunner().invoke(segments.app, ["hold", "杭州|RESIDENTIAL", *hold]).exit_code == 0
+    assert [one.segment for one in topic] == ["杭州市|RESIDENTIAL"]
+    error = CliRunner().invoke(segments.app, ["hold", "杭洲市|RESIDENTIAL", *hold]).exception
+    assert isinstance(error, CommandError)
+    assert "there is no city '杭洲市'" in str(error)
+    assert len(topic) == 1
+
+
+def test_the_history_marks_what_was_passed_over(topic):
+    two = ["--by", "s-1", "--second", "s-2", "--reason", "r"]
+    CliRunner().invoke(segments.app, ["admit", "杭州市|RESIDENTIAL", *two])
+    topic.append(replace(topic[0], second=None))
+    told = CliRunner().invoke(segments.app, ["history", "杭州市|RESIDENTIAL", "--json"]).stdout
+    assert [one["counts"] for one in json.loads(told)["segments"]] == [True, False]
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_segment_that_cannot_be_meant_is_refused_with_how_to_write_it():
     error = CliRunner().invoke(segments.app, ["hold", "杭州市", "--by", "s-1", "--reason", "r"]).exception
     assert isinstance(error, CommandError)
     assert "CITY|CLASS" in str(error)

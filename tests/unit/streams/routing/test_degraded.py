@@ -1,5 +1,7 @@
 """Without a model: people value what the desk can take, the rest waits; nothing is lost, nobody answered twice."""
 
+import asyncio
+import random
 from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
@@ -9,12 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import DECISIONS, DEGRADED, ENRICHED, MODELS_RELEASED, RESULTS, REVIEWS
-from schemas.codes import Handling, Lane, ModelRole, Reason, ReviewOutcome, Status
-from schemas.events import Decided, ModelReleased, Scored
+from schemas.codes import Handling, Lane, ModelRole, PropertyType, Reason, ReviewOutcome, Status
+from schemas.domain.segments import model_segment
+from schemas.events import Decided, Degraded, ModelReleased, Scored
 from streams.routing.degraded import DegradedDesk, Outages
 from streams.routing.settle import SettleStage
 from streams.routing.stage import RoutingStage
+from streams.runtime.failures import Burial, FailureClass
+from streams.runtime.guard import Guard, Retry
 from streams.runtime.stage import Change
+from streams.scoring.model import segment_of
+from tests.fakes.runtime import FakeMessage
 from tests.unit.streams.routing.conftest import MONDAY_TEN
 
 MINUTE = timedelta(minutes=1)
@@ -56,8 +63,13 @@ class House:
 
     def decide(self, valuation_id: str) -> None:
         """The person at the desk gives a value."""
+        decided = self.decision(valuation_id)
+        self.desk.apply([Change(topic=DECISIONS, key=valuation_id, event=decided)])
+        self.settle(decided)
+
+    def decision(self, valuation_id: str) -> Decided:
         review = next(one for one in self.topics[REVIEWS.name] if one.valuation_id == valuation_id)
-        decided = Decided(
+        return Decided(
             valuation_id=valuation_id,
             review=review,
             outcome=ReviewOutcome.VALUE,
@@ -69,8 +81,6 @@ class House:
             guideline_version="1",
             unit_price=51_000,
         )
-        self.desk.apply([Change(topic=DECISIONS, key=valuation_id, event=decided)])
-        self._publish(self._settle.handle([decided]))
 
     def release(self, version: str = "1", *, usable: bool = True, **changes) -> ModelReleased:
         self.has_model = usable
@@ -80,6 +90,7 @@ class House:
         return released
 
     def settle(self, *events) -> None:
+        """One batch of settling; scoring takes what it sends."""
         before = len(self.topics[ENRICHED.name])
         self._publish(self._settle.handle(events))
         self.now += timedelta(seconds=1)
@@ -102,6 +113,30 @@ class House:
     def final_answers(self) -> dict[str, list[Status]]:
         return {name: [one for one in said if one.is_final] for name, said in self.answers().items()}
 
+    def settle_guarded(self, *events) -> list[FailureClass]:
+        """A batch as a worker settles it, where one event may be refused; tells what was buried."""
+        taken, outcomes = dict(enumerate(events)), []
+
+        def encode(_, outcome):
+            outcomes.append(outcome)
+            return ()
+
+        guard = Guard(
+            stage=self._settle,
+            decode=lambda message: taken[message.offset],
+            burial=Burial(topic="dead", stage="settle", release="r", max_bytes=1_000_000),
+            retry=Retry(),
+            clock=lambda: self.now,
+            sleep=asyncio.sleep,
+            randomness=random.Random(1),
+        )
+        batch = [FakeMessage(offset=place, value=b"") for place in taken]
+        settled = asyncio.run(guard.settle(batch, encode))
+        before = len(self.topics[ENRICHED.name])
+        self._publish(outcomes)
+        self.score(self.topics[ENRICHED.name][before:])
+        return settled.dead
+
     def _publish(self, outcomes) -> None:
         for output in (output for outcome in outcomes for output in outcome.outputs):
             self.topics[output.topic.name].append(output.event)
@@ -123,6 +158,18 @@ def _release(version, at) -> ModelReleased:
         released_at=at,
         released_by="s-1",
     )
+
+
+def _parked(policy, admitted, scored, *ids: str) -> list[Degraded]:
+    """The records of valuations for which nobody at the desk has time."""
+    house = House(replace(policy, degraded_desk_capacity=0), admitted, scored())
+    house.ask(*ids)
+    return house.topics[DEGRADED.name]
+
+
+def _sent(outcomes) -> list[str]:
+    outputs = (output for outcome in outcomes for output in outcome.outputs)
+    return [output.event.valuation_id for output in outputs if output.topic is ENRICHED]
 
 
 @pytest.fixture
@@ -204,6 +251,94 @@ def test_what_is_parked_after_the_release_it_could_have_met_is_sent_by_its_own_r
     house.has_model = True
     house.settle(house.topics[DEGRADED.name][-1])
     assert house.final_answers()["late"] == [Status.COMPLETED_AUTO]
+
+
+@pytest.mark.requirement("RT6")
+def test_a_bad_decision_in_the_batch_of_a_release_loses_nothing_that_waits(house):
+    house.ask("a", "b", "c")
+    bad = replace(house.decision("a"), unit_price=None)
+    house.has_model = True
+    house.now += MINUTE
+    dead = house.settle_guarded(_release("1", house.now), bad)
+    assert dead == [FailureClass.REFUSED]
+    assert house.final_answers()["c"] == [Status.COMPLETED_AUTO]
+
+
+@pytest.mark.requirement("RT6")
+def test_what_was_parked_just_before_a_release_is_sent_whichever_of_the_two_is_read_first(policy, admitted, scored):
+    (record,) = _parked(policy, admitted, scored, "c")
+    release = _release("1", record.at + MINUTE)
+    for order in ((record, release), (release, record)):
+        stage = SettleStage(lambda: policy, lambda: release.released_at)  # whose view has read neither
+        assert _sent(stage.handle([order[0]])) == []
+        assert _sent(stage.handle([order[1]])) == ["c"]
+
+
+@pytest.mark.requirement("RT6")
+def test_a_release_that_another_worker_takes_is_met_with_the_next_input(policy, admitted, scored):
+    (record,) = _parked(policy, admitted, scored, "c")
+    release = _release("1", record.at + MINUTE)
+    outages = Outages()
+    stage = SettleStage(lambda: policy, lambda: release.released_at, outages)
+    assert _sent(stage.handle([record])) == []
+    outages.apply([Change(topic=MODELS_RELEASED, key=release.name, event=release)])
+    other = replace(record, valuation_id="x", scored=replace(record.scored, valuation_id="x"))
+    assert _sent(stage.handle([replace(other, handling=Handling.COMPARED)])) == ["c"]
+    assert _sent(stage.handle([replace(other, handling=Handling.COMPARED)])) == []
+
+
+@pytest.mark.requirement("RT6")
+def test_what_a_scorer_parks_before_it_has_taken_the_release_over_is_tried_again_later(house):
+    house.ask("a", "b", "c")
+    house.release(usable=False)  # this scorer is slow to take it over
+    house.settle(house.topics[DEGRADED.name][-1])
+    house.has_model = True
+    house.now += 2 * MINUTE
+    house.decide("a")
+    assert house.final_answers()["c"] == []
+    house.now += 5 * MINUTE
+    house.decide("b")
+    assert house.final_answers()["c"] == [Status.COMPLETED_AUTO]
+
+
+def test_a_release_long_in_force_is_no_reason_to_try_again(house):
+    house.ask("a", "b")
+    house.release(usable=False)
+    house.now += 120 * MINUTE
+    house.ask("c")
+    house.settle(house.topics[DEGRADED.name][-1])
+    house.now += 10 * MINUTE
+    before = len(house.topics[ENRICHED.name])
+    house.decide("a")
+    assert len(house.topics[ENRICHED.name]) == before
+
+
+@pytest.mark.requirement("RT6")
+def test_two_champions_announced_at_once_send_what_waits_once_and_only_to_its_own(house):
+    house.ask("a", "b", "c")
+    house.has_model = True
+    house.now += MINUTE
+    flats, shops = _release("1", house.now), replace(_release("1", house.now), name="avm-shop", segment="SHOP")
+    house.settle(shops, flats, replace(flats, version="2"))
+    resumed = [one for one in house.topics[DEGRADED.name] if one.handling is Handling.RESUMED]
+    assert [one.release.split()[0] for one in resumed if one.valuation_id == "c"] == ["avm-apartment"]
+    assert house.final_answers()["c"] == [Status.COMPLETED_AUTO]
+
+
+def test_a_router_whose_clock_lags_behind_parks_again_all_the_same(house):
+    house.ask("a", "b", "c")
+    house.release("broken", usable=False)
+    (*_, again) = (one for one in house.topics[DEGRADED.name] if one.handling is Handling.PARKED)
+    fresh = Outages()
+    for record in house.topics[DEGRADED.name]:
+        known = replace(record, at=again.at - 10 * MINUTE) if record is again else record
+        fresh.apply([Change(topic=DEGRADED, key=record.valuation_id, event=known)])
+    assert "c" in {one.record.valuation_id for one in fresh.on_release(_release("good", house.now))}
+
+
+@pytest.mark.parametrize("kind", PropertyType)
+def test_a_valuation_waits_for_the_model_that_scoring_takes_for_it(kind):
+    assert model_segment(kind) == segment_of(kind).value
 
 
 @pytest.mark.parametrize("changes", [{"role": ModelRole.CHALLENGER}, {"segment": "ADDRESS"}])

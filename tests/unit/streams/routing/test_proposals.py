@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from schemas.catalogue import PROPOSALS
+from streams.routing import proposals as office
 from streams.routing.policy import PolicyError
 from streams.routing.policy_file import DEFAULT_POLICY, PolicyFile
-from streams.routing.proposals import PolicyInForce, ProposalError, Proposals, approved, approved_at, proposed
+from streams.routing.proposals import PolicyInForce, ProposalError, Proposals, approved_at, proposed
 from streams.runtime.stage import Change
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -19,6 +20,10 @@ SHIPPED = DEFAULT_POLICY.read_text(encoding="utf-8")
 def proposal(version: str, **changes):
     text = SHIPPED.replace('version = "2026-11"', f'version = "{version}"')
     return replace(proposed(text, by="s-1", reason="curve of October", at=NOW), **changes)
+
+
+def approved(made, *, by, at, standing_sha256=""):
+    return office.approved(made, by=by, at=at, standing_sha256=standing_sha256)
 
 
 def twice_approved(version: str, at: datetime = NOW):
@@ -61,8 +66,43 @@ def test_neither_the_proposer_nor_one_person_twice_can_approve():
     once = approved(made, by="s-2", at=NOW)
     with pytest.raises(ProposalError, match="already"):
         approved(once, by="s-2", at=NOW)
+    for spelling in ("S-2", " s-2 ", "ｓ-2"):
+        with pytest.raises(ProposalError, match="already"):
+            approved(once, by=spelling, at=NOW)
+    with pytest.raises(ProposalError, match="cannot approve it"):
+        approved(made, by="ｓ-1", at=NOW)
+    spelled = tuple(replace(once.approvals[0], by=by) for by in ("s-2", "S-2 ", "ｓ-2"))
+    assert approved_at(replace(once, approvals=spelled)) is None
     forged = replace(once, approvals=(*once.approvals, *once.approvals, replace(once.approvals[0], by="s-1")))
     assert approved_at(forged) is None
+
+
+@pytest.mark.requirement("RT3")
+def test_a_proposal_made_before_another_was_approved_cannot_take_that_one_back():
+    made = proposal("old idea", base_sha256=hashlib.sha256(SHIPPED.encode()).hexdigest())
+    once = approved(made, by="s-2", at=NOW, standing_sha256=made.base_sha256)
+    newer = twice_approved("newer")
+    standing = Proposals([newer]).approved_last()
+    with pytest.raises(ProposalError, match="propose the change anew"):
+        approved(once, by="s-3", at=NOW, standing_sha256=standing.sha256)
+    again = replace(made, base_sha256=standing.sha256)
+    assert approved(again, by="s-3", at=NOW, standing_sha256=standing.sha256).approvals[0].by == "S-3"
+
+
+def test_a_policy_approved_for_a_later_day_is_what_a_change_would_replace():
+    text = SHIPPED.replace("effective_from = 2026-11-01", "effective_from = 2026-12-01")
+    later = proposed(text, by="s-1", reason="r", at=NOW)
+    later = approved(approved(later, by="s-2", at=NOW), by="s-3", at=NOW)
+    proposals = Proposals([later])
+    assert proposals.in_force(TODAY) is None
+    assert proposals.approved_last().sha256 == later.sha256
+    with pytest.raises(ProposalError, match="approved already"):
+        approved(later, by="s-4", at=NOW)
+
+
+def test_a_name_is_no_staff_number():
+    with pytest.raises(ProposalError, match="no staff number"):
+        proposed(SHIPPED, by="王", reason="r", at=NOW)
 
 
 def test_two_approvals_given_in_the_same_moment_both_count():

@@ -25,6 +25,18 @@ def test_a_rehearsal_counts_what_a_new_policy_would_change(scored, policy):
     assert outcome.reasons_after == {Reason.LOW_CONFIDENCE: 1}
 
 
+@pytest.mark.requirement("RT6", "RT9")
+def test_what_was_scored_for_comparison_alone_is_not_rehearsed(scored, policy):
+    afterwards = {"concerns": (Reason.COMPARISON_ONLY,)}
+    events = [
+        scored(valuation_id="outage"),
+        replace(scored(valuation_id="outage"), **afterwards),
+        replace(scored(valuation_id="alone"), **afterwards),
+    ]
+    outcome = rehearse(events, policy, policy)
+    assert (outcome.valuations, outcome.automatic_after, outcome.reasons_after) == (1, 1, {})
+
+
 @pytest.mark.requirement("RT3")
 def test_where_figures_from_outside_are_known_a_rehearsal_says_how_near_the_automatic_ones_are(scored, policy):
     key = (None, PropertyClass.RESIDENTIAL, Profile.STAFF)

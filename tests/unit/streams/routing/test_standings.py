@@ -99,7 +99,8 @@ def test_a_promotion_decided_without_sight_of_a_hold_is_passed_over():
 
 
 @pytest.mark.parametrize(
-    "flaw", [{"second": None}, {"second": "s-1"}, {"reason": " "}, {"version": 3}, {"by_rule": True}]
+    "flaw",
+    [{"second": None}, {"second": "s-1"}, {"second": "Ｓ-1 "}, {"reason": " "}, {"version": 3}, {"by_rule": True}],
 )
 def test_a_hold_is_ended_by_two_people_with_a_reason_in_sight_of_it_and_by_no_rule(flaw):
     hold = standing(SegmentState.HELD, second=None)
