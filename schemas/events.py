@@ -668,6 +668,7 @@ class PolicyProposed:
     """A routing policy somebody proposes, with all approvals so far; takes effect with two, of two other people.
 
     `content` is the TOML file, `sha256` (hex) of its bytes; `preview` what it would have changed, as JSON.
+    `base_sha256` is of the text it was made in sight of: with another one approved since, it can no longer be.
     """
 
     proposal_id: str
@@ -678,6 +679,7 @@ class PolicyProposed:
     at: datetime
     preview: str = ""
     approvals: tuple[PolicyApproval, ...] = ()
+    base_sha256: str = ""
 
 
 # ---- reference data -----------------------------------------------------------------------------------------------
@@ -856,8 +858,9 @@ class SourceLicence:
     """数据来源授权: what the rows of `source` (their own `source` field) may be used for, and by whose word.
 
     `holder` is the 许可方, `reference` its contract number, `allowed_uses` are of `SourceUse`. Valid from `valid_from`
-    to `valid_until`, both days included (`None`: until revoked); revoked for good once `revoked_at` is set. A source
-    whose newest row is older than `fresh_within_days` is stale (`None`: it may be silent). Staff numbers, no names.
+    to `valid_until`, both days included (`None`: until revoked); revoked once `revoked_at` is set, until two people
+    reinstate it. A source whose newest row is older than `fresh_within_days` is stale (`None`: it may be silent). Staff
+    numbers, no names.
     """
 
     source: str

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from schemas.codes import Reason
+from schemas.events import Resulted, Scored
+
 Header = tuple[str, bytes]
 
 CE_ID = "ce_id"
@@ -21,6 +24,24 @@ def event_type(event: object) -> str:
     status = getattr(event, "status", None)
     name = f"{_TYPE_PREFIX}.{type(event).__name__}"
     return f"{name}.{status}" if status else name
+
+
+def fact_of(event: object) -> str:
+    """The kind of fact an event's id is made of: its type, and what tells it from another fact of that type.
+
+    A reminder is another fact than its question. A valuation that met no model is scored again after the outage: what
+    was said without a value, with one, and for comparison alone are three facts.
+    """
+    kind = event_type(event)
+    match event:
+        case Resulted(reasons=reasons) if Reason.CLARIFICATION_REMINDER in reasons:
+            return f"{kind}.{Reason.CLARIFICATION_REMINDER}"
+        case Scored(concerns=concerns) if Reason.COMPARISON_ONLY in concerns:
+            return f"{kind}.{Reason.COMPARISON_ONLY}"
+        case Scored(valuation=None):
+            return f"{kind}.{Reason.NO_MODEL}"
+        case _:
+            return kind
 
 
 def event_headers(

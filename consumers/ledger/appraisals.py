@@ -31,11 +31,21 @@ _COLUMNS: Final = (
     "appraisal_id", "number", "source", "kind", "is_blind", "named", "valuation_id", "property_key", "building_key",
     "address_key", "area_m2", "on_date", "reported_at", "value", "unit_price", "appended_at",
 )  # fmt: skip
+_CONTENT: Final = tuple(name for name in _COLUMNS[1:] if name not in {"reported_at", "appended_at"})
+
+
+def _row_of(table: str) -> str:
+    return f"({', '.join(f'{table}.{column}' for column in _CONTENT)})"
+
+
+# The same file loaded again says nothing new: what was compared and told of it stands. Of two reports of one day, which
+# have no hour, the one that came later corrects the other.
 _KEEP: Final = f"""
     insert into appraisal ({", ".join(_COLUMNS)}) values ({", ".join(f"%({column})s" for column in _COLUMNS)})
     on conflict (appraisal_id) do update set
         {", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])}
-    where excluded.reported_at > appraisal.reported_at
+    where excluded.reported_at >= appraisal.reported_at
+        and {_row_of("excluded")} is distinct from {_row_of("appraisal")}
     returning appraisal_id
 """
 _FORGET: Final = "delete from comparison where appraisal_id = any(%s) returning valuation_id"

@@ -27,7 +27,7 @@ from schemas.events import (
     ReviewRequested,
     Scored,
 )
-from schemas.headers import CE_SOURCE, CE_TIME, TRACEPARENT, Header, event_type, header
+from schemas.headers import CE_SOURCE, CE_TIME, TRACEPARENT, Header, fact_of, header
 from schemas.ids import event_id, valuation_id
 from schemas.records import to_record
 
@@ -131,14 +131,6 @@ def _event_id(event: LedgerEvent, value: bytes) -> UUID:
     if isinstance(event, Requested):
         kind = f"{kind}.{hashlib.sha256(value).hexdigest()}"
     return UUID(event_id(event.valuation_id, kind, revision_of(event)))
-
-
-def fact_of(event: object) -> str:
-    """The kind of fact an event's id is made of: its type, and a reminder is another fact than its question."""
-    kind = event_type(event)
-    if isinstance(event, Resulted) and Reason.CLARIFICATION_REMINDER in event.reasons:
-        return f"{kind}.{Reason.CLARIFICATION_REMINDER}"
-    return kind
 
 
 def _stage(event: LedgerEvent, headers: Sequence[Header]) -> str:

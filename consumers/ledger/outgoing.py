@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from consumers.ledger.entry import fact_of, revision_of
+from consumers.ledger.entry import revision_of
 from infra.kafka.producer import Record
 from infra.telemetry.tracing import child_of
 from schemas.codec import Codec
 from schemas.events import ClarificationTimedOut, DeviationBreached, Resulted
-from schemas.headers import event_headers, event_type
+from schemas.headers import event_headers, event_type, fact_of
 from schemas.ids import event_id
 
 _SOURCE: Final = "consumers/ledger"

@@ -47,6 +47,11 @@ def policy_in_force(settings: Settings) -> Policy:
     return proposals_on(settings).in_force(shanghai_today()) or read_policy(settings.policy)
 
 
+def policy_standing(settings: Settings) -> Policy:
+    """What a change would replace: the policy approved last even before its day, else the file's. `CommandError`."""
+    return proposals_on(settings).approved_last() or read_policy(settings.policy)
+
+
 def read_policy(file: Path | None) -> Policy:
     """A policy file; the shipped one for `None`. Raises `CommandError` listing every fault."""
     path = file or DEFAULT_POLICY

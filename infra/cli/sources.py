@@ -15,7 +15,7 @@ from infra.cli import CommandError
 from infra.cli.connections import codec, kafka_conf, settings_in_force, shanghai_today, utc_now
 from infra.reference.breaker import state_of
 from infra.reference.live import live_rows, publish, records_of
-from infra.reference.sources import COLUMNS, SourcesError, licence_of, read_sources, revoked
+from infra.reference.sources import COLUMNS, SourcesError, licence_of, read_sources, refuse_revoked, revoked
 from infra.reference.tables import UnreadableTableError
 from infra.settings import Settings
 from schemas.catalogue import COMMUNITIES, DEALS, DELIVERIES, RENTS, SOURCES, Topic
@@ -69,6 +69,9 @@ def put(  # noqa: PLR0917 -- typer reads options from parameters
     fresh_days: Annotated[str, typer.Option(help="Days its newest row may be old; may be silent when left out.")] = "",
     by: Annotated[str, typer.Option(help="Who approves: a staff number.")] = "",
     second: Annotated[str, typer.Option(help="The second person who approves: another staff number.")] = "",
+    reinstate: Annotated[
+        bool, typer.Option("--reinstate", help="Lift a revocation; without it such are refused.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Register licences, from options or from a file that is taken whole or not at all. A later one replaces."""
@@ -84,9 +87,12 @@ def put(  # noqa: PLR0917 -- typer reads options from parameters
         raise CommandError(f"the file says it all: leave out the option for {stray[0]}, or register without --file")
     try:
         rows = read_sources(file, now=utc_now()) if file is not None else (licence_of(said, now=utc_now()),)
+        settings = settings_in_force()
+        if not reinstate:
+            refuse_revoked(rows, _live(SOURCES, SourceLicence, settings))
     except (SourcesError, UnreadableTableError) as error:
         raise CommandError(str(error)) from error
-    _publish(rows, settings_in_force())
+    _publish(rows, settings)
     _say(rows, f"{len(rows)} registered: {', '.join(row.source for row in rows)}.", as_json=as_json)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from schemas.avro_files import self_contained
-from schemas.catalogue import TOPICS, Topic
+from schemas.catalogue import FURTHER_GROUPS, TOPICS, Topic
 
 _NOTICE = "Generated from schemas/catalogue.py by `make generate`; do not edit."
 
@@ -67,7 +67,8 @@ def access_list() -> str:
             for name in topic.names:
                 for operation in _operations(room, topic):
                     writer.writerow([f"User:{room}", operation, "topic", name, "literal"])
-        writer.writerow([f"User:{room}", "read", "group", f"valuation-{room}", "prefixed"])
+        for group in (f"valuation-{room}", *FURTHER_GROUPS.get(room, ())):
+            writer.writerow([f"User:{room}", "read", "group", group, "prefixed"])
     return out.getvalue()
 
 

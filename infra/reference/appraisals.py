@@ -20,11 +20,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from infra.reference.mapping import UNITS, MappingError
+from infra.reference.mapping import UNITS, Checks, MappingError
 from infra.reference.rows import RejectedRow
 from infra.reference.tables import Line, UnreadableTableError, read_lines
 from schemas.codes import AppraisalKind
@@ -41,6 +41,11 @@ FIELDS: Final = (
 )  # fmt: skip
 _NEEDED: Final = ("on_date", "source")
 _MONEY: Final = ("value", "unit_price")
+_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
+    "value": ("元", "万元"),
+    "unit_price": ("元/㎡", "万元/㎡", "元", "万元"),
+    "area_m2": ("㎡", "sq ft"),
+}
 _TOP: Final = frozenset({"source", "encoding", "sheet", "columns", "constants", "units", "formats", "values"})
 _DATE_FORMATS: Final = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d")
 _TRUTH: Final[Mapping[str, bool]] = {
@@ -50,6 +55,7 @@ _TRUTH: Final[Mapping[str, bool]] = {
 _CENTS: Final = Decimal("0.01")
 _LEAST_AREA, _MOST_AREA = Decimal(1), Decimal(100_000)
 _MOST_MONEY: Final = Decimal(10) ** 12
+_BAND: Final = Checks()  # the plausible unit prices of deals
 _TOTAL_TOLERANCE: Final = Decimal("0.01")
 _LONGEST: Final = 200
 _LONGEST_SHOWN: Final = 60
@@ -113,9 +119,11 @@ def parse_mapping(content: Mapping[str, Any], name: str) -> AppraisalMapping:
     if not {"valuation_id", "property_key", "address"} & set(filled):
         problems.append("no field names the house: fill valuation_id, property_key or address")
     problems += [
-        f"units.{one} is {unit!r}; it must be one of {', '.join(UNITS)}"
+        f"units.{one} is {unit!r}; it must be one of {', '.join(_UNITS[one])}"
+        if one in _UNITS
+        else f"units.{one}: only {', '.join(_UNITS)} have a unit"
         for one, unit in tables["units"].items()
-        if unit not in UNITS
+        if unit not in _UNITS.get(one, ())
     ]
     if problems:
         raise MappingError(name, sorted(problems))
@@ -210,7 +218,7 @@ def _event(said: Mapping[str, str], mapping: AppraisalMapping, now: datetime) ->
         appraisal_id=_short(said, "appraisal_id") or _digest(said),
         property_key=_key(said.get("property_key")),
         address=masked_personal_data(_short(said, "address") or "") or None,
-        area_m2=_area(said.get("area_m2")),
+        area_m2=_area(said.get("area_m2"), mapping),
         blind=_blind(said.get("blind", "yes")),
     )
     if not (event.valuation_id or event.property_key or event.address):
@@ -234,6 +242,10 @@ def _with_money(event: Appraised, money: Mapping[str, int]) -> Appraised:
         if area is None:
             raise _RefusedError("area_m2", None, "give area_m2 or unit_price beside the total")
         unit_price = int((value / area).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    least, most = int(_BAND.min_unit_price), int(_BAND.max_unit_price)
+    if not least <= unit_price <= most:
+        reason = f"the unit price must lie between {least:,} and {most:,} yuan/m²; check the units"
+        raise _RefusedError("unit_price" if "unit_price" in money else "value", unit_price, reason)
     if area is not None and abs(unit_price * area - value) > _TOTAL_TOLERANCE * value:
         expected = total(unit_price, area)
         reason = f"the total and unit price × area ({expected:,} yuan) differ by more than 1 %; check the units"
@@ -269,26 +281,27 @@ def _key(text: str | None) -> str | None:
         raise _RefusedError("property_key", text, str(error)) from None
 
 
-def _area(text: str | None) -> Decimal | None:
+def _area(text: str | None, mapping: AppraisalMapping) -> Decimal | None:
     if text is None:
         return None
-    area = _number("area_m2", text)
+    area = _number("area_m2", text, mapping)
     if not _LEAST_AREA <= area <= _MOST_AREA:
         raise _RefusedError("area_m2", text, f"must lie between {_LEAST_AREA} and {_MOST_AREA:,} m²")
     return area.quantize(_CENTS, rounding=ROUND_HALF_UP)
 
 
 def _money(said: Mapping[str, str], name: str, mapping: AppraisalMapping) -> int:
-    amount = _number(name, said[name]) * mapping.units.get(name, Decimal(1))
+    amount = _number(name, said[name], mapping)
     if not 1 <= amount <= _MOST_MONEY:
         raise _RefusedError(name, said[name], "must be an amount above 0, in yuan after its unit")
     return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
-def _number(name: str, text: str) -> Decimal:
+def _number(name: str, text: str, mapping: AppraisalMapping) -> Decimal:
+    """What stands there, by its unit: in m² or yuan."""
     try:
-        number = Decimal(text.replace(",", ""))
-    except InvalidOperation:
+        number = Decimal(text.replace(",", "")) * mapping.units.get(name, Decimal(1))
+    except ArithmeticError:  # no number at all, or one beyond any arithmetic
         raise _RefusedError(name, text, "must be a number") from None
     if not number.is_finite():
         raise _RefusedError(name, text, "must be a number")

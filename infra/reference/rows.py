@@ -378,6 +378,15 @@ def _check_rent(rent: Rent, mapping: FileMapping, today: date) -> None:
         raise _RejectedError(column("area_m2", "area_m2"), rent.area_m2, reason)
     if rent.rent_date > today:
         raise _RejectedError(column("rent_date", "rent_date"), rent.rent_date, "a rent cannot lie in the future")
+    _check_known_on(rent.rent_date, rent.known_on, mapping, today)
+
+
+def _check_known_on(happened: date, known_on: date | None, mapping: FileMapping, today: date) -> None:
+    """What is known too early would tell a model of prices before they were made."""
+    if known_on is None or happened <= known_on <= today:
+        return
+    reason = f"it cannot have become known before its own day ({happened}) or after today ({today}); check the columns"
+    raise _RejectedError(mapping.columns.get("known_on", "known_on"), known_on, reason)
 
 
 def _check_deal(deal: Deal, values: Mapping[str, Any], mapping: FileMapping, today: date) -> None:
@@ -392,6 +401,7 @@ def _check_deal(deal: Deal, values: Mapping[str, Any], mapping: FileMapping, tod
         raise _RejectedError(column("unit_price", "unit_price"), deal.unit_price, reason)
     if deal.deal_date > today:
         raise _RejectedError(column("deal_date", "deal_date"), deal.deal_date, "a deal cannot lie in the future")
+    _check_known_on(deal.deal_date, deal.known_on, mapping, today)
     total = _total(values, checks)
     if total is None:
         return

@@ -9,10 +9,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from infra.reference.properties import CorrectionError, checked_person
 from infra.reference.rows import RejectedRow
 from infra.reference.tables import UnreadableTableError, read_lines
 from schemas.codes import SourceKind, SourceUse
+from schemas.domain.staff import staff_number
 from schemas.events import SourceLicence
 
 REQUIRED: Final = (
@@ -88,6 +88,23 @@ def revoked(licence: SourceLicence, *, reason: str, by: str, now: datetime) -> S
     if faults:
         raise SourcesError(licence.source, faults)
     return replace(licence, revoked_at=now, revoked_by=person, revocation_reason=text)
+
+
+def refuse_revoked(licences: Sequence[SourceLicence], standing: Mapping[str, SourceLicence]) -> None:
+    """Let no registration lift a revocation by the way. Raises `SourcesError` naming every source that is revoked."""
+    faults = [
+        RejectedRow(
+            line=0,
+            column="source",
+            value=one.source,
+            reason=f"{one.source} was revoked on {before.revoked_at:%Y-%m-%d} by {before.revoked_by} "
+            f"({before.revocation_reason}); if two people want it back all the same, say --reinstate",
+        )
+        for one in licences
+        if (before := standing.get(one.source)) is not None and before.revoked_at is not None
+    ]
+    if faults:
+        raise SourcesError("the registration", faults)
 
 
 # ---- inside -------------------------------------------------------------------------------------------------------
@@ -181,9 +198,9 @@ def _text(given: Mapping[str, Any], name: str, faults: list[RejectedRow], line: 
 
 def _person(given: Mapping[str, Any], name: str, faults: list[RejectedRow], line: int) -> str:
     try:
-        return checked_person(str(given[name]).strip())
-    except CorrectionError as error:
-        _note(faults, line, name, given[name], error.why)
+        return staff_number(str(given[name]))
+    except ValueError as error:
+        _note(faults, line, name, given[name], str(error))
         return ""
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from infra.kafka.producer import Record, check
 from infra.telemetry.tracing import BatchTrace
-from schemas.headers import event_headers, event_type
+from schemas.headers import event_headers, event_type, fact_of
 from schemas.ids import event_id
 from streams.runtime.stage import Outcome, Output, RawMessage
 
@@ -55,7 +55,7 @@ class Outbound:
         topic, key = output.topic.named(output.lane), key_of(output)
         kind = event_type(output.event)
         headers = event_headers(
-            event_id=event_id(key.decode(), kind, revision_of(output.event)),
+            event_id=event_id(key.decode(), fact_of(output.event), revision_of(output.event)),
             event_type=kind,
             source=self._source,
             at=self._at,

@@ -16,7 +16,14 @@ from infra.cli import CommandError
 from infra.cli.connections import settings_in_force, utc_now
 from infra.cli.policy.figures import figures_from_outside, scored_lately
 from infra.cli.policy.files import AsJson
-from infra.cli.policy_office import policy_in_force, proposals_on, read_policy, standings_on, write_proposal
+from infra.cli.policy_office import (
+    policy_in_force,
+    policy_standing,
+    proposals_on,
+    read_policy,
+    standings_on,
+    write_proposal,
+)
 from infra.settings import Settings
 from schemas.domain.texts import REASON_TEXTS, reason_text
 from schemas.events import PolicyProposed
@@ -61,6 +68,7 @@ def propose(
             reason=reason,
             at=utc_now(),
             preview=json.dumps(preview, ensure_ascii=False),
+            base_sha256=policy_standing(settings).sha256,
         )
     )
     write_proposal(proposal, settings)
@@ -79,7 +87,8 @@ def approve(
     proposal = proposals_on(settings).find(proposal_id)
     if proposal is None:
         raise CommandError(f"there is no proposal {proposal_id!r}; `avm policy proposals` lists them")
-    with_mine = _or_refuse(lambda: approved(proposal, by=by, at=utc_now()))
+    standing = policy_standing(settings).sha256
+    with_mine = _or_refuse(lambda: approved(proposal, by=by, at=utc_now(), standing_sha256=standing))
     write_proposal(with_mine, settings)
     _tell([with_mine], as_json=as_json)
 

@@ -131,6 +131,28 @@ def breach_rows(pool):
         return connection.execute("select valuation_id::text, promise from breach").fetchall()
 
 
+def stamped(pool):
+    with pool.connection() as connection:
+        return connection.execute("select appraisal_id, ctid, found_at from comparison").fetchall()
+
+
+@pytest.mark.requirement("VM4")
+def test_the_same_file_loaded_again_touches_nothing_that_was_compared(pool):
+    write(pool, result(), appraised())
+    before = stamped(pool)
+    assert len(before) == 1
+    write(pool, appraised(reported_at=NOON + timedelta(days=40)))
+    assert stamped(pool) == before
+
+
+@pytest.mark.requirement("VM4")
+def test_a_correction_reported_on_the_same_day_replaces(pool, queries):
+    write(pool, result(), appraised())
+    assert breach_rows(pool)
+    write(pool, appraised(value=3_669_500, unit_price=41_000))
+    assert breach_rows(pool) == []
+
+
 @pytest.mark.requirement("VM4")
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_appraisals_and_results_meet_in_any_order_and_any_number_of_times(pool, queries, order):

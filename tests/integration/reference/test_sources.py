@@ -96,7 +96,10 @@ def test_a_source_is_registered_checked_revoked_and_renewed(run, tmp_path):
     assert "合同解除" in why
     with pytest.raises(CommandError, match="already"):
         run(sources_command.app, "revoke", "src-a", "--reason=again", "--by=E1003")
-    run(sources_command.app, "put", "src-a", *_TERMS, *_FOR_DEALS)
+    with pytest.raises(CommandError, match=r"src-a was revoked on .* by E1003 \(合同解除\).*--reinstate"):
+        run(sources_command.app, "put", "src-a", *_TERMS, *_FOR_DEALS)
+    assert registered(Settings()).why_not("src-a", SourceUse.TRAINING, shanghai_today()) == why
+    run(sources_command.app, "put", "src-a", *_TERMS, *_FOR_DEALS, "--reinstate")
     assert registered(Settings()).why_not("src-a", SourceUse.TRAINING, shanghai_today()) is None
 
 

@@ -72,6 +72,10 @@ def test_total_and_unit_price_follow_from_each_other(tmp_path):
         ("A,v,,,NaN,3600000,,2026-03-20,office,", "area_m2", "must be a number"),
         ("A,v,,,100,-1,,2026-03-20,office,", "value", "must be an amount above 0"),
         ("A,v,,,100,360,36000,2026-03-20,office,", "value", "differ by more than 1 %"),
+        ("A,v,,,9e999999,3600000,,2026-03-20,office,", "area_m2", "must lie between"),
+        ("A,v,,,100,9e999999,,2026-03-20,office,", "value", "must be an amount above 0"),
+        ("A,v,,,100,360,,2026-03-20,office,", "value", "must lie between 100 and 1,000,000 yuan/m²; check the units"),
+        ("A,v,,,100,360,3.6,2026-03-20,office,", "unit_price", "check the units"),
         ("A,v,,,100,3600000,,2026-03-20,office,maybe", "blind", "must be yes or no"),
     ],
 )
@@ -80,6 +84,38 @@ def test_a_bad_row_is_refused_with_its_column_and_a_remedy(tmp_path, row, column
     assert isinstance(refused, RejectedRow)
     assert (refused.line, refused.column) == (2, column)
     assert reason in refused.reason
+
+
+def units(**said):
+    columns = {name: name for name in ("appraisal_id", "valuation_id", "area_m2", "value", "on_date")}
+    return parse_mapping({"source": "office", "columns": columns, "units": said}, "m.toml")
+
+
+def test_a_number_beyond_any_arithmetic_is_a_refused_row(tmp_path):
+    text = "appraisal_id,valuation_id,area_m2,value,on_date\nA,v,100,9e999999,2026-03-20\n"
+    (refused,) = read(tmp_path, text, units(value="万元"))
+    assert (refused.column, refused.reason) == ("value", "must be a number")
+
+
+def test_an_area_in_square_feet_is_kept_in_square_metres(tmp_path):
+    text = "appraisal_id,valuation_id,area_m2,value,on_date\nA,v,1000,334.5,2026-03-20\n"
+    (event,) = read(tmp_path, text, units(value="万元", area_m2="sq ft"))
+    assert (event.area_m2, event.unit_price) == (Decimal("92.90"), 36_006)
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"value": "㎡"}, "units.value is '㎡'; it must be one of 元, 万元"),
+        ({"value": "元/㎡"}, "units.value is '元/㎡'"),
+        ({"area_m2": "万元"}, "units.area_m2 is '万元'; it must be one of ㎡, sq ft"),
+        ({"on_date": "元"}, "units.on_date: only value, unit_price, area_m2 have a unit"),
+    ],
+)
+def test_a_unit_of_something_else_is_refused(said, fault):
+    with pytest.raises(MappingError) as refused:
+        units(**said)
+    assert fault in str(refused.value)
 
 
 def test_a_number_stands_once_in_a_file_and_a_row_without_one_gets_one_of_its_own(tmp_path):

@@ -98,3 +98,12 @@ def test_a_table_with_our_own_names_needs_no_mapping(tmp_path):
     (rent,) = read_rows(path, own_names(Target.RENTS, columns), today=_TODAY)
     assert rent.kind is RentKind.LISTING
     assert rent.source == ""
+
+
+def test_a_rent_is_not_known_before_its_day(tmp_path):
+    path = tmp_path / "rents.csv"
+    columns = "rent_id,community_id,city,rent_date,monthly_rent,property_type,known_on"
+    path.write_text(f"{columns}\nr1,c1,北京市,2026-08-09,95,OFFICE,2026-08-08\n", "utf-8")
+    (refused,) = read_rows(path, own_names(Target.RENTS, columns.split(",")), today=_TODAY)
+    assert refused.column == "known_on"
+    assert "before its own day (2026-08-09)" in refused.reason

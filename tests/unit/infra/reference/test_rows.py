@@ -310,3 +310,15 @@ def test_a_day_reads_the_same_whether_the_file_holds_text_or_instants(tmp_path):
     )
     assert text == instants
     assert text[0].deal_id == "1-2016-08-09"
+
+
+@pytest.mark.parametrize(("known_on", "refused"), [("2016-08-08", True), ("2026-11-26", True), ("2016-08-09", False)])
+def test_a_deal_becomes_known_between_its_own_day_and_today(tmp_path, known_on, refused):
+    path = tmp_path / "deals.csv"
+    columns = ["deal_id", "community_id", "city", "deal_date", "known_on", "area_m2", "unit_price"]
+    path.write_text(f"{','.join(columns)}\nd1,w3,北京市,2016-08-09,{known_on},88.5,50000\n", encoding="utf-8")
+    (row,) = _rows(path, own_names(Target.DEALS, columns))
+    assert isinstance(row, RejectedRow if refused else Deal)
+    if refused:
+        assert (row.column, row.value) == ("known_on", known_on)
+        assert "cannot have become known before its own day (2016-08-09) or after today (2026-11-25)" in row.reason

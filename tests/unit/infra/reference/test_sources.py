@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.reference.mapping import Target, read_mapping
-from infra.reference.sources import SourcesError, licence_of, read_sources, revoked
+from infra.reference.sources import SourcesError, licence_of, read_sources, refuse_revoked, revoked
 from infra.reference.tables import UnreadableTableError
 from schemas.codes import SourceKind
 from schemas.events import SourceLicence
@@ -57,6 +57,19 @@ def csv_of(path, *rows):
     lines = [",".join(columns), *(",".join(str({**SAID, **row}[column]) for column in columns) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("spelling", ["e1001", "E1001 ", "Ｅ１００１"])
+def test_one_person_in_two_spellings_does_not_approve_twice(spelling):
+    with pytest.raises(SourcesError, match="another person"):
+        licence_of({**SAID, "second_approver": spelling}, now=NOW)
+
+
+def test_registering_again_does_not_lift_a_revocation_by_the_way():
+    stopped = revoked(LICENCE, reason="合同解除", by="e1003", now=NOW)
+    with pytest.raises(SourcesError, match=r"revoked on 2026-07-01 by E1003 \(合同解除\).*--reinstate"):
+        refuse_revoked([LICENCE], {LICENCE.source: stopped})
+    refuse_revoked([LICENCE], {LICENCE.source: LICENCE})
 
 
 def test_options_a_table_and_a_toml_file_say_the_same(tmp_path):
@@ -141,7 +154,7 @@ def test_one_person_revokes_with_a_reason_and_only_once():
     assert (gone.revoked_at, gone.revoked_by, gone.revocation_reason) == (NOW, "E1003", "合同解除")
     with pytest.raises(SourcesError, match="already"):
         revoked(gone, reason="again", by="E1003", now=NOW)
-    with pytest.raises(SourcesError, match=r"reason: must have 1 to 200.*by: give a staff number"):
+    with pytest.raises(SourcesError, match=r"reason: must have 1 to 200.*by: '王' is no staff number"):
         revoked(LICENCE, reason=" ", by="王", now=NOW)
 
 
