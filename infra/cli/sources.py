@@ -20,6 +20,7 @@ from infra.reference.tables import UnreadableTableError
 from infra.settings import Settings
 from schemas.catalogue import COMMUNITIES, DEALS, DELIVERIES, RENTS, SOURCES, Topic
 from schemas.codes import SourceKind, SourceUse
+from schemas.domain.knowledge import known_from
 from schemas.errors import PublishError
 from schemas.events import Community, Deal, Rent, SourceDelivery, SourceLicence
 from streams.scoring.arrivals import Arrivals
@@ -155,7 +156,7 @@ def _checked(source: str, rows: int, uses: Sequence[SourceUse], licences: Licenc
 def _stale(deals: Any, licences: Licences) -> list[dict[str, Any]]:
     today, arrivals = shanghai_today(), Arrivals()
     for deal in deals:
-        arrivals.put(deal.city, deal.source, (deal.known_on or deal.deal_date).toordinal())
+        arrivals.put(deal.city, deal.source, known_from(deal.deal_date, deal.known_on).toordinal())
     found = []
     for city in arrivals.cities():
         for source in arrivals.sources(city):

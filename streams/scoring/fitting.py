@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 
+from schemas.domain.knowledge import known_from
 from schemas.events import Deal
 from streams.scoring.attributes import Floats, Ints
 from streams.scoring.certainty import FLOOR
 from streams.scoring.comparables import ComparableBook, Layer
 from streams.scoring.covariance import KINDS, Covariance, unfitted
-from streams.scoring.hedonics import fit_hedonics
+from streams.scoring.hedonics import Hedonics, fit_hedonics
 from streams.scoring.index import fit_index
 from streams.scoring.likelihood import Neighbourhood, fit_covariance, neighbourhood
 from streams.scoring.market import Market, Rows, rows_of
@@ -30,7 +31,10 @@ SEED: Final = 17
 LOSSES: Final = ("RMSE", "MAE")  # their mean is a little better than either
 _LEAST_TREES, _MOST_TREES, _ROWS_PER_TREE = 60, 1_600, 30  # of each loss: little data bears few trees
 _MOST_SPREAD_TREES: Final = 200
-_MAX_ROWS: Final = 20_000  # latest deals that layer 2 learns from; older ones serve as comparables only
+_MAX_ROWS: Final = 20_000  # deals that layer 2 learns from; all others serve as comparables
+_MAX_OF_EFFECTS: Final = 400_000  # deals that the effects of attributes are learned from; no more digits come of more
+_YEAR: Final = 365
+_PIECE: Final = 200_000
 _LEAST_PLACES, _MOST_PLACES, _DEALS_PER_PLACE = 6, 60, 80  # neighbourhoods that the covariances are fitted on
 _LEAST_NEIGHBOURS: Final = 20
 _FAR_OFF: Final = 0.6  # a residual counts at most this much in that fit
@@ -62,14 +66,18 @@ def fit_core(
     hardly move from one month to the next and are the dearest to fit.
     """
     day = until.toordinal()
-    recent = np.sort(np.argsort(market.rows.day, kind="stable")[-_MAX_ROWS:])
+    recent = _recent(market.rows)
     bare = _fit_layer(market)
     layer = replace(bare, covariances=covariances or _fit_covariances(market, bare, recent, day))
     book = ComparableBook(market, layer)
     rows = market.rows.taken(recent)
     known = _training_subjects(rows, recent, day)
     asked = [(subjects, market.rows.log_price[subjects.own]) for subjects in (*known, *_cold_subjects(rows, known))]
-    judged = rows_of([label for label in labels if _known(label) < until], market.places, market.vocabularies)
+    judged = rows_of(
+        [label for label in labels if known_from(label.deal_date, label.known_on) < until],
+        market.places,
+        market.vocabularies,
+    )
     nobody = np.full(len(judged), -1, np.int64)
     asked += [(subjects, judged.log_price) for subjects in _training_subjects(judged, nobody, day) if len(judged)]
     features, residuals = [], []
@@ -86,8 +94,13 @@ def fit_core(
     )
 
 
-def _known(deal: Deal) -> date:
-    return deal.known_on or deal.deal_date
+def _recent(rows: Rows) -> Ints:
+    """Rows that layer 2 learns from: the latest, or a draw of the last year where it holds more than enough."""
+    order = np.argsort(rows.day, kind="stable")
+    of_year = order[rows.day[order] > rows.day.max() - _YEAR] if len(rows) else order
+    if len(of_year) <= _MAX_ROWS:
+        return np.sort(order[-_MAX_ROWS:])
+    return np.sort(np.random.default_rng(SEED).permutation(of_year)[:_MAX_ROWS])
 
 
 def _training_subjects(rows: Rows, own: Ints, day: int) -> tuple[Subjects, Subjects]:
@@ -119,9 +132,11 @@ def _fit_layer(market: Market) -> Layer:
     """Effects and index in turn, each fitted on prices freed of the other; the covariances are still to be fitted."""
     rows, words, names = market.rows, market.vocabularies, market.places.cities.texts
     level, group = np.zeros(len(rows)), compared_within(rows)
+    drawn = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:_MAX_OF_EFFECTS])
+    taught = rows.taken(drawn)
     for _ in range(3):
-        hedonics = fit_hedonics(rows, words, group=group, log_price=rows.log_price - level)
-        effects = np.nansum(hedonics.contributions(rows, words), axis=1)
+        hedonics = fit_hedonics(taught, words, group=group[drawn], log_price=taught.log_price - level[drawn])
+        effects = effects_of(hedonics, market)
         index = fit_index(day=rows.day, city=rows.city, names=names, group=group, log_price=rows.log_price - effects)
         level = index.at(index.rows(names)[rows.city], rows.day)
     return Layer(
@@ -130,6 +145,15 @@ def _fit_layer(market: Market) -> Layer:
         covariances={name: unfitted(parts) for name, parts in KINDS.items()},
         level=float(np.round((rows.log_price - effects - level).mean(), 8)),
     )
+
+
+def effects_of(hedonics: Hedonics, market: Market) -> Floats:
+    """What the attributes of every deal add to its log price, piece by piece: the columns of millions would not fit."""
+    places = (np.arange(start, min(start + _PIECE, len(market.rows))) for start in range(0, len(market.rows), _PIECE))
+    pieces = [
+        np.nansum(hedonics.contributions(market.rows.taken(place), market.vocabularies), axis=1) for place in places
+    ]
+    return np.concatenate([np.zeros(0), *pieces])
 
 
 def compared_within(rows: Rows) -> Ints:

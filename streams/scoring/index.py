@@ -100,14 +100,14 @@ def _levels(day: Ints, group: Ints, log_price: Floats, first: int, end: int) -> 
     weekly = len(day) * _WEEK >= _WEEKLY_FROM * max(1, last - first)
     step, bend = (_WEEK, _BEND_PER_WEEK) if weekly else (_MONTH, _BEND_PER_MONTH)
     knots = np.arange(first, last + step, step)
-    basis = _hats(day, knots)
     _, place = np.unique(group, return_inverse=True)
-    x, y = within(basis, place), within(log_price[:, None], place)[:, 0]
-    level = _smooth(x, y, _NOISE_SD, bend)
-    off = np.abs(y - x @ level)
+    curve = _Curve.of(day, knots, place)
+    y = within(log_price[:, None], place)[:, 0]
+    level = _smooth(curve, y, _NOISE_SD, bend)
+    off = np.abs(y - curve.at(level))
     noise = 1.4826 * float(np.median(off))
-    keep = off <= 3 * max(noise, 0.02)  # one forced sale must not bend the index
-    level = _smooth(x[keep], y[keep], max(noise, _NOISE_SD), bend)
+    keep = np.flatnonzero(off <= 3 * max(noise, 0.02))  # one forced sale must not bend the index
+    level = _smooth(curve.taken(keep), y[keep], max(noise, _NOISE_SD), bend)
     known = np.interp(np.arange(first, last + 1), knots, level)
     back = min(len(known) - 1, int(_DAMPING_DAYS))
     slope = (known[-1] - known[-1 - back]) / back if back else 0.0
@@ -128,23 +128,68 @@ def within(columns: Floats, group: Ints) -> Floats:
     return result
 
 
-def _hats(day: Ints, knots: Ints) -> Floats:
-    """Weights of the knots in a piecewise linear curve."""
-    if len(knots) == 1:
-        return np.ones((len(day), 1))
-    place = np.clip(np.searchsorted(knots, day, side="right") - 1, 0, len(knots) - 2)
-    share = (day - knots[place]) / (knots[1] - knots[0])
-    basis = np.zeros((len(day), len(knots)))
-    basis[np.arange(len(day)), place] = 1 - share
-    basis[np.arange(len(day)), place + 1] = share
-    return basis
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curve:
+    """A piecewise linear curve through knots, seen within groups: the knot before each deal and the share of the next.
+
+    `means` are those of the hats in each group (groups x knots): rows x knots of millions of deals would not fit.
+    """
+
+    before: Ints
+    share: Floats
+    group: Ints
+    means: Floats
+
+    @classmethod
+    def of(cls, day: Ints, knots: Ints, group: Ints) -> "_Curve":
+        """The curve through `knots` at each day."""
+        before = np.clip(np.searchsorted(knots, day, side="right") - 1, 0, max(0, len(knots) - 2))
+        share = np.zeros(len(day)) if len(knots) == 1 else (day - knots[before]) / (knots[1] - knots[0])
+        count = np.maximum(np.bincount(group), 1)[:, None]
+        return cls(
+            before=before, share=share, group=group, means=_hats(before, share, group, (len(count), len(knots))) / count
+        )
+
+    def taken(self, rows: Ints) -> "_Curve":
+        """At these deals alone; the means stay those of all."""
+        return _Curve(before=self.before[rows], share=self.share[rows], group=self.group[rows], means=self.means)
+
+    def at(self, level: Floats) -> Floats:
+        """The curve at each deal less its mean in the group."""
+        after = level[np.minimum(self.before + 1, len(level) - 1)]
+        curve: Floats = (1 - self.share) * level[self.before] + self.share * after - (self.means @ level)[self.group]
+        return curve
+
+    def normal(self, y: Floats) -> tuple[Floats, Floats]:
+        """X'X and X'y, X being the hats less their means."""
+        groups, size = self.means.shape
+        before, share, means = self.before, self.share, self.means
+        after = np.minimum(before + 1, size - 1)
+        own = np.bincount(before * size + before, (1 - share) ** 2, size * size)
+        own += np.bincount(after * size + after, share**2, size * size)
+        cross = np.bincount(before * size + after, share * (1 - share), size * size).reshape(size, size)
+        sums = _hats(before, share, self.group, (groups, size))
+        kept = np.bincount(self.group, minlength=groups)
+        squares = own.reshape(size, size) + cross + cross.T - sums.T @ means - means.T @ sums + (means.T * kept) @ means
+        towards = np.bincount(before, (1 - share) * y, size) + np.bincount(after, share * y, size)
+        return squares, towards - means.T @ np.bincount(self.group, y, groups)
 
 
-def _smooth(x: Floats, y: Floats, noise: float, bend: float) -> Floats:
+def _hats(before: Ints, share: Floats, group: Ints, shape: tuple[int, int]) -> Floats:
+    """Sum of the weights of the knots within each group (groups x knots)."""
+    groups, size = shape
+    after = np.minimum(before + 1, size - 1)
+    flat = np.bincount(group * size + before, 1 - share, groups * size)
+    flat = flat + np.bincount(group * size + after, share, groups * size)
+    return flat.reshape(groups, size).astype(np.float64, copy=False)
+
+
+def _smooth(curve: _Curve, y: Floats, noise: float, bend: float) -> Floats:
     """Levels that fit, with bends kept to their prior; the first is 0. `noise`: sd of a deal; `bend`: of a bend."""
-    size = x.shape[1]
+    squares, towards = curve.normal(y)
+    size = len(towards)
     bends = np.diff(np.eye(size), 2, axis=0) if size > 2 else np.zeros((0, size))  # noqa: PLR2004
     penalty = (noise / bend) ** 2 * bends.T @ bends + 1e-3 * np.eye(size)
-    level = np.linalg.solve(x.T @ x + penalty, x.T @ y).astype(np.float64)
+    level = np.linalg.solve(squares + penalty, towards).astype(np.float64)
     result: Floats = level - level[0]
     return result

@@ -4,6 +4,7 @@ Columns stand in order of arrival and only grow, in place; a `Shelf` keeps the o
 that a live deal costs an insertion into two arrays and not a new sort.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from zlib import crc32
 import numpy as np
 from scipy.spatial import cKDTree
 
+from schemas.domain.knowledge import known_from
 from schemas.domain.provenance import is_judgement
 from schemas.events import Community, Deal
 from streams.scoring.arrivals import Arrivals
@@ -26,6 +28,7 @@ _DIGEST_BITS: Final = 24
 _DAY_BITS: Final = 20
 NEIGHBOURS: Final = 64  # nearest communities with deals that are looked at
 _EARTH_KM: Final = 6371.0
+_MM_PER_KM: Final = 1e6
 LEVELS: Final = ("city", "district", "circle")
 _MOST_WAITING: Final = 50_000  # deals held as objects; a load of millions is brought in piece by piece
 _YES_OR_NO: Final = frozenset({"has_lift", "near_metro", "five_years"})
@@ -213,7 +216,11 @@ class Places:
 
 
 class Market:
-    """The deals of one segment. `put` and `remove` take note; `settle` brings them into the columns."""
+    """The deals of one segment. `put` and `remove` take note; `settle` brings them into the columns.
+
+    A deal keeps the city, district and circle that its community lay in when it was settled: where the dictionary moves
+    a community later, its older deals stay in the means of the former places until they are loaded again.
+    """
 
     def __init__(self, places: Places) -> None:
         self.places = places
@@ -226,7 +233,8 @@ class Market:
         self.arrivals = Arrivals()
         self._removed: Column[Any] = Column(np.zeros(0, np.int64))
         self._waiting: dict[str, Deal | None] = {}
-        self._occupied: set[int] = set()  # communities that ever had a deal
+        self._occupied: Counter[int] = Counter()  # deals of each community that has any
+        self._moves = 0  # grows whenever a community gets its first deal or loses its last one
         self._tree: tuple[tuple[int, int], Ints, cKDTree] | None = None
         self.version = 0
 
@@ -291,24 +299,27 @@ class Market:
         )
 
     def neighbours(self, community: Ints) -> Ints:
-        """The nearest other communities with deals (n x `NEIGHBOURS`), nearest first; -1 where there are none."""
+        """The nearest other communities with deals (n x `NEIGHBOURS`), nearest first; -1 where there are none.
+
+        Those equally far, to the millimetre, stand in order of their ids, whatever order they came in.
+        """
         result = np.full((len(community), NEIGHBOURS), -1, np.int64)
         codes, tree = self._placed()
         points = self.places.on_globe(community)
         placed = np.flatnonzero(~np.isnan(points[:, 0]))
         if len(codes) and len(placed):
-            _, near = tree.query(points[placed], k=range(1, min(NEIGHBOURS + 1, len(codes)) + 1))
+            km, near = tree.query(points[placed], k=range(1, min(NEIGHBOURS + 1, len(codes)) + 1))
             own = codes[near] == community[placed, None]
-            last = np.argsort(own, axis=1, kind="stable")[:, :NEIGHBOURS]
-            found = np.take_along_axis(np.where(own, -1, codes[near]), last, axis=1)
+            order = np.lexsort((near, np.rint(km * _MM_PER_KM), own), axis=1)[:, :NEIGHBOURS]
+            found = np.take_along_axis(np.where(own, -1, codes[near]), order, axis=1)
             result[placed, : found.shape[1]] = found
         return result
 
     def _placed(self) -> tuple[Ints, cKDTree]:
-        """Communities that have deals and coordinates, and the tree that finds them; built anew when either grew."""
-        state = (self.places.version, len(self._occupied))
+        """Communities that have deals and coordinates by id, and the tree of them; built anew when either changed."""
+        state = (self.places.version, self._moves)
         if self._tree is None or self._tree[0] != state:
-            codes = np.array(sorted(self._occupied), np.int64)
+            codes = np.array(sorted(self._occupied, key=self.places.communities.texts.__getitem__), np.int64)
             points = self.places.on_globe(codes)
             here = ~np.isnan(points[:, 0])
             self._tree = (state, codes[here], cKDTree(points[here], balanced_tree=False))
@@ -323,7 +334,7 @@ class Market:
         # Sorted by id: codes and columns must not depend on the order in which partitions were read.
         fresh = sorted((deal for deal in waiting.values() if deal is not None), key=lambda deal: deal.deal_id)
         more = rows_of(fresh, self.places, self.vocabularies)
-        self._occupied.update(more.community.tolist())
+        self._count(more.community, 1)
         serials = np.arange(len(self.rows), len(self.rows) + len(more))
         self._columns.append(more)
         self.rows = self._columns.rows()
@@ -343,8 +354,19 @@ class Market:
             shelf.remove(getattr(rows, level), rows.known, rows.digest, gone)
         for city, source, known, count in self._arrivals_of(gone):
             self.arrivals.remove(city, source, known, count)
+        self._count(rows.community, -1)
         self.particulars.ids.forget(ids)
         self._removed.append(gone)
+
+    def _count(self, community: Ints, step: int) -> None:
+        """Take note of so many deals of communities that came (1) or went (-1)."""
+        codes, counts = np.unique(community, return_counts=True)
+        before = len(self._occupied)
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+            self._occupied[code] += step * count
+            if not self._occupied[code]:
+                del self._occupied[code]
+        self._moves += len(self._occupied) != before  # one call adds only or takes away only
 
     def _shelves(self) -> tuple[tuple[str, Shelf], ...]:
         return (("community", self.by_community), *self.by_level.items())
@@ -391,7 +413,7 @@ def rows_of(deals: Sequence[Deal], places: Places, vocabularies: Vocabularies) -
         district=parents[:, 1],
         circle=parents[:, 2],
         day=_ints(deal.deal_date.toordinal() for deal in deals),
-        known=_ints((deal.known_on or deal.deal_date).toordinal() for deal in deals),
+        known=_ints(known_from(deal.deal_date, deal.known_on).toordinal() for deal in deals),
         digest=_ints(crc32(deal.deal_id.encode()) >> (32 - _DIGEST_BITS) for deal in deals),
         log_price=np.log(np.fromiter((deal.unit_price for deal in deals), np.float64, len(deals))),
         log_area=np.log(np.fromiter((deal.area_m2 for deal in deals), np.float64, len(deals))),

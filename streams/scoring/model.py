@@ -26,7 +26,7 @@ FORBIDDEN: Final = (
     "client", "channel", "branch", "officer", "asking", "listing", "requested_price", "expected_price",
 )  # fmt: skip
 """Known only after listing, later than the deal, or of the person instead of the house (VM1, guide §5.2)."""
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
 class ForbiddenFeatureError(PermanentError):

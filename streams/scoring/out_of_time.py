@@ -11,13 +11,14 @@ from typing import Final
 
 import numpy as np
 
+from schemas.domain.knowledge import known_from
 from schemas.domain.measures import Measures, measure
 from schemas.events import Deal
 from streams.scoring.attributes import Floats, Ints
 from streams.scoring.certainty import Certainty, Outcomes, calibrate
-from streams.scoring.comparables import ComparableBook, Layer
+from streams.scoring.comparables import ComparableBook
 from streams.scoring.covariance import Covariance
-from streams.scoring.fitting import Core, TooFewDealsError, compared, compared_within, fit_core
+from streams.scoring.fitting import Core, TooFewDealsError, compared, compared_within, effects_of, fit_core
 from streams.scoring.index import ALL_CITIES, PriceIndex, fit_index
 from streams.scoring.market import Market, Places, market_of
 from streams.scoring.model import spread_of
@@ -26,6 +27,7 @@ from streams.scoring.trees import load_trees
 
 _CALIBRATION_SHARE, _MIN_CALIBRATION, _MAX_CALIBRATION = 0.3, 7, 56  # of the history; days
 _LEAST_CALIBRATION: Final = 50  # deals
+_MOST_OF_STEP: Final = 2_500  # deals of a step that are valued
 _LEAST_BEFORE: Final = 100  # deals that were known before the window
 _MOST_STEPS: Final = 4
 _DRIFT_STEPS: Final = 2  # whose errors are carried forward
@@ -62,7 +64,7 @@ def calibrated(deals: Sequence[Deal], labels: Sequence[Deal], places: Places, st
     Effects, covariances and trees are those learned before the window.
     """
     start = steps[0]
-    before = [deal for deal in deals if (deal.known_on or deal.deal_date) < start]
+    before = [deal for deal in deals if known_from(deal.deal_date, deal.known_on) < start]
     if len(before) < _LEAST_BEFORE:
         raise TooFewDealsError(
             f"only {len(before)} deals were known before {start}, where the weeks begin that judge the model; "
@@ -70,14 +72,15 @@ def calibrated(deals: Sequence[Deal], labels: Sequence[Deal], places: Places, st
         )
     core = fit_core(market_of(before, places), start, labels=labels)
     market = market_of(deals, places)
+    effects = effects_of(core.layer.hedonics, market)
     tale: dict[str, list[Outcomes]] = {"full": [], "area": []}
     others: list[Outcomes] = []
     drift: list[tuple[Ints, Floats]] = []
     for begin, stop in pairwise(steps):
-        rows = np.flatnonzero((market.rows.day >= begin.toordinal()) & (market.rows.day < stop.toordinal()))
+        rows = _asked(market, begin, stop)
         if not len(rows):
             continue
-        index = _index_before(market, core.layer, begin.toordinal()).carried(_drift(market, drift))
+        index = _index_before(market, effects, begin.toordinal()).carried(_drift(market, drift))
         book = ComparableBook(market, replace(core.layer, index=index))
         asked = market.rows.taken(rows)
         errors = []
@@ -101,27 +104,28 @@ def calibrated(deals: Sequence[Deal], labels: Sequence[Deal], places: Places, st
     )
 
 
+def _asked(market: Market, begin: date, stop: date) -> Ints:
+    """The deals of a step, a draw of them where there are more than certainty needs."""
+    rows = np.flatnonzero((market.rows.day >= begin.toordinal()) & (market.rows.day < stop.toordinal()))
+    drawn = np.argsort(market.rows.digest[rows], kind="stable")[:_MOST_OF_STEP]
+    return rows[np.sort(drawn)]
+
+
 def _measured(market: Market, steps: Sequence[date], seen: Sequence[Outcomes]) -> Measures:
-    day = market.rows.day
-    price = [
-        market.rows.log_price[(day >= begin.toordinal()) & (day < stop.toordinal())] for begin, stop in pairwise(steps)
-    ]
-    truth = np.concatenate(price)
+    truth = np.concatenate([market.rows.log_price[_asked(market, begin, stop)] for begin, stop in pairwise(steps)])
     return measure(np.exp(truth + np.concatenate([one.error for one in seen])), np.exp(truth))
 
 
-def _index_before(market: Market, layer: Layer, day: int) -> PriceIndex:
+def _index_before(market: Market, effects: Floats, day: int) -> PriceIndex:
     """The index as it would have been fitted on that day."""
-    rows, names = market.rows, market.places.cities.texts
-    known = np.flatnonzero(rows.known < day)
-    before = rows.taken(known)
-    effects = np.nansum(layer.hedonics.contributions(before, market.vocabularies), axis=1)
+    known = np.flatnonzero(market.rows.known < day)
+    before = market.rows.taken(known)
     return fit_index(
         day=before.day,
         city=before.city,
-        names=names,
+        names=market.places.cities.texts,
         group=compared_within(before),
-        log_price=before.log_price - effects,
+        log_price=before.log_price - effects[known],
     )
 
 

@@ -203,7 +203,7 @@ class ScoringView:
             return  # the tagger of addresses is no model of prices
         try:
             scorer = self._scorer(release)
-        except (PermanentError, OSError, ValueError) as error:
+        except (PermanentError, OSError, ValueError, KeyError) as error:
             self._refused[name] = f"model {release.name} {release.version} is not used: {error}"
             log.error("model refused", extra={"model": release.name, "version": release.version, "reason": str(error)})  # noqa: TRY400 - a stack says nothing here
             if release.role is ModelRole.CHALLENGER:

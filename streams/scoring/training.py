@@ -153,7 +153,9 @@ def fit(deals: Sequence[Deal], places: Places, *, until: date, step_days: int = 
     """
     sold = [deal for deal in deals if not is_judgement(deal.source)]
     end = _learned_on(sold, until)
-    labels = [deal for deal in deals if is_label(deal.source)]
+    labels = [
+        deal for deal in deals if is_label(deal.source) and known_from(deal.deal_date, deal.known_on) < end
+    ]  # later ones wait for a market to be compared with
     steps = calibration_steps(sold, end, step_days)
     window = calibrated(sold, labels, places, steps)
     core = fit_core(market_of(sold, places), end, labels=labels, covariances=window.covariances)

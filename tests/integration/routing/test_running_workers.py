@@ -187,12 +187,15 @@ def test_a_proposed_policy_is_previewed_and_two_approvals_bring_it_into_a_runnin
     (made,) = run(policy_commands, "propose", str(stricter), "--by", "s-1", "--reason", "curve")["proposals"]
     assert made["preview"]["automatic_before"] > made["preview"]["automatic_after"] == 0
     assert made["preview"]["compared_before"] == 1
+    (stale,) = run(policy_commands, "propose", os.environ["AVM_POLICY"], "--by", "s-1", "--reason", "r")["proposals"]
     run(policy_commands, "approve", made["proposal_id"], "--by", "s-2")
     assert house.answer(house.score("p-2")).policy.version == "2026-11"
     (done,) = run(policy_commands, "approve", made["proposal_id"], "--by", "s-3")["proposals"]
     assert done["state"].startswith("approved at")
     result = house.eventually(lambda: probe(house, Status.PENDING_MANUAL), "an answer by the approved policy")
     assert (result.policy.version, result.reasons) == ("stricter", (Reason.LOW_CONFIDENCE,))
+    refused = CliRunner().invoke(policy_commands.app, ["approve", stale["proposal_id"], "--by", "s-2"])
+    assert "propose the change anew" in str(refused.exception)
 
 
 def probe(house: House, wanted: Status) -> Resulted | None:

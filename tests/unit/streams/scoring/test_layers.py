@@ -13,7 +13,7 @@ from streams.scoring.certainty import confidence_level, conformal_quantile
 from streams.scoring.comparables import FEATURES, TIME
 from streams.scoring.hedonics import FACTORS
 from streams.scoring.index import ALL_CITIES, PriceIndex, fit_index
-from streams.scoring.market import Market, Places, places_of
+from streams.scoring.market import NEIGHBOURS, Market, Places, places_of
 from streams.scoring.model import unpack
 from streams.scoring.subjects import as_first_of_community, subjects_of
 from streams.scoring.trees import explained, fit_trees
@@ -156,6 +156,49 @@ def test_a_market_grown_by_and_by_equals_one_loaded_at_once():
             first, last = market.by_community.before(np.array([market.places.code(name)]), np.array([800_000]))
             shelves.append([market.sold(row).deal_id for row in market.by_community.order[first[0] : last[0]]])
         assert shelves[0] == shelves[1]
+
+
+def neighbours_of(market, community_id):
+    codes = market.neighbours(np.array([market.places.code(community_id)]))[0]
+    return [market.places.communities.texts[code] for code in codes if code >= 0]
+
+
+def test_a_community_without_deals_any_more_is_no_neighbour():
+    market = Market(Places())
+    for number in range(4):
+        market.put(a_deal(number, community_id=f"c{number}", longitude=116.0 + number / 100, latitude=40.0))
+    market.settle()
+    assert neighbours_of(market, "c0") == ["c1", "c2", "c3"]
+    market.remove("d1")
+    market.put(a_deal(2, community_id="c4", longitude=116.1, latitude=40.0))  # moves to another community
+    market.settle()
+    assert neighbours_of(market, "c0") == ["c3", "c4"]
+    market.put(a_deal(1, community_id="c1"))
+    market.settle()
+    assert neighbours_of(market, "c0") == ["c1", "c3", "c4"]
+
+
+def test_neighbours_at_one_point_do_not_depend_on_the_order_in_which_they_came():
+    deals = [a_deal(number, community_id=f"c{number:03d}", longitude=116.0, latitude=40.0) for number in range(100)]
+    found = []
+    for order in (deals, deals[::-1]):
+        market = Market(Places())
+        for deal in order:
+            market.put(deal)
+            market.settle()
+        found.append(neighbours_of(market, "c050"))
+    assert found[0] == found[1] == sorted(found[0])
+    assert len(found[0]) == NEIGHBOURS
+
+
+def test_a_deal_is_not_known_before_its_own_day():
+    market = Market(Places())
+    market.put(a_deal(20, known_on=date(2026, 1, 1)))
+    market.settle()
+    first, last = market.by_community.before(
+        np.array([market.places.code("c1")]), np.array([a_deal(20).deal_date.toordinal()])
+    )
+    assert first == last
 
 
 def test_the_factors_of_a_leaf_add_up_to_the_prediction():

@@ -227,6 +227,18 @@ def test_a_place_learned_late_is_where_rents_are_looked_for(shops, scorer, rents
     assert value_batch([asked(tools)], own, book) == value_batch([asked(tools)], own, book_of(rents)) != nowhere
 
 
+@pytest.mark.requirement("VM5")
+def test_an_infinite_rent_is_none(shops, rents, shop_artefact, tools):
+    view = ScoringView(tools.memory_store({f"memory://{shop_artefact.sha256}": shop_artefact.content}))
+    view.apply([*map(tools.put_community, tools.communities()), *map(tools.put_deal, shops)])
+    view.apply([tools.released(shop_artefact), *(Change(topic=RENTS, key=rent.rent_id, event=rent) for rent in rents)])
+    stage = ScoringStage(view, lambda: tools.now)
+    before = tools.valuations(stage, [asked(tools)])
+    odd = replace(rents[0], rent_id="odd", community_id="c004", monthly_rent=float("inf"))
+    view.apply([Change(topic=RENTS, key="odd", event=odd)])
+    assert tools.valuations(stage, [asked(tools)]) == before
+
+
 def test_champion_and_challenger_each_keep_what_was_worked_out(shops, scorer, rents, tools):
     book, other = book_of(rents), ComparableBook(scorer.book.market, scorer.model.layer)
     first, second = (book.seen_with(one, listing_discount=0.0) for one in (scorer.book, other))

@@ -106,6 +106,7 @@ def comparison(*, weights, time=None, area=None, age=None, log_price=None, km=No
         kriged=kriged,
         own_fields=np.zeros((1, len(FIELDS))),
         spread=one,
+        silent=one,
         features=np.zeros((1, 1)),
     )
 

@@ -159,3 +159,4 @@ def test_judgements_make_the_market_no_newer(tools, market_deals):
     newest = max(deal.deal_date for deal in market_deals[:320])
     assert made.manifest["data"]["to"] == newest.isoformat()
     assert made.manifest["calibration"]["id"].endswith(f"-{newest + timedelta(days=1):%Y%m%d}")
+    assert made.manifest["labels"] == 0  # they wait for deals of their time
