@@ -29,7 +29,7 @@ from streams.scoring.trees import Explained, explained, fit_trees
 
 SEED: Final = 17
 LOSSES: Final = ("RMSE", "MAE")  # their mean is a little better than either
-_LEAST_TREES, _MOST_TREES, _ROWS_PER_TREE = 60, 1_600, 30  # of each loss: little data bears few trees
+_LEAST_TREES, _MOST_TREES, _ROWS_PER_TREE = 60, 1_200, 36  # of each loss: little data bears few trees
 _MOST_SPREAD_TREES: Final = 200
 _MAX_ROWS: Final = 20_000  # deals that layer 2 learns from; all others serve as comparables
 _MAX_OF_EFFECTS: Final = 400_000  # deals that the effects of attributes are learned from; no more digits come of more
