@@ -20,6 +20,7 @@ from streams.scoring.market import Market, Rows, rows_of
 from streams.scoring.subjects import (
     EVERYTHING,
     NOT_OF_ADDRESS,
+    NOT_OF_BUILDING,
     Subjects,
     as_first_of_community,
     subjects_of,
@@ -29,7 +30,7 @@ from streams.scoring.trees import Explained, explained, fit_trees
 
 SEED: Final = 17
 LOSSES: Final = ("RMSE", "MAE")  # their mean is a little better than either
-_LEAST_TREES, _MOST_TREES, _ROWS_PER_TREE = 60, 1_200, 36  # of each loss: little data bears few trees
+_LEAST_TREES, _MOST_TREES, _ROWS_PER_TREE = 60, 1_200, 28  # of each loss: little data bears few trees
 _MOST_SPREAD_TREES: Final = 200
 _MAX_ROWS: Final = 20_000  # deals that layer 2 learns from; all others serve as comparables
 _MAX_OF_EFFECTS: Final = 400_000  # deals that the effects of attributes are learned from; no more digits come of more
@@ -104,16 +105,16 @@ def _recent(rows: Rows) -> Ints:
 
 
 def _training_subjects(rows: Rows, own: Ints, day: int) -> tuple[Subjects, Subjects]:
-    """Each row twice: as after an inspection, and as typed; half of the latter with what a dictionary may know."""
-    typed = subjects_of(
-        rows,
-        day=rows.day,
-        known=np.full(len(rows), day),
-        own=own,
-        hidden=EVERYTHING,
-        some=lambda digest: np.flatnonzero(digest % 2 == 0),
+    """Each row twice: as after an inspection, and as typed.
+
+    Of the typed ones a third each with nothing else known, with what a full address tells, and with what a dictionary
+    of buildings may know.
+    """
+    known = np.full(len(rows), day)
+    return (
+        subjects_of(rows, day=rows.day, known=known, own=own),
+        subjects_of(rows, day=rows.day, known=known, own=own, views=(EVERYTHING, NOT_OF_ADDRESS, NOT_OF_BUILDING)),
     )
-    return subjects_of(rows, day=rows.day, known=typed.known, own=own), typed
 
 
 def _cold_subjects(rows: Rows, known: tuple[Subjects, Subjects]) -> tuple[Subjects, ...]:

@@ -1,6 +1,6 @@
 """What is to be valued, as columns; and deals as if they were asked about, with more or less told of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,7 +11,7 @@ from streams.scoring.market import Rows
 
 EVERYTHING: Final = (*NUMBERS, *TEXTS, FURTHER)
 NOT_OF_ADDRESS: Final = tuple(name for name in EVERYTHING if name not in {"floor", "floor_band", "total_floors"})
-_NOT_OF_BUILDING: Final = tuple(
+NOT_OF_BUILDING: Final = tuple(
     name for name in EVERYTHING if name not in {"floor", "floor_band", "total_floors", "built_year", "building_type"}
 )
 
@@ -53,16 +53,17 @@ def subjects_of(
     own: Ints,
     known: Ints | None = None,
     hidden: Sequence[str] = (),
-    some: Callable[[Ints], Ints] | None = None,
+    views: Sequence[Sequence[str]] = (),
 ) -> Subjects:
-    """Deals as if they were asked for on `day`, with columns hidden (`some`: only for the rows it returns).
+    """Deals as if they were asked for on `day`, with columns hidden.
 
-    `known`: only deals known before that day are looked at; `day` itself when left out.
+    `known`: only deals known before that day are looked at; `day` itself when left out. `views`: instead of `hidden`,
+    one list of columns for each share of the rows, drawn by their digests.
     """
     numeric, texts, further = hide(rows.numeric, rows.texts, rows.further, hidden)
-    if some is not None:
-        at = some(rows.digest)
-        numeric[at], texts[at], further[at] = hide(rows.numeric[at], rows.texts[at], rows.further[at], _NOT_OF_BUILDING)
+    for number, columns in enumerate(views):
+        at = np.flatnonzero(rows.digest % len(views) == number)
+        numeric[at], texts[at], further[at] = hide(rows.numeric[at], rows.texts[at], rows.further[at], columns)
     return Subjects(
         community=rows.community,
         city=rows.city,

@@ -34,7 +34,7 @@ FACTOR_OF_FEATURE: Final = {
 """Every other feature tells of the place."""
 _SETTINGS: Final = {
     "depth": 6, "learning_rate": 0.03, "l2_leaf_reg": 10.0, "bootstrap_type": "Bernoulli", "subsample": 0.7,
-    "rsm": 0.6, "border_count": 64, "random_seed": 17, "thread_count": 1, "verbose": False,
+    "rsm": 0.6, "border_count": 128, "random_seed": 17, "thread_count": 1, "verbose": False,
     "allow_writing_files": False,
 }  # fmt: skip
 _FACTOR: Final = [FACTORS.index(FACTOR_OF_FEATURE.get(name, "LOCATION")) for name in FEATURES]
