@@ -322,7 +322,7 @@ def test_a_deal_loaded_while_the_system_runs_is_a_comparable_as_long_as_its_sour
                 "deal_date": date.fromisoformat(market.made["until"]) - timedelta(days=1),
                 "area_m2": house.area_m2,
                 "unit_price": nearest["adjusted_unit_price"],
-                "property_type": "APARTMENT",
+                "property_type": before["valuation"]["model"]["segment"],
                 "source": "live",
             }
         )
