@@ -28,7 +28,7 @@ from streams.scoring.trees import load_trees
 _CALIBRATION_SHARE, _MIN_CALIBRATION, _MAX_CALIBRATION = 0.3, 7, 56  # of the history; days
 _LEAST_CALIBRATION: Final = 50  # deals
 _MOST_OF_STEP: Final = 2_500  # deals of a step that are valued
-_LEAST_BEFORE: Final = 100  # deals that were known before the window
+_LEAST_BEFORE: Final = 50  # deals that were known before the window
 _MOST_STEPS: Final = 4
 _DRIFT_STEPS: Final = 2  # whose errors are carried forward
 _DRIFT_LASTS: Final = 0.8  # of them; measured on a market that turned (guide §19.3)

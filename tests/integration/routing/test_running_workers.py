@@ -122,14 +122,14 @@ def house(bootstrap, tmp_path_factory) -> Iterator[House]:
     """Running workers whose desk takes one review of a degraded system."""
     folder = tmp_path_factory.mktemp("routing")
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    apply(admin, plan(admin, wanted_topics(TOPICS, replication_factor=1, max_partitions=1)))
+    apply(admin, plan(admin, wanted_topics(TOPICS, replication_factor=1, max_partitions=4)))
     rules = folder / "policy.toml"
     text = DEFAULT_POLICY.read_text(encoding="utf-8")
     text = text.replace("desk_capacity = 200", "desk_capacity = 1").replace("audit_share = 0.02", "audit_share = 0.0")
     rules.write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AVM_KAFKA__BOOTSTRAP", bootstrap)
-        environment.setenv("AVM_KAFKA__PARTITIONS", "1")
+        environment.setenv("AVM_KAFKA__PARTITIONS", "4")
         environment.setenv("AVM_POLICY", str(rules))
         with closing(House(bootstrap, folder)) as made:
             made.start("routing", "--lane", "online")
@@ -240,8 +240,12 @@ def appraised(valuation_id: str) -> Appraised:
 @pytest.mark.requirement("RT3")
 def test_the_commands_tell_the_automation_ratio_and_the_curve_of_what_ran(house):
     assert house.answer(house.score("c-1")) is not None
-    week = [row for row in run(policy_commands, "automation")["automation"] if row["hours"] == 7 * 24]
-    assert {row["class"] for row in week} == {"*", "RESIDENTIAL"}
-    assert all(0 < row["automatic"] < row["counted"] for row in week)
+    result = CliRunner().invoke(policy_commands.app, ["automation", "--json"])
+    rows = json.loads(result.stdout.strip().splitlines()[-1])["automation"]
+    # The broker also holds what other tests answered: whether that is an alarm is theirs, that it shows is ours.
+    assert result.exit_code == any(row["alert"] == "ALARM" for row in rows)
+    week = [row for row in rows if row["hours"] == 7 * 24]
+    assert {row["class"] for row in week} >= {"*", "RESIDENTIAL"}
+    assert all(0 < row["automatic"] < row["counted"] for row in week if row["class"] in {"*", "RESIDENTIAL"})
     told = run(policy_commands, "curve", "--against", "DEAL")
     assert told == {"against": "DEAL", "curves": {}}  # one figure is known, thirty make a curve
