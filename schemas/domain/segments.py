@@ -12,5 +12,5 @@ def segment_key(city: str, property_class: str, community_id: str | None = None)
 
 
 def model_segment(property_type: PropertyType) -> str:
-    """The `segment` of the model that values a property; an unknown type is taken for a flat."""
+    """The `segment` of the model that values a property; an unknown type in a residential community is a flat."""
     return (PropertyType.APARTMENT if property_type is PropertyType.UNKNOWN else property_type).value

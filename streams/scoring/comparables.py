@@ -95,6 +95,8 @@ class Levels:
     plan_weight: Floats
     community_weight: Floats
     near_weight: Floats
+    circle_count: Floats
+    district_count: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,6 @@ class Comparison:
     candidates: Candidates
     levels: Levels
     kriged: Kriged
-    own_fields: Floats
     spread: Floats  # of the community's adjusted prices, log; NaN where it has no deal
     silent: Floats  # days from the newest known deal of the city to the subject's; 0 where there is none
     features: Floats  # `FEATURES`, then the further numbers that the effects know
@@ -175,10 +176,6 @@ class ComparableBook:
         row, day = self._index_rows[subjects.city], subjects.day
         return self.index.at(row, day, drift=False) - self.index.at(row, day - days, drift=False)
 
-    def own_effects(self, subjects: Subjects) -> Floats:
-        """Effects of the subjects' own attributes (n x `FIELDS`), NaN where unknown."""
-        return self._contributions(subjects)
-
     def candidates(self, subjects: Subjects, own_fields: Floats) -> Candidates:
         """The pairs of subjects and deals, with what is needed to weigh them."""
         rows = self.market.rows
@@ -212,7 +209,8 @@ class ComparableBook:
         """The back-off, from the city down to the plan."""
         c, n = candidates, len(subjects)
         offset = self._offset(subjects, c.wanted)
-        city, district, circle = self._group_levels(subjects)
+        sums = {level: self._sum_before(level, subjects) for level in LEVELS}
+        city, district, circle = self._group_levels(sums)
         alike = c.usable * np.exp(-c.floors_gap / _BUILDING - c.years_gap / _YEARS)
         w_plan = c.usable * c.same_community * (c.area_gap < _SAME_PLAN) * np.exp(-c.age_days / _PLAN_DAYS)
         w_community = alike * c.same_community * np.exp(-c.area_gap / _COMMUNITY_AREA - c.age_days / _COMMUNITY_DAYS)
@@ -233,6 +231,8 @@ class ComparableBook:
             near_weight=weights[0],
             community_weight=weights[1],
             plan_weight=weights[2],
+            district_count=sums["district"][2],
+            circle_count=sums["circle"][2],
         )
 
     def kriged(self, subjects: Subjects, own_fields: Floats, candidates: Candidates, levels: Levels) -> Kriged:
@@ -246,8 +246,8 @@ class ComparableBook:
             counted=c.adjusted.copy(),
             surprise=np.full(len(c.row), np.nan),
         )
-        mine = self._points(subjects)
-        theirs = self._points(self.market.rows, c.row)
+        mine = self._points(subjects, own_fields)
+        theirs = self._points_of_deals(c.row)
         residual = c.adjusted - levels.circle[c.subject]
         described = self._knows(own_fields, _OF_DESCRIPTION)
         parsed = ~described & self._knows(own_fields, _OF_ADDRESS)
@@ -265,7 +265,7 @@ class ComparableBook:
         """The deals about each subject, and their adjusted prices less the level of the subject's place."""
         candidates = self.candidates(subjects, self._contributions(subjects))
         levels = self.levels(subjects, candidates)
-        theirs = self._points(self.market.rows, candidates.row)
+        theirs = self._points_of_deals(candidates.row)
         residual = candidates.adjusted - levels.circle[candidates.subject]
         for subject in range(len(subjects)):
             here = np.flatnonzero((candidates.subject == subject) & (candidates.usable > 0))
@@ -287,11 +287,10 @@ class ComparableBook:
             log_value=kriged.value,
             base=kriged.value - parts.sum(axis=1),
             parts=parts,
-            fallback_level=_fallback_level(c, subjects, levels, self._counts(subjects)),
+            fallback_level=_fallback_level(c, levels, n),
             candidates=c,
             levels=levels,
             kriged=kriged,
-            own_fields=own_fields,
             spread=features[:, FEATURES.index("community_spread")],
             silent=self._silent(subjects),
             features=features,
@@ -340,27 +339,28 @@ class ComparableBook:
         known: NDArray[np.bool_] = np.logical_and.reduce(~np.isnan(own_fields[:, learned]), axis=1)
         return known if learned else np.zeros(len(own_fields), np.bool_)
 
-    def _points(self, of: Rows | Subjects, at: Ints | None = None) -> Points:
-        """Rows or subjects as the covariance sees them; those at `at`, or all."""
-        rows = slice(None) if at is None else at
-        x, y, z = self.market.places.on_globe(of.community[rows]).T.astype(np.float32)
-        effects = self._fields[rows] if isinstance(of, Rows) else self._contributions(of)[rows]
-        numeric = of.numeric[rows]
+    def _points_of_deals(self, row: Ints) -> Points:
+        return self._points(self.market.rows, self._fields[row], row)
+
+    def _points(self, of: Rows | Subjects, effects: Floats, at: Ints | slice = slice(None)) -> Points:
+        """Deals or subjects as the covariance sees them: those at `at`, whose attributes have these effects."""
+        community, numeric = of.community[at], of.numeric[at]
+        x, y, z = self.market.places.on_globe(community).T.astype(np.float32)
         floors, year, rooms = numeric[:, _FLOORS], numeric[:, _YEAR], numeric[:, _ROOMS]
-        building_type, band = (of.texts[rows, TEXTS.index(name)] for name in ("building_type", "floor_band"))
+        building_type, band = (of.texts[at, TEXTS.index(name)] for name in ("building_type", "floor_band"))
         return Points(
             x=x,
             y=y,
             z=z,
-            day=(of.day[rows] - _EPOCH).astype(np.float32),
-            area=of.log_area[rows].astype(np.float32),
+            day=(of.day[at] - _EPOCH).astype(np.float32),
+            area=of.log_area[at].astype(np.float32),
             age=((year - 2000) / 10).astype(np.float32),
             height=np.log(np.maximum(floors, 1.0)).astype(np.float32),
             rooms=rooms.astype(np.float32),
             quality=np.nansum(effects[:, _QUALITY], axis=1).astype(np.float32),
-            community=of.community[rows],
-            circle=of.circle[rows],
-            building=_building(of.community[rows], floors, year, building_type),
+            community=community,
+            circle=of.circle[at],
+            building=_building(community, floors, year, building_type),
             type=building_type,
             band=band,
         )
@@ -435,9 +435,6 @@ class ComparableBook:
         who, row = who[here], row[here]
         return rows_by(who, self._weighed(row), len(subjects)), np.bincount(who, minlength=len(subjects)).astype(float)
 
-    def _counts(self, subjects: Subjects) -> dict[str, Floats]:
-        return {level: self._sum_before(level, subjects)[2] for level in LEVELS}
-
     def _silent(self, subjects: Subjects) -> Floats:
         shelf = self.market.by_level["city"]
         first, last = shelf.before(subjects.city, subjects.known)
@@ -447,13 +444,13 @@ class ComparableBook:
         silent[known] = np.maximum(subjects.day[known] - newest, 0)
         return silent
 
-    def _group_levels(self, subjects: Subjects) -> tuple[Floats, Floats, Floats]:
+    def _group_levels(self, sums: Mapping[str, tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
         """Standard log prices of city, district and circle; the whole segment stands behind a city without deals."""
-        weight, price, _ = self._sum_before("city", subjects)
+        weight, price, _ = sums["city"]
         city = (price + self.layer.level) / (weight + 1.0)
-        weight, price, _ = self._sum_before("district", subjects)
+        weight, price, _ = sums["district"]
         district = (price + _DISTRICT_PRIOR * city) / (weight + _DISTRICT_PRIOR)
-        weight, price, _ = self._sum_before("circle", subjects)
+        weight, price, _ = sums["circle"]
         circle = (price + _CIRCLE_PRIOR * district) / (weight + _CIRCLE_PRIOR)
         return city, district, circle
 
@@ -559,12 +556,11 @@ FEATURES: Final = (
 )  # fmt: skip
 
 
-def _fallback_level(c: Candidates, subjects: Subjects, levels: Levels, counts: dict[str, Floats]) -> Ints:
+def _fallback_level(c: Candidates, levels: Levels, n: int) -> Ints:
     """The deepest level with evidence: 0 plan, 2 community, 3 neighbours, 4 circle, 5 district, 6 city."""
-    n = len(subjects)
     here = total_by(c.subject, c.usable * c.same_community, n)
     return np.select(
-        [levels.plan_weight > 0, here > 0, levels.near_weight > 1, counts["circle"] > 0, counts["district"] > 0],
+        [levels.plan_weight > 0, here > 0, levels.near_weight > 1, levels.circle_count > 0, levels.district_count > 0],
         [0, 2, 3, 4, 5],
         6,
     )

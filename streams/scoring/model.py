@@ -12,6 +12,8 @@ from catboost import CatBoost
 
 from infra.storage.packing import MANIFEST, as_json, as_npy, expect, from_npy, packed, unpacked
 from schemas.codes import PropertyType
+from schemas.domain.forbidden_inputs import forbidden_among
+from schemas.domain.segments import model_segment
 from schemas.errors import PermanentError
 from streams.scoring.attributes import Floats
 from streams.scoring.certainty import Certainty
@@ -21,11 +23,6 @@ from streams.scoring.hedonics import FIELDS, Hedonics
 from streams.scoring.index import PriceIndex
 from streams.scoring.trees import Explained, load_trees
 
-FORBIDDEN: Final = (
-    "dom", "days_on_market", "follower", "communityaverage", "community_average", "loan", "borrower", "customer",
-    "client", "channel", "branch", "officer", "asking", "listing", "requested_price", "expected_price",
-)  # fmt: skip
-"""Known only after listing, later than the deal, or of the person instead of the house (VM1, guide §5.2)."""
 FORMAT: Final = 3
 
 
@@ -97,8 +94,8 @@ class Model:
 
 
 def segment_of(property_type: PropertyType) -> PropertyType:
-    """The segment that values a property; an unknown type in a residential community is taken for a flat."""
-    return PropertyType.APARTMENT if property_type is PropertyType.UNKNOWN else property_type
+    """The segment that values a property, as scoring keeps it; see `model_segment`."""
+    return PropertyType(model_segment(property_type))
 
 
 def spread_of(trees: CatBoost, features: Floats) -> Floats:
@@ -114,12 +111,7 @@ def feature_set_version(features: Iterable[str] = FEATURES) -> str:
 
 def refuse_forbidden(features: Iterable[str]) -> None:
     """Raise `ForbiddenFeatureError`, naming all features that must never be learned from."""
-    plain = {name: name.lower().replace("-", "_") for name in features}
-    found = sorted(
-        name
-        for name, text in plain.items()
-        if any(text == word or (word != "dom" and word in text) for word in FORBIDDEN)
-    )
+    found = forbidden_among(features)
     if found:
         raise ForbiddenFeatureError(f"these features may not be learned from: {', '.join(found)}")
 

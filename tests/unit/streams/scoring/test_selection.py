@@ -92,6 +92,7 @@ def comparison(*, weights, time=None, area=None, age=None, log_price=None, km=No
     one = np.zeros(1)
     levels = Levels(
         plan=one, circle=one, district=one, city=one, plan_weight=one, community_weight=one, near_weight=one,
+        circle_count=one, district_count=one,
     )  # fmt: skip
     kriged = Kriged(
         value=one, sd=one, candidate_weight=np.array(weights, float), group_weight=one, counted=zeros, surprise=zeros
@@ -104,7 +105,6 @@ def comparison(*, weights, time=None, area=None, age=None, log_price=None, km=No
         candidates=candidates,
         levels=levels,
         kriged=kriged,
-        own_fields=np.zeros((1, len(FIELDS))),
         spread=one,
         silent=one,
         features=np.zeros((1, 1)),
