@@ -50,6 +50,7 @@ _MEASURES = re.compile(rf"(?:{_AREA}|{_LAYOUT})$")
 _MEASURE_ENDS = frozenset("平米方2厅厨卫阳台")
 _NO_REMARK = re.compile(r"[东西南北中]{1,2}户$|夹层$|顶层$|底层$|地下层$|共$|[东西南北主副]楼$")
 _IN_BRACKETS = re.compile(r"\(([^()]*)\)?")
+_CLOSED_ONLY = re.compile(r"^([^()]*)\)$")  # 东城区(电梯房): the bracket opened in what divides it from the county
 _TOTAL_IN_REMARK = re.compile(r"(?:(?:共|总高|总楼?层数?|地上)|^[0-9]{1,3}层共?)(?P<total>[0-9]{1,3})(?:层|楼|F|$)")
 _PHASE = re.compile(r"(?<=.)(?P<phase>(?:[0-9]{1,2}|[A-Z]|[东西南北中])(?:期|区|组团)|(?:[0-9]{1,2}|[A-Z])苑)$")
 _HIGHEST = 120
@@ -129,7 +130,7 @@ def parse(text: str, divisions: Divisions, pieces: Sequence[Piece] = ()) -> Pars
         unit=unit,
         remark=remark,
         parts=(*cut, *said.missing_from(cut)),
-        middle=tail.before,
+        middle=_CLOSED_ONLY.sub(r"\1", tail.before),
         phase=phase["phase"] if phase else None,
         others=others,
         readings=tail.readings,

@@ -79,7 +79,9 @@ async def test_a_valuation_is_found_by_every_key_over_http(ledger, queries, copi
     subject = valuation_id("CREDIT_MGMT", "r-1")
     async with base as client:
         assert (await client.get(f"/valuations/{subject}")).status_code == 404
-        with running(ledger):
+        with running(
+            partial(ledger, clock=lambda: NOON)
+        ):  # later, the ledger might call the answer late between two events
             publisher.publish(records(copies, *life, *life))  # every one twice
             eventually(lambda: queries.report("HV-r-1") and queries.by_client_request("CREDIT_MGMT", "r-1").final_at)
             eventually(lambda: len(queries.timeline(queries.report("HV-r-1").valuation_id)) == len(life))

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.domain.divisions import divisions
@@ -84,6 +84,7 @@ def test_parts_are_cut_out_of_the_text_and_never_invented(entered):
 
 @pytest.mark.requirement("AD1")
 @settings(deadline=None, max_examples=1_000)
+@example("北京市北京市东城区(电梯房)")
 @given(_addresses)
 def test_the_standard_spelling_is_parsed_into_the_same_parts(entered):
     parsed = parse(normalise(entered), _KNOWN)
