@@ -1,265 +1,134 @@
-"""The rules of a review task: what it is, when it is free, what a complete decision is, and the event it becomes."""
+"""A review task: what it is, where it stands and who has it. How it moves: `moves.py`; where it is kept: `store.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from schemas.codes import Reason, ReviewOutcome
-from schemas.domain.contract import DEVIATION
-from schemas.domain.rounding import total
-from schemas.events import Decided, ReviewRequested
+from consumers.review_desk.regions import Region
 
-FEWEST_COMPARABLES: Final = 3
-SHORTEST_RATIONALE: Final = 10
-_HIGHEST_UNIT_PRICE: Final = 10_000_000  # yuan per m²; above it somebody typed the total
 
-# What the channel is told as the reason of an outcome; the reviewer's own words never leave the desk.
-_REASON_OF: Final[Mapping[ReviewOutcome, Reason]] = {
-    ReviewOutcome.VALUE: Reason.REVIEWED,
-    ReviewOutcome.UNABLE: Reason.INSUFFICIENT_EVIDENCE,
-    ReviewOutcome.NOT_ELIGIBLE: Reason.NOT_TRADABLE,
-    ReviewOutcome.OUT_OF_COVERAGE: Reason.AREA_NOT_COVERED,
-}
-# Clarification and the return to automatic need the state machine of the full desk.
-OUTCOMES: Final = tuple(_REASON_OF)
+class Kind(StrEnum):
+    """What a task is for. All look alike to the reviewer, but for the dispute, which says so.
+
+    `AUDIT`: a sample of automatic answers, drawn by routing. `SECOND_READING`: a sample of people's decisions, drawn
+    here. `SEEDED`: a known-answer case. `OPINION`: one of the three of a panel.
+    """
+
+    VALUATION = "VALUATION"
+    DISPUTE = "DISPUTE"
+    AUDIT = "AUDIT"
+    SECOND_READING = "SECOND_READING"
+    SEEDED = "SEEDED"
+    OPINION = "OPINION"
 
 
 class TaskState(StrEnum):
-    """待领取 / 处理中 / 已办结."""
+    """The states of requirements 4.7. The last three are ends."""
 
+    PARKED = "PARKED"
     QUEUED = "QUEUED"
-    CLAIMED = "CLAIMED"
+    OFFERED = "OFFERED"
+    WORKING = "WORKING"
+    ON_HOLD = "ON_HOLD"
+    WAIT_REPLY = "WAIT_REPLY"
+    WAIT_SURVEY = "WAIT_SURVEY"
+    PENDING_APPROVAL = "PENDING_APPROVAL"
+    PANEL = "PANEL"
     DECIDED = "DECIDED"
+    RETURNED_TO_AUTO = "RETURNED_TO_AUTO"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done."""
+        return self not in _ENDS
 
 
-class DeviationReason(StrEnum):
-    """Why a reviewer's price is far from the model's. Kept at the desk, for training and quality control."""
-
-    RECENT_DEALS = "RECENT_DEALS"
-    CONDITION = "CONDITION"
-    POSITION = "POSITION"
-    ADDRESS_CORRECTED = "ADDRESS_CORRECTED"
-    MODEL_DATA_POOR = "MODEL_DATA_POOR"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeskPolicy:
-    """Times and limits of the desk.
-
-    `lease` is how long a task stays with a reviewer who gives no sign of life; the browser gives one each `heartbeat`.
-    A price further than `deviation_needs_reason` (a share) from the model's needs a reason: by
-    the contract, one of the two would then be a deviation from the other.
-    """
-
-    lease: timedelta = timedelta(minutes=5)
-    heartbeat: timedelta = timedelta(seconds=15)
-    session: timedelta = timedelta(hours=12)
-    deviation_needs_reason: Decimal = DEVIATION.value
-    guideline_version: str = "2026-01"
+_ENDS = frozenset({TaskState.DECIDED, TaskState.RETURNED_TO_AUTO, TaskState.CANCELLED})
+_WITH_SOMEBODY = frozenset({TaskState.OFFERED, TaskState.WORKING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A place in the queue. `version` grows with every change; a command with an old one is refused."""
+    """One piece of work. `version` grows with every move; a command that saw an older one is refused.
 
+    `skill` is the property class that routing named. `model_value` is what the model said, in yuan, if anything.
+    `blind`: the model's value, earlier results and opinions are not shown. `internal`: its decision stays at the desk.
+    `reviewer` has it, or is offered it (OFFERED), or wrote what waits for approval. `lease_until` ends an offer or a
+    claim that shows no sign of life; `lease_ends_at` ends it in any case. `group` is the pool it was given to.
+    `preferred` gets it first until `preferred_until`; `excluded` never get it. `paused` is how long the clock has stood
+    still for the channel so far, `paused_since` since when it stands still now. `origin` is the task it came from.
+    """
+
+    task_id: str
     valuation_id: str
     revision: int
+    kind: Kind = Kind.VALUATION
+    region: Region
     city: str
     property_type: str
+    skill: str = ""
+    community_id: str | None = None
     address: str
     area_m2: Decimal
     reasons: tuple[str, ...]
+    model_value: int | None = None
     priority: int
-    due_at: datetime
+    received_at: datetime
     requested_at: datetime
+    due_at: datetime
+    blind: bool = False
+    internal: bool = False
+
     state: TaskState = TaskState.QUEUED
+    queued_at: datetime
+    parked_until: datetime | None = None
     reviewer: str | None = None
     claimed_at: datetime | None = None
     lease_until: datetime | None = None
+    lease_ends_at: datetime | None = None
+    renewals: int = 0
+    held_until: datetime | None = None
+    group: str | None = None
+    preferred: str | None = None
+    preferred_until: datetime | None = None
+    excluded: tuple[str, ...] = ()
+    transfers: int = 0
+    clarified: bool = False
+    paused: timedelta = timedelta(0)
+    paused_since: datetime | None = None
+    origin: str | None = None
     draft: Mapping[str, Any] = field(default_factory=dict)
     version: int = 1
 
-    def held_by(self, reviewer: str, now: datetime) -> bool:
-        """Whether the reviewer holds it, with a lease that has not run out."""
-        return self.reviewer == reviewer and self.is_held(now)
+    @property
+    def queue(self) -> str:
+        """`YANGTZE_DELTA/RESIDENTIAL`: the region's desk and the property class."""
+        return f"{self.region}/{self.skill}"
 
     def is_held(self, now: datetime) -> bool:
-        """Whether somebody works on it."""
-        return self.state is TaskState.CLAIMED and self.lease_until is not None and self.lease_until > now
+        """Whether somebody has it, or has the offer of it, at this moment."""
+        return self.state in _WITH_SOMEBODY and self.lease_until is not None and self.lease_until > now
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
-    """What a reviewer enters. Money in whole yuan; `lower` and `upper` are totals. The total itself is computed.
-
-    `confirmed_community_id`: which of the candidates the address means, where it did not say so clearly.
-    """
-
-    outcome: ReviewOutcome
-    rationale: str
-    unit_price: int | None = None
-    lower: int | None = None
-    upper: int | None = None
-    comparable_ids: tuple[str, ...] = ()
-    few_comparables_because: str | None = None
-    deviation_because: DeviationReason | None = None
-    confirmed_community_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
-    """A field that is missing or wrong, and in Chinese what to do."""
-
-    field: str
-    message: str
+    def worked_on_by(self, username: str, now: datetime) -> bool:
+        """Whether this person may act on it: claimed, with a lease that has not run out."""
+        return self.state is TaskState.WORKING and self.reviewer == username and self.is_held(now)
 
 
 class TaskUnavailableError(Exception):
-    """The task cannot be had or changed by this reviewer now. `why` is Chinese; `current` the task as it is."""
+    """The task cannot be had or changed by this person now. `why` is Chinese; `current` the task as it is."""
 
     def __init__(self, why: str, current: Task | None) -> None:
         self.why, self.current = why, current
         super().__init__(why)
 
 
-class IncompleteDecisionError(Exception):
-    """A decision is not complete. `violations` name every field."""
+class NotAllowedError(Exception):
+    """This person may not do that: role, grade, region, certificate or conflict. `why` is Chinese. Always audited."""
 
-    def __init__(self, violations: tuple[Violation, ...]) -> None:
-        self.violations = violations
-        super().__init__("; ".join(f"{violation.field}: {violation.message}" for violation in violations))
-
-
-def one_at_a_time(held: Task | None) -> TaskUnavailableError:
-    """Say that the reviewer has another task in hand."""
-    return TaskUnavailableError("请先办结或退回手上的任务", held)
-
-
-def refusal(current: Task | None) -> TaskUnavailableError:
-    """Say why a task cannot be changed, from what it is now."""
-    if current is None:
-        return TaskUnavailableError("没有这项任务", None)
-    why = {
-        TaskState.DECIDED: "该任务已办结",
-        TaskState.CLAIMED: "该任务由他人处理，或领取时限已过、内容已更新",
-        TaskState.QUEUED: "任务不在您手上，请重新领取",
-    }
-    return TaskUnavailableError(why[current.state], current)
-
-
-def task_of(review: ReviewRequested) -> Task:
-    """Return the place in the queue that a review asks for."""
-    scored = review.scored
-    return Task(
-        valuation_id=review.valuation_id,
-        revision=scored.request.revision,
-        city=scored.address.city or "",
-        property_type=scored.attributes.property_type,
-        address=scored.address.normalised or scored.request.address,
-        area_m2=scored.request.area_m2,
-        reasons=review.reasons,
-        priority=review.priority,
-        due_at=review.due_at,
-        requested_at=review.requested_at,
-    )
-
-
-def needs_deviation_reason(unit_price: int, review: ReviewRequested, policy: DeskPolicy) -> bool:
-    """Whether a unit price lies so far from the model's that it needs a reason. At the limit it does not."""
-    valuation = review.scored.valuation
-    if valuation is None:
-        return False
-    return abs(unit_price - valuation.unit_price) > policy.deviation_needs_reason * valuation.unit_price
-
-
-def violations(conclusion: Conclusion, review: ReviewRequested, policy: DeskPolicy) -> tuple[Violation, ...]:
-    """Return everything that is wrong with a decision; empty when it may go out."""
-    found = [*_of_rationale(conclusion), *_of_community(conclusion, review)]
-    if conclusion.outcome not in OUTCOMES:
-        found.append(Violation(field="outcome", message="暂不支持该处理结果"))
-    if conclusion.outcome is ReviewOutcome.VALUE:
-        found += [*_of_price(conclusion, review, policy), *_of_comparables(conclusion, review)]
-    elif conclusion.unit_price is not None:
-        found.append(Violation(field="unit_price", message="只有“给出估值”才填写单价"))
-    return tuple(found)
-
-
-def _of_rationale(conclusion: Conclusion) -> list[Violation]:
-    if len(conclusion.rationale.strip()) >= SHORTEST_RATIONALE:
-        return []
-    return [Violation(field="rationale", message=f"请写明判断依据，不少于{SHORTEST_RATIONALE}个字")]
-
-
-def _of_community(conclusion: Conclusion, review: ReviewRequested) -> list[Violation]:
-    offered = {candidate.community_id for candidate in review.scored.address.candidates}
-    if conclusion.confirmed_community_id is None or conclusion.confirmed_community_id in offered:
-        return []
-    return [Violation(field="confirmed_community_id", message="所确认的小区不在本案候选中")]
-
-
-def _of_price(conclusion: Conclusion, review: ReviewRequested, policy: DeskPolicy) -> list[Violation]:
-    price = conclusion.unit_price
-    if price is None or price <= 0:
-        return [Violation(field="unit_price", message="请填写大于0的单价（元/㎡）")]
-    if price > _HIGHEST_UNIT_PRICE:
-        return [Violation(field="unit_price", message="单价过高，请核对是否误填了总价")]
-    found = _of_range(conclusion, total(price, review.scored.request.area_m2))
-    if conclusion.deviation_because is None and needs_deviation_reason(price, review, policy):
-        limit = f"{policy.deviation_needs_reason:.0%}"
-        found.append(Violation(field="deviation_because", message=f"与模型单价相差超过{limit}，请选择偏离原因"))
-    return found
-
-
-def _of_range(conclusion: Conclusion, value: int) -> list[Violation]:
-    lower, upper = conclusion.lower, conclusion.upper
-    if lower is None and upper is None:
-        return []
-    if lower is None or upper is None:
-        return [Violation(field="lower" if lower is None else "upper", message="区间上下限须同时填写")]
-    if not 0 < lower <= value <= upper:
-        return [Violation(field="lower", message="区间须包含总价，且下限大于0")]
-    return []
-
-
-def _of_comparables(conclusion: Conclusion, review: ReviewRequested) -> list[Violation]:
-    known = {c.deal_id for c in review.scored.valuation.comparables} if review.scored.valuation else set()
-    if set(conclusion.comparable_ids) - known:
-        return [Violation(field="comparable_ids", message="所选可比实例不在本案资料中")]
-    because = (conclusion.few_comparables_because or "").strip()
-    if len(set(conclusion.comparable_ids)) >= FEWEST_COMPARABLES or because:
-        return []
-    message = f"请选取至少{FEWEST_COMPARABLES}个可比实例，或说明不足的原因"
-    return [Violation(field="few_comparables_because", message=message)]
-
-
-def decided_event(  # noqa: PLR0913 - what a decision consists of
-    review: ReviewRequested,
-    conclusion: Conclusion,
-    *,
-    reviewer: str,
-    grade: str,
-    claimed_at: datetime,
-    decided_at: datetime,
-    policy: DeskPolicy,
-) -> Decided:
-    """Return the event of a complete decision. Nothing the reviewer wrote in words is in it."""
-    valued = conclusion.outcome is ReviewOutcome.VALUE
-    return Decided(
-        valuation_id=review.valuation_id,
-        review=review,
-        outcome=conclusion.outcome,
-        reasons=(_REASON_OF[conclusion.outcome],),
-        reviewer=reviewer,
-        reviewer_grade=grade,
-        claimed_at=claimed_at,
-        decided_at=decided_at,
-        guideline_version=policy.guideline_version,
-        unit_price=conclusion.unit_price if valued else None,
-        lower=conclusion.lower if valued else None,
-        upper=conclusion.upper if valued else None,
-        comparable_ids=conclusion.comparable_ids if valued else (),
-        confirmed_community_id=conclusion.confirmed_community_id,
-    )
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)

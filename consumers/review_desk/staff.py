@@ -1,0 +1,78 @@
+"""Who works at the desk: roles, grades, skills, and what a person must be to be given a task at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from consumers.review_desk.regions import Region
+
+
+class Role(StrEnum):
+    """估值员, 高级估值师, 班长/主管, 质检, 审计, 系统管理员. What each may do: `access.py`."""
+
+    REVIEWER = "REVIEWER"
+    SENIOR = "SENIOR"
+    SUPERVISOR = "SUPERVISOR"
+    QA = "QA"
+    AUDITOR = "AUDITOR"
+    ADMIN = "ADMIN"
+
+
+class Grade(StrEnum):
+    """G1 new (under two months), G2 reviewer, G3 senior, G4 expert. In order: a later one is higher."""
+
+    G1 = "G1"
+    G2 = "G2"
+    G3 = "G3"
+    G4 = "G4"
+
+
+class Family(StrEnum):
+    """Reason families: what makes a case hard, and so what a skill is graded by."""
+
+    ADDRESS = "ADDRESS"
+    THIN_MARKET = "THIN_MARKET"
+    OUTLIER = "OUTLIER"
+    DISPUTE = "DISPUTE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A region's desk for a property class (RESIDENTIAL, VILLA, COMMERCIAL; empty: a type without a class)."""
+
+    region: Region
+    property_class: str
+
+    def __str__(self) -> str:
+        """`YANGTZE_DELTA/RESIDENTIAL`: as stored and as used for keys."""
+        return f"{self.region}/{self.property_class}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Someone with an account at the desk.
+
+    `skills`: queue code or `Family` → 1 (may try) … 5 (teaches). `main_queue` is the one main skill. Only people of the
+    `operator` at a `mainland` site, with a certificate valid today, are ever given a task. `conflicts`: communities
+    this person may not value (own home, relatives). Cases outside `regions` are neither given nor shown.
+    """
+
+    username: str
+    name: str
+    grade: Grade
+    roles: frozenset[Role]
+    regions: frozenset[Region] = frozenset(Region)
+    main_queue: str = ""
+    skills: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    employer: str = "operator"
+    site: str = "mainland"
+    hired_on: date = date(2020, 1, 1)
+    certified_until: date | None = None
+    conflicts: frozenset[str] = frozenset()
+    is_active: bool = True
+
+    def has(self, *roles: Role) -> bool:
+        """Whether the person has one of these roles."""
+        return not self.roles.isdisjoint(roles)
