@@ -66,7 +66,7 @@ ACCEPTED = Topic(
     event=events.Accepted,
     key="valuation_id",
     lanes=BOTH_LANES,
-    writers=("intake",),
+    writers=("intake", "routing"),
     readers=("enrichment", "intake", "ledger"),
     says="the request holds to the contract; its deadline is set",
 )
@@ -113,8 +113,26 @@ DECISIONS = Topic(
     event=events.Decided,
     key="valuation_id",
     writers=("desk",),
-    readers=("routing", "ledger", "policy-office"),
+    readers=("routing", "intake", "ledger", "policy-office"),
     says="what the reviewer decided",
+    retention=FOR_PEOPLE,
+)
+REVIEW_PROGRESS = Topic(
+    name="valuation.review-progress",
+    event=events.ReviewProgressed,
+    key="valuation_id",
+    writers=("desk",),
+    readers=("routing", "ledger"),
+    says="place in the queue and expected time of a review",
+    retention=FOR_PEOPLE,
+)
+REVIEW_CLOCKS = Topic(
+    name="valuation.review-clocks",
+    event=events.ReviewAtRisk,
+    key="valuation_id",
+    writers=("desk",),
+    readers=("ops", "ledger", "bank"),
+    says="a review has used up 50, 75, 90 or 100 % of its time, or nobody acts on it",
     retention=FOR_PEOPLE,
 )
 RESULTS = Topic(
@@ -144,6 +162,15 @@ DISPUTES = Topic(
     says="a channel asks for another opinion (复估)",
     retention=FOR_PEOPLE,
 )
+DISPUTES_OPENED = Topic(
+    name="valuation.disputes-opened",
+    event=events.DisputeOpened,
+    key="valuation_id",
+    writers=("ledger",),
+    readers=("routing", "ledger"),
+    says="a dispute is about an answer that stands, with the case as it was valued",
+    retention=FOR_PEOPLE,
+)
 FEEDBACK = Topic(
     name="valuation.feedback",
     event=events.Appraised,
@@ -160,6 +187,15 @@ BREACHES = Topic(
     writers=("ledger",),
     readers=("ops", "bank"),
     says="an automatic value deviates from an offline appraisal by more than was promised",
+    retention=FOR_PEOPLE,
+)
+AUDIT = Topic(
+    name="valuation.audit",
+    event=events.Audited,
+    key="valuation_id",
+    writers=("gateway",),
+    readers=("ledger",),
+    says="what the gateway did for whom; the ledger chains it",
     retention=FOR_PEOPLE,
 )
 COMMUNITIES = Topic(
@@ -301,7 +337,7 @@ SEGMENTS = Topic(
     name="policy.segments",
     event=events.SegmentStanding,
     key="segment",
-    writers=("policy-office",),
+    writers=("policy-office", "desk"),
     readers=("routing", "policy-office"),
     says="where the model's answers may stand: every admission, hold and release, in their order",
     partitions=1,
@@ -338,9 +374,12 @@ TOPICS = (
     SCORED,
     REVIEWS,
     DECISIONS,
+    REVIEW_PROGRESS,
+    REVIEW_CLOCKS,
     RESULTS,
     REPORTS,
     DISPUTES,
+    DISPUTES_OPENED,
     FEEDBACK,
     BREACHES,
     COMMUNITIES,
@@ -360,4 +399,5 @@ TOPICS = (
     DEGRADED,
     MODEL_STEPS,
     SHADOW,
+    AUDIT,
 )

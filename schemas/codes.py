@@ -114,6 +114,7 @@ class Reason(StrEnum):
     FORCED_BY_BANK = "FORCED_BY_BANK"
     VERIFY_MISMATCH = "VERIFY_MISMATCH"
     DISPUTE = "DISPUTE"
+    DESK_REPLY = "DESK_REPLY"
     QA_SAMPLE = "QA_SAMPLE"
     # what a person decided
     REVIEWED = "REVIEWED"
@@ -224,6 +225,15 @@ class Handling(StrEnum):
     PARKED = "PARKED"
     RESUMED = "RESUMED"
     COMPARED = "COMPARED"
+
+
+class Occasion(StrEnum):
+    """Why a valuation is run: its channel asked (or replied about the address), or people had it and it goes on."""
+
+    ASKED = "ASKED"
+    DESK_REPLY = "DESK_REPLY"  # the desk's question was replied to, or its time ran out
+    RETURNED = "RETURNED"  # a reviewer gave it back to the model, and said which community is meant
+    DISPUTED = "DISPUTED"  # 复估
 
 
 class ReviewOutcome(StrEnum):

@@ -22,6 +22,7 @@ from schemas.codes import (
     Lane,
     MatchLevel,
     ModelRole,
+    Occasion,
     PropertyType,
     ReleaseStep,
     RentKind,
@@ -81,7 +82,9 @@ class Request:
     """An accepted request, cleaned; travels with the valuation to its end.
 
     `address` is as entered, trimmed, with ID-card and telephone numbers masked. `revision` is 1 for the first asking
-    and grows by one with each clarification reply.
+    and grows by one with each clarification reply, with each return from the desk and with each dispute; `occasion`
+    says which of them it was. `due_at`: until when a person has promised to answer, where that does not follow from
+    `received_at`.
     """
 
     channel: str
@@ -106,11 +109,16 @@ class Request:
     built_year: int | None = None
     rooms: int | None = None
     chosen_community_id: str | None = None
+    occasion: Occasion = Occasion.ASKED
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The request holds to the contract. `digest` (hex sha256) tells a repeat from a conflict."""
+    """The request holds to the contract. `digest` (hex sha256) tells a repeat from a conflict.
+
+    A revision that a reviewer returned has none: no channel sent it, so none can repeat it.
+    """
 
     valuation_id: str
     request: Request
@@ -408,7 +416,7 @@ class ReviewRequested:
     """A person has to value the subject. `reasons` is never empty; a higher `priority` goes first.
 
     `skill` is the property class of the routing policy (RESIDENTIAL, VILLA, COMMERCIAL): who can value it. Empty where
-    the type has no class.
+    the type has no class. `supersedes` names the answer that a dispute is about: what is decided replaces it.
     """
 
     valuation_id: str
@@ -419,6 +427,7 @@ class ReviewRequested:
     policy: PolicyReference
     requested_at: datetime
     skill: str = ""
+    supersedes: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,7 +435,8 @@ class Decided:
     """What a reviewer decided. Carries the task back whole, so that settling it needs no memory. No internal note.
 
     `confirmed_community_id`: the community the reviewer knows the entered address to mean, one of its candidates.
-    `blind`: no value of the model's was shown before the reviewer had given theirs.
+    `blind`: no value of the model's was shown before the reviewer had given theirs. `desk` is the region whose desk
+    decided.
     """
 
     valuation_id: str
@@ -445,6 +455,49 @@ class Decided:
     approver: str | None = None
     confirmed_community_id: str | None = None
     blind: bool = False
+    desk: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewProgressed:
+    """How far a review is, for the channel that waits: told first when it is queued, again when much has changed.
+
+    `position` is its place among those that wait (1: the next), `expected_at` when it will be decided at the pace of
+    the desk; both `None` where nobody can say. `number` tells the progress of one valuation apart and grows.
+    `on_survey`: somebody goes to see the house (实地勘察). `desk` is the region whose desk has it.
+    """
+
+    valuation_id: str
+    review: ReviewRequested
+    number: int
+    due_at: datetime
+    progressed_at: datetime
+    position: int | None = None
+    expected_at: datetime | None = None
+    on_survey: bool = False
+    desk: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewAtRisk:
+    """办结时限预警: a review has used up `share` of its time (0.5 = half), or nobody acts on it.
+
+    `is_breach`: the time has run out (C-03). `escalated_to` is empty for a mark of the clock, else who is told now
+    (SUPERVISOR, OPERATIONS, MANAGEMENT) because it is overdue, or because nobody takes anything from its queue.
+    `number` tells the warnings of one valuation apart. `state` is the task's, `queue` region and property class.
+    """
+
+    valuation_id: str
+    revision: int
+    number: int
+    share: float
+    due_at: datetime
+    noted_at: datetime
+    state: str
+    is_breach: bool = False
+    escalated_to: str = ""
+    queue: str = ""
+    desk: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -497,7 +550,9 @@ class Resulted:
     The value that counts is `value`/`unit_price`/`lower`/`upper` here (a reviewer's, when `human` is set, else the
     model's); `valuation` holds the model's evidence. `reason_text` is Chinese. `problems` are set for REJECTED_INVALID,
     `due_at` for PENDING_MANUAL and for NEEDS_CLARIFICATION with candidates (a reply until then is in time),
-    `valid_until` for a value.
+    `valid_until` for a value. `queue_position` and `expected_at` belong to PENDING_MANUAL; `update` is 0 for the first
+    interim answer of its status and tells the later ones apart. `supersedes`: the answer that no longer counts, by its
+    report number.
     """
 
     valuation_id: str
@@ -534,6 +589,9 @@ class Resulted:
     problems: tuple[Problem, ...] = ()
     human_touched: bool = False
     supersedes: str | None = None
+    queue_position: int | None = None
+    expected_at: datetime | None = None
+    update: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -569,6 +627,22 @@ class Disputed:
     reason_code: str
     raised_at: datetime
     text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeOpened:
+    """复估受理: a dispute is about an answer that stands, so people value the house again.
+
+    `scored` is the case as its next revision, `supersedes` the answer that the decision will replace: its report
+    number, or the id of its event where no report was issued.
+    """
+
+    valuation_id: str
+    scored: Scored
+    reason_code: str
+    raised_at: datetime
+    opened_at: datetime
+    supersedes: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -613,6 +687,23 @@ class DeviationBreached:
     city: str | None = None
     property_type: PropertyType = PropertyType.UNKNOWN
     model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """What the gateway did for whom: a line of its audit, without anything of what was asked or told.
+
+    `actor` is the channel and the first digits of its key's hash (`CREDIT_MGMT/1f0c…`), the channel alone where there
+    is no key. `valuation_id` is empty where the act concerns none. `repeated`: how many more like it there were since
+    the last one told, in a flood of refusals.
+    """
+
+    valuation_id: str
+    actor: str
+    action: str
+    http_status: int
+    at: datetime
+    repeated: int = 0
 
 
 # ---- how it is decided --------------------------------------------------------------------------------------------

@@ -29,13 +29,16 @@ def event_type(event: object) -> str:
 def fact_of(event: object) -> str:
     """The kind of fact an event's id is made of: its type, and what tells it from another fact of that type.
 
-    A reminder is another fact than its question. A valuation that met no model is scored again after the outage: what
-    was said without a value, with one, and for comparison alone are three facts.
+    A reminder is another fact than its question, and so is each later word about a review that goes on. A valuation
+    that met no model is scored again after the outage: what was said without a value, with one, and for comparison
+    alone are three facts.
     """
     kind = event_type(event)
     match event:
         case Resulted(reasons=reasons) if Reason.CLARIFICATION_REMINDER in reasons:
             return f"{kind}.{Reason.CLARIFICATION_REMINDER}"
+        case Resulted(update=update) if update:
+            return f"{kind}.{update}"
         case Scored(concerns=concerns) if Reason.COMPARISON_ONLY in concerns:
             return f"{kind}.{Reason.COMPARISON_ONLY}"
         case Scored(valuation=None):

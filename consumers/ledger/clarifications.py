@@ -33,30 +33,36 @@ log = logging.getLogger(__name__)
 _AT_ONCE: Final = 500
 _REGISTRY_AGAIN: Final = timedelta(minutes=1)
 _DEFECT_AGAIN: Final = timedelta(hours=1)  # seldom enough for a defect that only another release mends
-# One clarification only: a reminder, or a question asked again, is the same question.
+# One clarification of an asking: a reminder, or a question asked again, is the same question.
 _NEW = """
-    insert into clarification (valuation_id, reply_by, next_at)
-    select * from unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) on conflict (valuation_id) do nothing
+    insert into clarification (valuation_id, revision, reply_by, next_at)
+    select * from unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+    on conflict (valuation_id, revision) do nothing
 """
 _DUE = """
-    select c.valuation_id, c.reply_by, coalesce(v.status = 'NEEDS_CLARIFICATION', false) as is_open, v.traceparent,
-        q.wire as question, a.payload as accepted
+    select c.valuation_id, c.revision, c.reply_by, v.traceparent, q.wire as question, a.payload as accepted,
+        coalesce(v.status = 'NEEDS_CLARIFICATION' and v.revision = c.revision, false) as is_open
     from clarification c join valuation v using (valuation_id)
-        join ledger_event a on a.valuation_id = c.valuation_id and a.kind = 'Accepted' and a.revision = 1
+        join ledger_event a on a.valuation_id = c.valuation_id and a.kind = 'Accepted' and a.revision = c.revision
         left join ledger_event q on q.event_id = v.answer_id
     where c.next_at < %s order by c.next_at limit %s for update of c skip locked
 """
 _NEXT = """
     update clarification c set next_at = n.next_at
-    from unnest(%s::uuid[], %s::timestamptz[]) as n (valuation_id, next_at) where c.valuation_id = n.valuation_id
+    from unnest(%s::uuid[], %s::int[], %s::timestamptz[]) as n (valuation_id, revision, next_at)
+    where c.valuation_id = n.valuation_id and c.revision = n.revision
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A question whose moment has come. `question` and `accepted` are the events, as the ledger keeps them."""
+    """A question whose moment has come. `question` and `accepted` are the events, as the ledger keeps them.
+
+    `revision`: of the asking it is about, which `accepted` is.
+    """
 
     valuation_id: UUID
+    revision: int
     reply_by: datetime
     is_open: bool
     traceparent: str | None
@@ -78,7 +84,7 @@ class Due:
 
 def note_questions(connection: Connection[TupleRow], batch: Iterable[Received], policy: ClarificationPolicy) -> None:
     """Begin the clock of every question in a batch of the ledger, inside its transaction."""
-    asked = sorted((_row(one.event, policy) for one in batch if _is_question(one.event)), key=lambda row: row[0])
+    asked = sorted((_row(one.event, policy) for one in batch if _is_question(one.event)), key=lambda row: row[:2])
     if asked:
         connection.execute(_NEW, [list(column) for column in zip(*asked, strict=True)])
 
@@ -89,12 +95,12 @@ def _is_question(event: object) -> bool:
     return channels.find(event.channel) is not None
 
 
-def _row(asked: Resulted, policy: ClarificationPolicy) -> tuple[UUID, datetime, datetime]:
+def _row(asked: Resulted, policy: ClarificationPolicy) -> tuple[UUID, int, datetime, datetime]:
     profile = channels.channel(asked.channel).profile
     reply_by = asked.due_at or policy.reply_by(asked.resulted_at, profile)  # a question of an earlier release has none
     has_choice = asked.address is not None and bool(asked.address.candidates)
     remind_at = policy.remind_at(asked.resulted_at, profile) if has_choice else reply_by  # no choice: it only closes
-    return UUID(asked.valuation_id), reply_by, min(remind_at, reply_by)
+    return UUID(asked.valuation_id), asked.revision, reply_by, min(remind_at, reply_by)
 
 
 class ClarificationClock:
@@ -118,27 +124,28 @@ class ClarificationClock:
             return
         said, following = self._said(due, seen, now)
         outbox.write(connection, said)
-        connection.execute(_NEXT, [list(following), list(following.values())])
+        rows = [(*asking, next_at) for asking, next_at in following.items()]
+        connection.execute(_NEXT, [list(column) for column in zip(*rows, strict=True)])
 
     def _said(
         self, due: Sequence[Due], seen: datetime, now: datetime
-    ) -> tuple[Sequence[Record], dict[UUID, datetime | None]]:
+    ) -> tuple[Sequence[Record], dict[tuple[UUID, int], datetime | None]]:
         """What is to be said, and the next moment of each question that this look came to."""
         said: list[Record] = []
-        following: dict[UUID, datetime | None] = {}
+        following: dict[tuple[UUID, int], datetime | None] = {}
         for one in due:
             try:
                 if one.is_open:
                     said.append(self._record(one, seen, now))
             except TransientError as error:
                 _warn(one, error)
-                following[one.valuation_id] = one.again(seen, _REGISTRY_AGAIN)
+                following[one.valuation_id, one.revision] = one.again(seen, _REGISTRY_AGAIN)
                 break
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one question concerns no other
                 _warn(one, error)
-                following[one.valuation_id] = one.again(seen, _DEFECT_AGAIN)
+                following[one.valuation_id, one.revision] = one.again(seen, _DEFECT_AGAIN)
             else:
-                following[one.valuation_id] = one.following(seen)
+                following[one.valuation_id, one.revision] = one.following(seen)
         return said, following
 
     @staticmethod

@@ -9,21 +9,25 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from consumers.ledger.standing import FINAL_RANK, Answer, Identity, Milestones, Standing, rank_of
+from consumers.ledger.standing import FINAL_RANK, Answer, Conclusion, Identity, Milestones, Standing, rank_of
 from infra.postgres.ingest import Received
 from schemas.catalogue import REPORTS
-from schemas.codes import Lane, Reason, Status
+from schemas.codes import Lane, Reason, ReviewOutcome, Status
 from schemas.domain import channels
 from schemas.domain.masking import masked_personal_data
 from schemas.events import (
     Accepted,
     ClarificationTimedOut,
     Decided,
+    Disputed,
+    DisputeOpened,
     Enriched,
     Reported,
     Request,
     Requested,
     Resulted,
+    ReviewAtRisk,
+    ReviewProgressed,
     ReviewRequested,
     Scored,
 )
@@ -33,7 +37,15 @@ from schemas.records import to_record
 
 _RAW, _ANSWERED, _ACCEPTED = 1, 2, 3  # trust in what an event says was asked
 _TRACEPARENT: Final = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-_SAID_ELSEWHERE: Final[Mapping[type, str]] = {ReviewRequested: "scored", Decided: "review"}
+_SAID_ELSEWHERE: Final[Mapping[type, str]] = {
+    ReviewRequested: "scored",
+    Decided: "review",
+    ReviewProgressed: "review",
+    DisputeOpened: "scored",
+}
+_ABOUT_ONE_MESSAGE: Final = frozenset({Reason.DUPLICATE_CONFLICT, Reason.DISPUTE})
+_FREE_TEXT: Final = ("address", "note", "text")
+_ENDS_NOTHING: Final = frozenset({ReviewOutcome.CLARIFY, ReviewOutcome.RETURN_TO_AUTO})
 _ROOMS: Final[Mapping[type, str]] = {
     Requested: "channel",
     Accepted: "intake",
@@ -41,12 +53,28 @@ _ROOMS: Final[Mapping[type, str]] = {
     Enriched: "enrichment",
     Scored: "scoring",
     ReviewRequested: "routing",
+    ReviewProgressed: "desk",
+    ReviewAtRisk: "desk",
     Decided: "desk",
     Reported: REPORTS.writers[0],
+    Disputed: "channel",
+    DisputeOpened: "ledger",
 }
 
 LedgerEvent = (
-    Requested | Accepted | ClarificationTimedOut | Enriched | Scored | ReviewRequested | Decided | Resulted | Reported
+    Requested
+    | Accepted
+    | ClarificationTimedOut
+    | Enriched
+    | Scored
+    | ReviewRequested
+    | ReviewProgressed
+    | ReviewAtRisk
+    | Decided
+    | Resulted
+    | Reported
+    | Disputed
+    | DisputeOpened
 )
 
 
@@ -100,36 +128,46 @@ def subject_of(event: LedgerEvent) -> UUID:
 
 
 def revision_of(event: LedgerEvent) -> int:
-    """Which asking of the valuation an event belongs to: a reply to a clarification is the second, and the last."""
+    """Which asking of the valuation an event belongs to.
+
+    A raw reply is taken for one to enrichment's question, since it does not say, and a raw dispute belongs to none.
+    """
     match event:
         case Requested():
             return 2 if event.chosen_community_id else 1
-        case Resulted() | Reported():
+        case Disputed():
+            return 0
+        case Resulted() | Reported() | ReviewAtRisk():
             return event.revision
         case Accepted() | ClarificationTimedOut() | Enriched() | Scored():
             return event.request.revision
-        case ReviewRequested():
+        case ReviewRequested() | DisputeOpened():
             return event.scored.request.revision
-        case Decided():
+        case Decided() | ReviewProgressed():
             return event.review.scored.request.revision
 
 
 def _lane_inside(event: LedgerEvent) -> str | None:
     """Topics for people have no lanes; their events know."""
     match event:
-        case ReviewRequested():
+        case ReviewRequested() | DisputeOpened():
             return event.scored.request.lane
-        case Decided():
+        case Decided() | ReviewProgressed():
             return event.review.scored.request.lane
         case _:
             return None
 
 
 def _event_id(event: LedgerEvent, value: bytes) -> UUID:
-    """The id all our rooms give. Channels' own ids are not trusted: a raw request is told apart by what it says."""
+    """The id all our rooms give. Channels' own ids are not trusted: a raw request is told apart by what it says.
+
+    What the desk says of a review that goes on is numbered.
+    """
     kind = fact_of(event)
-    if isinstance(event, Requested):
+    if isinstance(event, Requested | Disputed):
         kind = f"{kind}.{hashlib.sha256(value).hexdigest()}"
+    if isinstance(event, ReviewProgressed | ReviewAtRisk):
+        kind = f"{kind}.{event.number}"
     return UUID(event_id(event.valuation_id, kind, revision_of(event)))
 
 
@@ -158,8 +196,8 @@ def _occurred_at(headers: Sequence[Header]) -> datetime | None:
 def _payload(event: LedgerEvent) -> dict[str, Any]:
     record: dict[str, Any] = dict(to_record(type(event))(event))
     record.pop(_SAID_ELSEWHERE.get(type(event), ""), None)
-    if isinstance(event, Requested):  # nobody has cleaned it yet
-        record |= {name: masked_personal_data(record[name]) for name in ("address", "note") if record[name] is not None}
+    if isinstance(event, Requested | Disputed):  # nobody has cleaned it yet
+        record |= {name: masked_personal_data(text) for name in _FREE_TEXT if (text := record.get(name)) is not None}
     return record
 
 
@@ -186,21 +224,24 @@ def _standing(event: LedgerEvent, received: Received, traceparent: str | None) -
         identity=_identity(event, received.lane, at, traceparent),
         milestones=_milestones(event, at),
         answer=_answer(event, received, at),
+        conclusion=_conclusion(event, at),
     )
 
 
 def _says_nothing(event: LedgerEvent) -> bool:
     """Tell whether no valuation moves by it: steps on the way, which the timeline shows, and two more.
 
-    A refused second request under a used number answers its sender; the first one's valuation goes on untouched. A
-    request of an unregistered channel becomes a dead letter at intake: there is nobody to answer.
+    A refused second request under a used number answers its sender, and so does a refused dispute; the valuation goes
+    on untouched. A request of an unregistered channel becomes a dead letter at intake: there is nobody to answer.
     """
     match event:
         case Resulted():
-            return event.revision == 0 and Reason.DUPLICATE_CONFLICT in event.reasons
+            return event.revision == 0 and not _ABOUT_ONE_MESSAGE.isdisjoint(event.reasons)
         case Requested():
             return channels.find(event.channel) is None
         case ClarificationTimedOut() | Enriched() | Scored() | Reported():
+            return True
+        case Disputed() | DisputeOpened() | ReviewProgressed() | ReviewAtRisk():
             return True
         case _:
             return False
@@ -274,7 +315,7 @@ def _milestones(event: LedgerEvent, at: datetime) -> Milestones:
         case ReviewRequested():
             return Milestones(review_at=at)
         case Decided():
-            return Milestones(decided_at=at)
+            return Milestones(decided_at=None if event.outcome in _ENDS_NOTHING else at)
         case Resulted():
             return Milestones(
                 deadline_at=event.deadline_at,
@@ -301,4 +342,11 @@ def _answer(event: LedgerEvent, received: Received, at: datetime) -> Answer:
         lower=event.lower,
         upper=event.upper,
         human_touched=event.human_touched,
+        supersedes=event.supersedes,
     )
+
+
+def _conclusion(event: LedgerEvent, at: datetime) -> Conclusion:
+    if not isinstance(event, Resulted) or not event.status.is_final or event.revision == 0:
+        return Conclusion()
+    return Conclusion(concluded_at=at, concluded_status=event.status, concluded_touched=event.human_touched)

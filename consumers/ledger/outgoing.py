@@ -9,7 +9,7 @@ from consumers.ledger.entry import revision_of
 from infra.kafka.producer import Record
 from infra.telemetry.tracing import child_of
 from schemas.codec import Codec
-from schemas.events import ClarificationTimedOut, DeviationBreached, Resulted
+from schemas.events import ClarificationTimedOut, DeviationBreached, DisputeOpened, Resulted
 from schemas.headers import event_headers, event_type, fact_of
 from schemas.ids import event_id
 
@@ -24,9 +24,14 @@ class Voice:
     randomness: random.Random
 
     def record(
-        self, event: Resulted | ClarificationTimedOut, topic: str, *, at: datetime, traceparent: str | None
+        self,
+        event: Resulted | ClarificationTimedOut | DisputeOpened,
+        topic: str,
+        *,
+        at: datetime,
+        traceparent: str | None,
     ) -> Record:
-        """The record of an answer or time-out for a Kafka topic. The same event always has the same id."""
+        """The record of an answer, a time-out or an opened dispute. The same event always has the same id."""
         fact = event_id(event.valuation_id, fact_of(event), revision_of(event))
         return self._record(event, topic, fact, at, traceparent)
 
@@ -37,7 +42,7 @@ class Voice:
 
     def _record(
         self,
-        event: Resulted | ClarificationTimedOut | DeviationBreached,
+        event: Resulted | ClarificationTimedOut | DisputeOpened | DeviationBreached,
         topic: str,
         fact: str,
         at: datetime,

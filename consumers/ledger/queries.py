@@ -88,9 +88,12 @@ _PERCENTILES = f"""
         max(milliseconds) as longest
     from took group by stage, place order by place
 """
+# By the first end: a dispute is no second valuation, and changes nothing of how the first was answered (C-01).
 _COUNTS = """
-    select coalesce(channel, '') as channel, coalesce(lane, '') as lane, coalesce(status, '') as status,
-        human_touched, count(*) as valuations
+    select coalesce(channel, '') as channel, coalesce(lane, '') as lane,
+        coalesce(concluded_status, status, '') as status,
+        case when concluded_status is null then human_touched else concluded_touched end as human_touched,
+        count(*) as valuations
     from valuation where received_at >= %(since)s and received_at < %(until)s
     group by 1, 2, 3, 4 order by 1, 2, 3, 4
 """

@@ -3,13 +3,14 @@
 `merged` is commutative, associative and idempotent: records of different topics arrive in any order and any number of
 times, and the outcome is the same (shown by a property test). What it keeps:
 
-- a final status never changes: of several finals the one appended first stands;
+- a final status never changes: of several finals the one appended first stands, unless another, which came of a
+  dispute, says that it supersedes it;
 - before that the answer of the highest revision stands, within a revision the one nearest to an end;
 - a refusal (revision 0) stands only while nothing was accepted under that number: it answers its sender;
 - what was asked is told by the most trustworthy event: the accepted request before a raw one, of raw ones the first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -47,7 +48,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Milestones:
-    """Instants; `None` where it has not happened. `answered_at` is the first answer that is more than a receipt."""
+    """Instants; `None` where it has not happened. `answered_at` is the first answer that is more than a receipt.
+
+    `decided_at`: the first decision of a person that ends the case, not one that asks or sends back.
+    """
 
     deadline_at: datetime | None = None
     review_at: datetime | None = None
@@ -73,6 +77,16 @@ class Answer:
     lower: int | None = None
     upper: int | None = None
     human_touched: bool = False
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """The first end of an accepted request, whatever came of a dispute later: what times and ratios are about."""
+
+    concluded_at: datetime | None = None
+    concluded_status: str | None = None
+    concluded_touched: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +97,13 @@ class Standing:
     identity: Identity
     milestones: Milestones
     answer: Answer
+    conclusion: Conclusion = field(default_factory=Conclusion)
 
     @property
     def final_at(self) -> datetime | None:
-        """When the final answer was appended; `None` while there is none."""
+        """When the first final answer was appended; `None` while there is none."""
+        if self.conclusion.concluded_at is not None:
+            return self.conclusion.concluded_at
         return self.answer.answer_at if self.answer.status_rank == FINAL_RANK else None
 
 
@@ -108,6 +125,7 @@ def merged(one: Standing, other: Standing) -> Standing:
         identity=_more_trusted(one.identity, other.identity),
         milestones=_merged_milestones(one.milestones, other.milestones),
         answer=max(one.answer, other.answer, key=_weight),
+        conclusion=min(one.conclusion, other.conclusion, key=_order),
     )
 
 
@@ -119,15 +137,23 @@ def _more_trusted(one: Identity, other: Identity) -> Identity:
 
 
 def _weight(answer: Answer) -> tuple[int, int, int, float, str]:
-    """Order of answers: none, refusals, interims, finals. Among finals the earliest wins, among interims the latest."""
+    """Order of answers: none, refusals, interims, finals. Among interims the latest wins.
+
+    Among finals the earliest does, but one that supersedes another goes before it: of those the last asked for.
+    """
     at = answer.answer_at.timestamp() if answer.answer_at else 0.0
     if answer.status is None:
         return 0, 0, 0, 0.0, ""
     if answer.revision == 0:
         return 1, 0, 0, -at, str(answer.answer_id)
     if answer.status_rank == FINAL_RANK:
-        return 3, 0, 0, -at, str(answer.answer_id)
+        return 3, answer.revision if answer.supersedes else 0, 0, -at, str(answer.answer_id)
     return 2, answer.revision, answer.status_rank, at, str(answer.answer_id)
+
+
+def _order(conclusion: Conclusion) -> tuple[bool, float, str, bool]:
+    at = conclusion.concluded_at
+    return at is None, at.timestamp() if at else 0.0, conclusion.concluded_status or "", conclusion.concluded_touched
 
 
 def _merged_milestones(one: Milestones, other: Milestones) -> Milestones:

@@ -19,6 +19,7 @@ from schemas.catalogue import (
     COVERAGE,
     DECISIONS,
     DEGRADED,
+    DISPUTES_OPENED,
     ENRICHED,
     MODELS_RELEASED,
     PROPERTIES,
@@ -26,6 +27,7 @@ from schemas.catalogue import (
     REPORTS,
     REQUESTS,
     RESULTS,
+    REVIEW_PROGRESS,
     REVIEWS,
     SCORED,
     SEGMENTS,
@@ -78,6 +80,7 @@ class Room:
 
 
 def _intake(_: Settings, lane: Lane) -> Room:
+    from streams.intake.asked_by_desk import DeskQuestions
     from streams.intake.closed import ClosedQuestions
     from streams.intake.policy import IntakePolicy
     from streams.intake.repeats import RecentRequests
@@ -86,14 +89,16 @@ def _intake(_: Settings, lane: Lane) -> Room:
     policy = IntakePolicy()
     recent = RecentRequests(clock=utc_now, keep=policy.remembered, lane=lane)
     closed = ClosedQuestions(clock=utc_now, keep=policy.closed_remembered)
+    asked = DeskQuestions(clock=utc_now, keep=policy.asked_remembered)
     followed = (
         ReferenceSource(name="recent", view=recent, topics=(ACCEPTED,), since=utc_now() - policy.remembered),
         ReferenceSource(
             name="closed", view=closed, topics=(CLARIFICATIONS,), since=utc_now() - policy.closed_remembered
         ),
+        ReferenceSource(name="asked", view=asked, topics=(DECISIONS,), since=utc_now() - policy.asked_remembered),
     )
     return Room(
-        stage=IntakeStage(recent, closed, policy=policy, lane=lane, clock=utc_now),
+        stage=IntakeStage(recent, closed, asked, policy=policy, lane=lane, clock=utc_now),
         source=REQUESTS,
         beside=(CLARIFICATIONS,),
         outputs=(ACCEPTED, RESULTS),
@@ -184,8 +189,8 @@ def _settle(settings: Settings, _: Lane) -> Room:
     return Room(
         stage=SettleStage(policy, utc_now, outages),
         source=DECISIONS,
-        beside=(DEGRADED, MODELS_RELEASED),
-        outputs=(RESULTS, ALIASES, ENRICHED, DEGRADED),
+        beside=(REVIEW_PROGRESS, DISPUTES_OPENED, DEGRADED, MODELS_RELEASED),
+        outputs=(RESULTS, REVIEWS, ACCEPTED, ALIASES, ENRICHED, DEGRADED),
         references=(followed, ReferenceSource(name="outages", view=outages, topics=(DEGRADED, MODELS_RELEASED))),
         problems=lambda: policy.problems,
     )

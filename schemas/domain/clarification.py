@@ -1,8 +1,9 @@
 """How long a question about an address stays open, and when its channel is reminded (requirement AD2).
 
-Enrichment asks and says until when; the ledger's clock reminds and closes by the same rule.
+Enrichment or the desk asks and says until when; the ledger's clock reminds and closes by the same rule.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -47,6 +48,14 @@ def _after(asked_at: datetime, time: timedelta, profile: Profile) -> datetime:
     if profile in {Profile.STAFF, Profile.INTERNAL}:
         return add_desk_time(asked_at, time)
     return (asked_at + time).astimezone(UTC)
+
+
+def question_text(choices: Iterable[str]) -> str:
+    """Which of these communities is meant, each named with its city and district; of one alone, whether it is."""
+    first, *others = choices
+    if not others:
+        return f"请确认房屋所在小区是否为：{first}。"
+    return f"地址对应多个小区，请确认是哪一个：{'；'.join((first, *others))}。"
 
 
 def reminder_text(question: str, reply_by: datetime) -> str:

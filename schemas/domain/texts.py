@@ -62,6 +62,7 @@ REASON_TEXTS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.FORCED_BY_BANK: "按银行要求进行人工估值",
         Reason.VERIFY_MISMATCH: "所填房屋信息与核验结果不一致，需人工核实",
         Reason.DISPUTE: "对估值结果有异议，进行复估",
+        Reason.DESK_REPLY: "经向渠道核实，继续人工估值",
         Reason.QA_SAMPLE: "质量抽检",
         Reason.REVIEWED: "经人工复核确定",
         Reason.INSUFFICIENT_EVIDENCE: "市场依据不足，无法给出估值",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from schemas.catalogue import ALIASES, ENRICHED
-from schemas.codes import AliasSource, Reason
+from schemas.codes import AliasSource, Occasion, Reason
 from schemas.domain.aliases import confirmed_alias
 from schemas.domain.channels import Profile, find
 from schemas.events import Accepted, Attributes, CoverageDecision, Enriched, ResolvedAddress
@@ -19,7 +19,7 @@ from streams.enrichment.whereabouts import city_of_branch
 from streams.runtime.stage import Outcome, Output
 
 
-def passed_on(
+def passed_on(  # noqa: PLR0913 - what goes on is made of these
     accepted: Accepted,
     resolution: Resolution,
     coverage: CoverageDecision,
@@ -27,8 +27,12 @@ def passed_on(
     *,
     pieces: Sequence[Piece],
     now: datetime,
+    also: tuple[str, ...] = (),
 ) -> Outcome:
-    """The request with all that is known, and the name that a reply of the bank's staff has taught."""
+    """The request with all that is known, and the name that a reply of the bank's staff has taught.
+
+    `also`: further reasons for a person to look.
+    """
     registered = registered_for(resolution, view)
     enriched = Enriched(
         valuation_id=accepted.valuation_id,
@@ -37,7 +41,7 @@ def passed_on(
         attributes=attributes_of(accepted, resolution, registered),
         coverage=coverage,
         enriched_at=now,
-        concerns=_concerns(accepted, resolution, registered),
+        concerns=(*_concerns(accepted, resolution, registered), *also),
         reference_version=view.version,
         tags=registered.tags,
     )
@@ -86,9 +90,12 @@ def _for_people(
 def _learned(
     accepted: Accepted, resolution: Resolution, view: EnrichmentView, pieces: Sequence[Piece]
 ) -> tuple[Output, ...]:
-    """What a reply of the bank's own staff teaches: which community the written name means (a customer may guess)."""
+    """What a reply of the bank's own staff teaches: which community the written name means (a customer may guess).
+
+    What a reviewer chose was taught when it was settled.
+    """
     request, chosen = accepted.request, resolution.chosen
-    channel = find(request.channel)
+    channel = None if request.occasion is Occasion.RETURNED else find(request.channel)
     if chosen is None or request.chosen_community_id is None or not (channel and channel.profile is Profile.STAFF):
         return ()
     known, hint_city = (view.communities, view.divisions), city_of_branch(accepted, view)
@@ -107,9 +114,12 @@ def _learned(
 def _concerns(accepted: Accepted, resolution: Resolution, registered: Registered) -> tuple[str, ...]:
     concerns: list[Reason] = []
     if resolution.is_ambiguous:
-        concerns += [Reason.ADDR_AMBIGUOUS, *([Reason.CLARIFICATION_TIMEOUT] if timed_out(accepted) else [])]
+        concerns.append(Reason.ADDR_AMBIGUOUS)
     elif resolution.chosen is None:
         concerns.append(Reason.ADDR_UNKNOWN if names_something(resolution) else Reason.ADDR_PARTIAL)
     elif contradicts(accepted.request, resolution.parsed, resolution.chosen.community, registered):
         concerns.append(Reason.VERIFY_MISMATCH)
+    was_asked_for = resolution.is_ambiguous or accepted.request.occasion is Occasion.DESK_REPLY
+    if was_asked_for and timed_out(accepted):
+        concerns.append(Reason.CLARIFICATION_TIMEOUT)
     return tuple(concerns)

@@ -1,18 +1,19 @@
 """The enrichment stage: gates in the order of the contract, then what is known of the house.
 
 Order: resolve the address → coverage → eligibility → clarification. Candidates both in and out of coverage are asked
-about first; a place out of coverage is out, whatever the title of the house.
+about first; a place out of coverage is out, whatever the title of the house. What the desk has asked about is not
+answered here any more: people have the case, and hear what the gates would have said.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from schemas.codes import PropertyType, Reason, Status
+from schemas.codes import Automation, Occasion, PropertyType, Reason, Status
 from schemas.domain.channels import channel
-from schemas.domain.clarification import CLARIFICATION
-from schemas.events import Accepted, Problem
+from schemas.domain.clarification import CLARIFICATION, question_text
+from schemas.events import Accepted, CoverageDecision, Problem
 from streams.enrichment.answer import answer
-from streams.enrichment.eligibility import is_outside_mainland, refusal
+from streams.enrichment.eligibility import Refusal, is_outside_mainland, refusal
 from streams.enrichment.findings import attributes_of, names_something, passed_on, registered_for, timed_out
 from streams.enrichment.pieces import Piece
 from streams.enrichment.readings import arranged
@@ -50,6 +51,8 @@ def enrich(accepted: Accepted, view: EnrichmentView, pieces: Sequence[Piece] = (
     resolution = _resolved(accepted, view, pieces)
     if resolution is None:
         return _impossible_choice(accepted, now)
+    if accepted.request.occasion is Occasion.DESK_REPLY:
+        return _back_to_people(accepted, resolution, view, pieces, now)
     return (
         _outside_mainland(accepted, resolution, now)
         or _out_of_coverage(accepted, resolution, view, now)
@@ -61,12 +64,17 @@ def enrich(accepted: Accepted, view: EnrichmentView, pieces: Sequence[Piece] = (
 
 
 def _resolved(accepted: Accepted, view: EnrichmentView, pieces: Sequence[Piece]) -> Resolution | None:
-    """What the address means; `None` for a reply that chooses what was never offered."""
+    """What the address means; `None` for a reply that chooses what was never offered.
+
+    A choice that a reviewer made or asked for and that the dictionary does not know is none: people look again.
+    """
     request, known = accepted.request, (view.communities, view.divisions)
     hint_city = city_of_branch(accepted, view)
-    if request.chosen_community_id is None:
-        return resolve(request.address, *known, hint_city=hint_city, pieces=pieces)
-    return choose(request.address, request.chosen_community_id, *known, hint_city=hint_city, pieces=pieces)
+    if request.chosen_community_id is not None:
+        chosen = choose(request.address, request.chosen_community_id, *known, hint_city=hint_city, pieces=pieces)
+        if chosen is not None or request.occasion is Occasion.ASKED:
+            return chosen
+    return resolve(request.address, *known, hint_city=hint_city, pieces=pieces)
 
 
 def _impossible_choice(accepted: Accepted, now: datetime) -> Outcome:
@@ -115,13 +123,17 @@ def _may_be_a_name(resolution: Resolution) -> bool:
     return resolution.chosen is None and parsed.place.is_weak and not names_something(resolution)
 
 
-def _not_eligible(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
+def _ineligible(accepted: Accepted, resolution: Resolution, view: EnrichmentView) -> Refusal | None:
     covers = covers_of(resolution, view, day_of_receipt(accepted))
     if not covers or any(cover is None for cover in covers):
         return None  # nothing known, or partly outside: the question comes first
     enabled = frozenset[PropertyType]().union(*(cover.property_types for cover in covers if cover is not None))
     known = attributes_of(accepted, resolution, registered_for(resolution, view))
-    why = refusal(known.tradability, known.property_type, enabled)
+    return refusal(known.tradability, known.property_type, enabled)
+
+
+def _not_eligible(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:
+    why = _ineligible(accepted, resolution, view)
     if why is None:
         return None
     address = as_address(accepted.request.address, resolution)
@@ -152,8 +164,7 @@ def _question(accepted: Accepted, resolution: Resolution, view: EnrichmentView, 
         return None
     address = as_address(request.address, resolution)
     if ask:
-        choices = "；".join(f"{one.city}{one.district}{one.name}" for one in address.candidates)
-        text = f"地址对应多个小区，请确认是哪一个：{choices}。"
+        text = question_text(f"{one.city}{one.district}{one.name}" for one in address.candidates)
         reason = Reason.ADDR_AMBIGUOUS
     else:
         text = f"地址信息不完整，请补充{'、'.join(_missing(resolution))}后使用新的请求编号重新提交。"
@@ -169,6 +180,24 @@ def _passed_on(
     if known is None:  # the gates above have answered all of these
         raise LookupError(f"valuation {accepted.valuation_id} passed the coverage gate without a row")
     return passed_on(accepted, resolution, known.decision, view, pieces=pieces, now=now)
+
+
+def _back_to_people(
+    accepted: Accepted, resolution: Resolution, view: EnrichmentView, pieces: Sequence[Piece], now: datetime
+) -> Outcome:
+    """What came of a question of the desk, as a case for the desk, wherever the house turns out to be."""
+    known = cover_of(resolution, view, day_of_receipt(accepted))
+    why = _ineligible(accepted, resolution, view)
+    not_covered = CoverageDecision(county_code="", row_version=view.coverage.version, automation=Automation.HUMAN_ONLY)
+    return passed_on(
+        accepted,
+        resolution,
+        not_covered if known is None else known.decision,
+        view,
+        pieces=pieces,
+        now=now,
+        also=(*([Reason.AREA_NOT_COVERED] if known is None else []), *([why.reason] if why else [])),
+    )
 
 
 def _missing(resolution: Resolution) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.codes import Lane, Reason, Status
+from schemas.codes import Lane, Occasion, Reason, Status
 from schemas.domain.channels import channel
 from schemas.domain.echo import echo
 from schemas.domain.masking import masked_personal_data
@@ -14,18 +14,28 @@ from schemas.domain.request_rules import MAX_ADDRESS, accepted_area, cleaned_add
 from schemas.domain.texts import REASON_TEXTS
 from schemas.domain.worktime import SHANGHAI
 from schemas.events import Accepted, ClarificationTimedOut, Problem, Request, Requested, Resulted
+from streams.intake.asked_by_desk import DeskQuestion
 
 REFUSAL_REVISION = (
     0  # a refusal is about one message; it never replaces what is known of the valuation, which starts at 1
 )
 FIRST_REVISION = 1
-REPLY_REVISION = 2  # one clarification only
+REPLY_REVISION = 2  # to the question of enrichment, which asks once; a question of the desk is of any revision
 
 
 def request_of(
-    requested: Requested, *, lane: Lane, received_at: datetime, deadline_at: datetime, revision: int
+    requested: Requested,
+    *,
+    lane: Lane,
+    received_at: datetime,
+    deadline_at: datetime,
+    revision: int,
+    question: DeskQuestion | None = None,
 ) -> Request:
-    """The cleaned request. `requested` must be without problems; its note and subject token go no further."""
+    """The cleaned request. `requested` must be without problems; its note and subject token go no further.
+
+    A reply to a question of the desk goes back to people, with the time they had left when they asked.
+    """
     stated_type = property_type_code(requested.property_type) if requested.property_type is not None else None
     return Request(
         channel=channel(requested.channel).code,
@@ -50,6 +60,8 @@ def request_of(
         built_year=requested.built_year,
         rooms=requested.rooms,
         chosen_community_id=requested.chosen_community_id,
+        occasion=Occasion.ASKED if question is None else Occasion.DESK_REPLY,
+        due_at=None if question is None else question.due_after(received_at),
     )
 
 
@@ -83,17 +95,25 @@ def digest(requested: Requested) -> str:
     return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()
 
 
-def without_a_reply(timed_out: ClarificationTimedOut, *, allowance: timedelta, accepted_at: datetime) -> Accepted:
-    """The second and last asking of a valuation whose question nobody answered: without a choice.
+def without_a_reply(
+    timed_out: ClarificationTimedOut,
+    *,
+    allowance: timedelta,
+    accepted_at: datetime,
+    question: DeskQuestion | None = None,
+) -> Accepted:
+    """The next asking of a valuation whose question nobody answered: without a choice. `question`: if the desk asked.
 
     Its clock starts anew when the time to reply has run out, as that of a reply does at the reply.
     """
     request = replace(
         timed_out.request,
-        revision=REPLY_REVISION,
+        revision=timed_out.request.revision + 1,
         received_at=timed_out.timed_out_at,
         deadline_at=timed_out.timed_out_at + allowance,
         chosen_community_id=None,
+        occasion=Occasion.ASKED if question is None else Occasion.DESK_REPLY,
+        due_at=None if question is None else question.due_after(timed_out.timed_out_at),
     )
     return Accepted(
         valuation_id=timed_out.valuation_id, request=request, digest=timed_out.digest, accepted_at=accepted_at

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.codes import Lane
+from schemas.codes import Lane, Occasion
 from schemas.events import Accepted, Request
 from streams.intake.acceptance import FIRST_REVISION
 from streams.runtime.stage import Change
@@ -38,19 +38,20 @@ def remembered(accepted: Accepted) -> Remembered:
 
 
 class RecentRequests:
-    """`valuation_id` → the first asking, and → the clarification reply, each for `keep` after its acceptance.
+    """Valuation and revision → the first asking, and each clarification reply, for `keep` after its acceptance.
 
     Filled by the reader of `valuation.accepted` before the stage starts, and followed afterwards; what this process
     accepts is added at once by the stage. To lose it is safe: a repeat then goes through, to be absorbed downstream.
     About 0.5 kB a request. First askings are kept of `lane` only, so that a batch of a million rows costs the online
     workers nothing; a number used on both lanes is absorbed downstream. What ended a question, a reply or its time-out,
-    is kept of both: a row of a batch may be answered online, while its time-out comes back on the batch lane.
+    is kept of both: a row of a batch may be answered online, while its time-out comes back on the batch lane. What a
+    reviewer returned is not kept: no channel sent it, so none can repeat it.
     """
 
     def __init__(self, *, clock: Callable[[], datetime], keep: timedelta, lane: Lane) -> None:
         self._clock, self._keep, self._lane = clock, keep, lane
-        self._first: dict[str, Remembered] = {}
-        self._reply: dict[str, Remembered] = {}
+        self._first: dict[tuple[str, int], Remembered] = {}
+        self._reply: dict[tuple[str, int], Remembered] = {}
 
     def __len__(self) -> int:
         return len(self._first) + len(self._reply)
@@ -69,28 +70,31 @@ class RecentRequests:
                 self._add(self._of(event.request.revision), event, since)
 
     def find(self, valuation_id: str, revision: int) -> Remembered | None:
-        """The remembered asking (revision 1) or reply (2) of a valuation; `None` when unknown or too old."""
-        found = self._of(revision).get(valuation_id)
+        """The remembered asking (revision 1) or reply of a valuation; `None` when unknown or too old."""
+        found = self._of(revision).get((valuation_id, revision))
         if found is None or found.accepted_at < self._clock() - self._keep:
             return None
         return found
 
     def _concerns_us(self, request: Request) -> bool:
+        if request.occasion is Occasion.RETURNED:
+            return False
         return request.revision != FIRST_REVISION or request.lane == self._lane
 
     @staticmethod
-    def _add(requests: dict[str, Remembered], event: Accepted, since: datetime) -> None:
-        known = requests.get(event.valuation_id)
+    def _add(requests: dict[tuple[str, int], Remembered], event: Accepted, since: datetime) -> None:
+        asking = event.valuation_id, event.request.revision
+        known = requests.get(asking)
         if known is not None and known.accepted_at >= since:
             return
-        requests.pop(event.valuation_id, None)  # an outlived entry makes way, so that the new one stands last
-        requests[event.valuation_id] = remembered(event)
+        requests.pop(asking, None)  # an outlived entry makes way, so that the new one stands last
+        requests[asking] = remembered(event)
 
-    def _of(self, revision: int) -> dict[str, Remembered]:
+    def _of(self, revision: int) -> dict[tuple[str, int], Remembered]:
         return self._first if revision == FIRST_REVISION else self._reply
 
     @staticmethod
-    def _forget(requests: dict[str, Remembered], since: datetime) -> None:
+    def _forget(requests: dict[tuple[str, int], Remembered], since: datetime) -> None:
         # Oldest first by insertion, nearly: partitions are read side by side, so an entry may outlive its time by
         # as much as they are apart. `find` does not return it then.
         while requests:

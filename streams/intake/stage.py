@@ -5,15 +5,16 @@
 | holds to the contract and is new         | `Accepted`, and RECEIVED to the channel                      |
 | repeats one of the last 24 hours         | RECEIVED again, with the same stamps and ids; nothing re-run |
 | has the number of one, but asks another  | REJECTED_INVALID, DUPLICATE_CONFLICT                         |
-| answers a clarification                  | `Accepted` and RECEIVED with revision 2                      |
+| answers a clarification                  | `Accepted` and RECEIVED with the next revision               |
 | answers one whose time has run out       | REJECTED_INVALID, CLARIFICATION_TIMEOUT                      |
 | breaks a rule                            | REJECTED_INVALID with every problem                          |
 | names no registered channel              | a dead letter, UNKNOWN_CHANNEL: there is nobody to answer    |
 
+Enrichment asks about revision 1, so a reply is revision 2; the desk may ask once more about whatever it has before it.
 A question that nobody answered in time comes back from the ledger (`ClarificationTimedOut`, on a topic that no channel
-can write) and is accepted as revision 2 without a choice. Reply and time-out both pass here, and whichever comes first
-is the one: the other is refused or absorbed. That holds across the lanes as far as one lane has heard of the other:
-within the moment in which both accept at once, only a reply on the lane of its request is decided for certain.
+can write) and is accepted as the same revision without a choice. Reply and time-out both pass here, and whichever
+comes first is the one: the other is refused or absorbed. That holds across the lanes as far as one lane has heard of
+the other: within the moment in which both accept at once, only a reply on the lane of its request is decided for sure.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ from streams.intake.acceptance import (
     request_of,
     without_a_reply,
 )
+from streams.intake.asked_by_desk import DeskQuestion, DeskQuestions
 from streams.intake.closed import ClosedQuestions
 from streams.intake.errors import UnknownChannelError
 from streams.intake.policy import IntakePolicy
@@ -48,7 +50,8 @@ class IntakeStage:
     """Serves one lane.
 
     `recent` must be filled from `valuation.accepted` before the first batch, `closed` from `valuation.clarifications`:
-    from both lanes of each, because a question of one lane may be answered on the other.
+    from both lanes of each, because a question of one lane may be answered on the other. `asked` from
+    `valuation.decisions`.
     """
 
     name = "intake"
@@ -57,12 +60,14 @@ class IntakeStage:
         self,
         recent: RecentRequests,
         closed: ClosedQuestions,
+        asked: DeskQuestions,
         *,
         policy: IntakePolicy,
         lane: Lane,
         clock: Callable[[], datetime],
     ) -> None:
-        self._recent, self._closed, self._policy, self._lane, self._clock = recent, closed, policy, lane, clock
+        self._recent, self._closed, self._asked = recent, closed, asked
+        self._policy, self._lane, self._clock = policy, lane, clock
 
     def handle(self, batch: Sequence[Requested | ClarificationTimedOut]) -> Sequence[Outcome]:
         """One outcome for each event. Raises `UnknownChannelError` before anything is remembered.
@@ -87,7 +92,8 @@ class IntakeStage:
         if found:
             return self._refuse(requested, found, received_at, now)
         asked = digest(requested)
-        revision = REPLY_REVISION if requested.action is Action.CLARIFY else FIRST_REVISION
+        question = self._question_for(requested, asked, fresh)
+        revision = _revision(requested, question)
         first = self._known(requested.valuation_id, FIRST_REVISION, fresh)
         known = first if revision == FIRST_REVISION else self._known(requested.valuation_id, revision, fresh)
         earlier = first or known  # of a request on the other lane only the reply is remembered
@@ -95,11 +101,13 @@ class IntakeStage:
             return self._refuse(requested, (_CONFLICT,), received_at, now)
         if known is not None and known.is_for(asked, requested.chosen_community_id):
             return self._acknowledge_again(requested, known, revision, asked)
-        if revision == REPLY_REVISION and (requested.valuation_id in self._closed or _timed_out(known)):
+        if requested.action is Action.CLARIFY and (
+            (requested.valuation_id, revision) in self._closed or _timed_out(known)
+        ):
             return self._refuse(requested, (_TOO_LATE,), received_at, now)
         if known is not None:
             return self._refuse(requested, (_ANSWERED,), received_at, now)
-        accepted = self._accept(requested, revision, asked, received_at, now)
+        accepted = self._accept(requested, question, asked, received_at, now)
         fresh[accepted.valuation_id, revision] = accepted
         return Outcome(
             outputs=(
@@ -111,21 +119,43 @@ class IntakeStage:
     def _time_out(
         self, timed_out: ClarificationTimedOut, now: datetime, fresh: dict[tuple[str, int], Accepted]
     ) -> Outcome:
-        if self._known(timed_out.valuation_id, REPLY_REVISION, fresh) is not None:
+        asking = timed_out.valuation_id, timed_out.request.revision + 1
+        if self._known(*asking, fresh) is not None:
             return Outcome(silence=ANSWERED)
-        accepted = without_a_reply(timed_out, allowance=self._policy.allowance(self._lane), accepted_at=now)
-        fresh[accepted.valuation_id, REPLY_REVISION] = accepted
+        question = self._asked.find(timed_out.valuation_id)
+        if question is not None and question.revision != timed_out.request.revision:
+            question = None  # it is enrichment's that ran out, and the desk has asked since
+        allowance = self._policy.allowance(self._lane)
+        accepted = without_a_reply(timed_out, allowance=allowance, accepted_at=now, question=question)
+        fresh[asking] = accepted
         return Outcome(outputs=(Output(topic=ACCEPTED, lane=self._lane, event=accepted),))
 
+    def _question_for(
+        self, requested: Requested, asked: str, fresh: dict[tuple[str, int], Accepted]
+    ) -> DeskQuestion | None:
+        """The question of the desk that is replied to. What was sent before it was asked repeats an earlier reply."""
+        question = self._asked.find(requested.valuation_id) if requested.action is Action.CLARIFY else None
+        if question is None or requested.requested_at >= question.asked_at:
+            return question
+        before = self._known(requested.valuation_id, REPLY_REVISION, fresh)
+        is_repeat = before is not None and before.is_for(asked, requested.chosen_community_id)
+        return None if is_repeat and question.revision >= REPLY_REVISION else question
+
     def _accept(
-        self, requested: Requested, revision: int, asked: str, received_at: datetime, accepted_at: datetime
+        self,
+        requested: Requested,
+        question: DeskQuestion | None,
+        asked: str,
+        received_at: datetime,
+        accepted_at: datetime,
     ) -> Accepted:
         request = request_of(
             requested,
             lane=self._lane,
             received_at=received_at,
             deadline_at=received_at + self._policy.allowance(self._lane),
-            revision=revision,
+            revision=_revision(requested, question),
+            question=question,
         )
         return Accepted(valuation_id=requested.valuation_id, request=request, digest=asked, accepted_at=accepted_at)
 
@@ -158,8 +188,14 @@ class IntakeStage:
         return requested.requested_at if plausible else now
 
 
+def _revision(requested: Requested, question: DeskQuestion | None) -> int:
+    if requested.action is not Action.CLARIFY:
+        return FIRST_REVISION
+    return REPLY_REVISION if question is None else question.revision + 1
+
+
 def _timed_out(known: Remembered | None) -> bool:
-    """Whether the second asking that is remembered is the time-out: a reply always names its choice."""
+    """Whether the asking that is remembered is the time-out: a reply always names its choice."""
     return known is not None and known.chosen_community_id is None
 
 

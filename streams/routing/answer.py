@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from schemas.codes import LimitingFactor, MatchLevel, Status, Tradability
+from schemas.codes import LimitingFactor, MatchLevel, Occasion, Status, Tradability
 from schemas.domain.channels import Profile, find
 from schemas.domain.echo import echo
 from schemas.domain.worktime import shanghai_date
@@ -52,7 +52,10 @@ def answer(  # noqa: PLR0913 -- one keyword for each thing in which answers diff
     human: HumanDecision | None = None,
     human_touched: bool = False,
 ) -> Resulted:
-    """The answer with everything that is echoed. The model's evidence goes out only with a value: never a bare hint."""
+    """The answer with everything that is echoed. The model's evidence goes out only with a value: never a bare hint.
+
+    What people had before them is `human_touched`, even if the model has the last word.
+    """
     return replace(
         echo(scored.valuation_id, scored.request, status, resulted_at=at),
         reasons=reasons,
@@ -68,7 +71,7 @@ def answer(  # noqa: PLR0913 -- one keyword for each thing in which answers diff
         valuation=evidence(scored) if money else None,
         human=human,
         policy=policy,
-        human_touched=human_touched,
+        human_touched=human_touched or scored.request.occasion is not Occasion.ASKED,
     )
 
 

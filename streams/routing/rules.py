@@ -6,7 +6,7 @@ Pure and deterministic: the same event and the same policy give the same reasons
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from schemas.codes import Automation, MatchLevel, PropertyType, Reason, SegmentState
+from schemas.codes import Automation, MatchLevel, Occasion, PropertyType, Reason, SegmentState
 from schemas.domain.channels import Profile
 from schemas.events import Scored, Valuation
 from streams.routing.policy import Policy, PropertyClass, Thresholds
@@ -54,6 +54,8 @@ def is_degraded_alone(reasons: Iterable[str]) -> bool:
 def _hard(scored: Scored, policy: Policy, kind: PropertyClass | None, segment: SegmentState) -> Iterator[str]:
     if scored.request.force_manual:
         yield Reason.FORCED_BY_BANK
+    if scored.request.occasion is Occasion.DESK_REPLY:  # people asked, so people go on
+        yield Reason.DESK_REPLY
     yield from _without_value(scored)
     yield from _standing(scored, policy, None if kind is None else segment)
     if kind is None:

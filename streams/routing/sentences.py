@@ -10,13 +10,12 @@ from schemas.domain.worktime import SHANGHAI
 
 UNABLE_PUBLIC = "根据现有市场资料暂无法给出可靠的参考价格，请向银行客户经理咨询。"
 PARKED = "系统部分功能受限，恢复后将自动完成估值，请勿重复提交。"
+RETURNED = "已人工核实房屋所在小区，正在重新自动估值。"
 _OUTCOMES = {
     ReviewOutcome.VALUE: "人工估值已完成。",
-    ReviewOutcome.RETURN_TO_AUTO: "经人工核对，自动估值结果有效。",
     ReviewOutcome.UNABLE: "经人工核查，现有资料不足以给出估值。",
     ReviewOutcome.NOT_ELIGIBLE: "经人工核查，该房屋不属于可上市交易的商品房。",
     ReviewOutcome.OUT_OF_COVERAGE: "经人工核查，该房屋不在当前服务范围内。",
-    ReviewOutcome.CLARIFY: "请补充或确认房屋地址后重新提交。",
 }
 
 
@@ -34,8 +33,19 @@ def pending(due_at: datetime, reasons: Iterable[str], profile: Profile) -> str:
     return f"{promise}原因：{said}。" if profile is Profile.STAFF else promise
 
 
+def progressed(position: int | None, expected_at: datetime | None, *, on_survey: bool) -> str:
+    """Where a review stands, in words that hold until the next word about it."""
+    where = "已安排实地勘察。" if on_survey else ""
+    if position is not None:
+        where += f"当前排队第{position}位。"
+    if expected_at is not None:
+        at = expected_at.astimezone(SHANGHAI)
+        where += f"预计{at.month}月{at.day}日{at:%H:%M}前后完成。"
+    return where
+
+
 def decided(outcome: ReviewOutcome) -> str:
-    """What a person concluded. Nothing a reviewer typed goes out."""
+    """What a person concluded at last. Nothing a reviewer typed goes out."""
     return _OUTCOMES[outcome]
 
 

@@ -1,4 +1,14 @@
-"""Settling: what a reviewer decided becomes the answer to the channel; what waited for a model is valued again."""
+"""Settling: what the desk says becomes the answer to the channel; what waited for a model is valued again.
+
+| from                                | comes                                                                       |
+| ----------------------------------- | --------------------------------------------------------------------------- |
+| a decision                          | the final answer, naming the one it replaces if it was disputed             |
+| a decision CLARIFY                  | NEEDS_CLARIFICATION with the candidates                                     |
+| a decision RETURN_TO_AUTO           | the next revision, accepted, with the community; PROCESSING                 |
+| progress of a review                | PENDING_MANUAL with position and expected time                              |
+| an opened dispute                   | a review with the reason DISPUTE, PENDING_MANUAL                            |
+| a released model, a parked case     | what waited goes through scoring again                                      |
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,19 +19,28 @@ from schemas.codes import AliasSource, Reason, ReviewOutcome, Status
 from schemas.domain.aliases import confirmed_alias
 from schemas.domain.rounding import total
 from schemas.errors import PermanentError
-from schemas.events import Decided, Degraded, HumanDecision, ModelReleased, Resulted
+from schemas.events import (
+    Decided,
+    Degraded,
+    DisputeOpened,
+    HumanDecision,
+    ModelReleased,
+    Resulted,
+    ReviewProgressed,
+)
 from schemas.ids import pseudonym
 from streams.routing import sentences
-from streams.routing.answer import Money, answer, model_money, valid_until
+from streams.routing.answer import Money, answer, valid_until
+from streams.routing.asking import disputed, progressed
 from streams.routing.degraded import Outages, resumed
 from streams.routing.policy import Policy
+from streams.routing.sent_back import asked_back, returned
 from streams.runtime.stage import Outcome, Output
 
 _WITHOUT_VALUE = {
     ReviewOutcome.UNABLE: Status.UNABLE_TO_VALUE,
     ReviewOutcome.NOT_ELIGIBLE: Status.NOT_ELIGIBLE,
     ReviewOutcome.OUT_OF_COVERAGE: Status.OUT_OF_COVERAGE,
-    ReviewOutcome.CLARIFY: Status.NEEDS_CLARIFICATION,
 }
 
 
@@ -34,8 +53,11 @@ class MissingUnitPriceError(PermanentError):
         )
 
 
+Said = Decided | ReviewProgressed | DisputeOpened | ModelReleased | Degraded
+
+
 class SettleStage:
-    """`Decided` → the final result, on the lane of the request.
+    """What the desk, the ledger and a released model say about valuations people have → answers, on the request's lane.
 
     The decision on an automatic answer drawn for quality control changes nothing for the channel: a final status never
     changes, so it is silence here, and the ledger compares the two values. A community that the reviewer confirmed for
@@ -52,18 +74,19 @@ class SettleStage:
         self._clock = clock
         self._outages = Outages() if outages is None else outages
 
-    def handle(self, batch: Sequence[Decided | ModelReleased | Degraded]) -> list[Outcome]:
+    def handle(self, batch: Sequence[Said]) -> list[Outcome]:
         """One outcome for each event, in their order; the first also brings what else waits and is overdue.
 
-        Decisions come first: one that is refused brings the whole batch here again, event by event, and what an outage
-        had sent by then would count as sent though nobody published it.
+        What the desk says comes first: a decision that is refused brings the whole batch here again, event by event,
+        and what an outage had sent by then would count as sent though nobody published it.
         """
         if not batch:
             return []
         policy, now = self._policy(), self._clock()
-        settled = {place: _settled(one, policy, now) for place, one in enumerate(batch) if isinstance(one, Decided)}
+        settled = [_said(one, policy, now) for one in batch]
         outcomes = [
-            settled[place] if isinstance(one, Decided) else self._again(one, now) for place, one in enumerate(batch)
+            self._again(one, now) if isinstance(one, ModelReleased | Degraded) else outcome
+            for one, outcome in zip(batch, settled, strict=True)
         ]
         return [_with(outcomes[0], resumed(self._outages.overdue(now), now)), *outcomes[1:]]
 
@@ -77,11 +100,26 @@ def _with(outcome: Outcome, outputs: tuple[Output, ...]) -> Outcome:
     return replace(outcome, outputs=(*outcome.outputs, *outputs)) if outputs else outcome
 
 
+def _said(event: Said, policy: Policy, now: datetime) -> Outcome:
+    match event:
+        case Decided():
+            return _settled(event, policy, now)
+        case ReviewProgressed():
+            return Outcome(outputs=(progressed(event, now),))
+        case DisputeOpened():
+            return Outcome(outputs=disputed(event, policy, now))
+        case ModelReleased() | Degraded():
+            return Outcome(silence="asked of the outages")
+
+
 def _settled(decided: Decided, policy: Policy, now: datetime) -> Outcome:
     learned = _learned(decided)
     if decided.review.reasons == (Reason.QA_SAMPLE,):
         return Outcome(outputs=learned, silence="quality sample: the answer stands")
-    result = settle(decided, policy, now=now)
+    if decided.outcome is ReviewOutcome.RETURN_TO_AUTO:
+        return Outcome(outputs=(*returned(decided, now=now), *learned))
+    is_question = decided.outcome is ReviewOutcome.CLARIFY
+    result = asked_back(decided, now=now) if is_question else settle(decided, policy, now=now)
     return Outcome(outputs=(Output(topic=RESULTS, lane=decided.review.scored.request.lane, event=result), *learned))
 
 
@@ -101,10 +139,10 @@ def _learned(decided: Decided) -> tuple[Output, ...]:
 
 
 def settle(decided: Decided, policy: Policy, *, now: datetime) -> Resulted:
-    """The answer a decision leads to. Raises `MissingUnitPriceError` for a value without a unit price."""
+    """The final answer a decision leads to. Raises `MissingUnitPriceError` for a value without a unit price."""
     scored = decided.review.scored
     status, money = _conclusion(decided)
-    return answer(
+    result = answer(
         scored,
         status,
         policy=decided.review.policy,
@@ -113,22 +151,16 @@ def settle(decided: Decided, policy: Policy, *, now: datetime) -> Resulted:
         reason_text=sentences.decided(decided.outcome),
         money=money,
         valid_until=valid_until(scored, decided.decided_at, policy) if money else None,
-        human=_without_names(decided, money if status is Status.COMPLETED_MANUAL else None),
+        human=_without_names(decided, money),
         human_touched=True,
     )
+    return replace(result, supersedes=decided.review.supersedes)
 
 
 def _conclusion(decided: Decided) -> tuple[Status, Money | None]:
-    valuation = decided.review.scored.valuation
-    match decided.outcome:
-        case ReviewOutcome.VALUE:
-            return Status.COMPLETED_MANUAL, _reviewers_money(decided)
-        case ReviewOutcome.RETURN_TO_AUTO if valuation is not None:
-            return Status.COMPLETED_AUTO, model_money(valuation)
-        case ReviewOutcome.RETURN_TO_AUTO:  # to a model that has no value: the channel must be answered all the same
-            return Status.UNABLE_TO_VALUE, None
-        case outcome:
-            return _WITHOUT_VALUE[outcome], None
+    if decided.outcome is ReviewOutcome.VALUE:
+        return Status.COMPLETED_MANUAL, _reviewers_money(decided)
+    return _WITHOUT_VALUE[decided.outcome], None
 
 
 def _reviewers_money(decided: Decided) -> Money:

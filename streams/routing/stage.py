@@ -5,14 +5,13 @@ from datetime import datetime
 
 from schemas.catalogue import RESULTS, REVIEWS
 from schemas.codes import Lane, Reason, SegmentState, Status
-from schemas.domain.contract import MANUAL_ANSWER
-from schemas.domain.worktime import due_at
-from schemas.events import ReviewRequested, Scored
+from schemas.events import Scored
 from streams.routing import sentences
 from streams.routing.answer import answer, evidence, has_manual_lane, model_money, profile_of, valid_until
+from streams.routing.asking import asked, review_of
 from streams.routing.degraded import DegradedDesk, compared, noted_for_people, park
 from streams.routing.policy import Policy
-from streams.routing.rules import is_audited, is_degraded_alone, priority, reasons_for_review
+from streams.routing.rules import is_audited, is_degraded_alone, reasons_for_review
 from streams.routing.standings import Standings
 from streams.runtime.stage import Outcome, Output
 
@@ -66,12 +65,11 @@ def route(
     if not has_manual_lane(scored.request.channel):
         return _unable(scored, reasons, policy, lane, now)
     if not is_degraded_alone(reasons):
-        return _ask_a_person(scored, reasons, policy, lane, now)
+        return Outcome(outputs=asked(scored, reasons, policy, now))
     if not desk.takes(scored.valuation_id, policy.degraded_desk_capacity):
         return park(scored, reasons, policy, now)
     desk.sent(scored.valuation_id)
-    asked = _ask_a_person(scored, reasons, policy, lane, now)
-    return Outcome(outputs=(*asked.outputs, noted_for_people(scored, now)))
+    return Outcome(outputs=(*asked(scored, reasons, policy, now), noted_for_people(scored, now)))
 
 
 def _let_stand(scored: Scored, policy: Policy, lane: Lane, now: datetime) -> Outcome:
@@ -89,24 +87,9 @@ def _let_stand(scored: Scored, policy: Policy, lane: Lane, now: datetime) -> Out
     )
     outputs = [Output(topic=RESULTS, lane=lane, event=result)]
     if has_manual_lane(scored.request.channel) and is_audited(scored.valuation_id, policy):
-        audit = _review(scored, (Reason.QA_SAMPLE,), policy, now, goes_first_by=0)
+        audit = review_of(scored, (Reason.QA_SAMPLE,), policy, now, goes_first_by=0)
         outputs.append(Output(topic=REVIEWS, event=audit))
     return Outcome(outputs=tuple(outputs))
-
-
-def _ask_a_person(scored: Scored, reasons: tuple[str, ...], policy: Policy, lane: Lane, now: datetime) -> Outcome:
-    profile = profile_of(scored.request.channel)
-    review = _review(scored, reasons, policy, now, goes_first_by=priority(scored, profile))
-    interim = answer(
-        scored,
-        Status.PENDING_MANUAL,
-        policy=review.policy,
-        at=now,
-        reasons=reasons,
-        reason_text=sentences.pending(review.due_at, reasons, profile),
-        due_at=review.due_at,
-    )
-    return Outcome(outputs=(Output(topic=REVIEWS, event=review), Output(topic=RESULTS, lane=lane, event=interim)))
 
 
 def _unable(scored: Scored, reasons: tuple[str, ...], policy: Policy, lane: Lane, now: datetime) -> Outcome:
@@ -119,18 +102,3 @@ def _unable(scored: Scored, reasons: tuple[str, ...], policy: Policy, lane: Lane
         reason_text=sentences.UNABLE_PUBLIC,
     )
     return Outcome(outputs=(Output(topic=RESULTS, lane=lane, event=result),))
-
-
-def _review(
-    scored: Scored, reasons: tuple[str, ...], policy: Policy, now: datetime, *, goes_first_by: int
-) -> ReviewRequested:
-    return ReviewRequested(
-        valuation_id=scored.valuation_id,
-        scored=scored,
-        reasons=reasons,
-        priority=goes_first_by,
-        due_at=due_at(scored.request.received_at, MANUAL_ANSWER.value),
-        policy=policy.reference(reasons[0]),
-        requested_at=now,
-        skill=policy.class_of(scored.attributes.property_type) or "",
-    )

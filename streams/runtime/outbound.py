@@ -31,10 +31,11 @@ def key_of(output: Output) -> bytes:
 
 
 def revision_of(event: object) -> int:
-    """Return the revision an event speaks of: its own, its request's, or the first."""
+    """Return the revision an event speaks of: its own, that of its request or of its scored case, or the first."""
     own = getattr(event, "revision", None)
     if own is None:
-        own = getattr(getattr(event, "request", None), "revision", None)
+        asked = getattr(event, "request", None) or getattr(getattr(event, "scored", None), "request", None)
+        own = getattr(asked, "revision", None)
     return FIRST_REVISION if own is None else int(own)
 
 

@@ -22,8 +22,8 @@ from infra.kafka.admin import apply, plan, wanted_topics
 from infra.kafka.security import client_conf
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
-from schemas.catalogue import ACCEPTED, CLARIFICATIONS, DEAD_LETTERS, REQUESTS, RESULTS
-from schemas.codes import Action, Lane, Reason, Status
+from schemas.catalogue import ACCEPTED, CLARIFICATIONS, DEAD_LETTERS, DECISIONS, REQUESTS, RESULTS
+from schemas.codes import Action, Lane, Occasion, Reason, ReviewOutcome, Status
 from schemas.events import Accepted, ClarificationTimedOut, Resulted
 from schemas.ids import valuation_id
 from streams.intake.acceptance import digest
@@ -242,3 +242,23 @@ def test_a_row_of_a_batch_that_was_answered_online_is_not_valued_again_when_its_
     with house.intake(Lane.BATCH):
         eventually(lambda: all(house.events(ACCEPTED, Accepted, one, Lane.BATCH) for one in unanswered))
     assert house.events(ACCEPTED, Accepted, number, Lane.BATCH) == []
+
+
+@pytest.mark.requirement("IN9")
+def test_a_reply_to_a_question_of_the_desk_is_known_as_such_by_a_worker_started_since(house):
+    number = a_number()
+    first, _ = asked_back(number)
+    review = made.review(number, valuation_id=first.valuation_id)
+    review = replace(review, scored=replace(review.scored, valuation_id=first.valuation_id, request=first.request))
+    now = datetime.now(UTC)
+    decision = made.decided(
+        valuation_id=first.valuation_id, review=review, outcome=ReviewOutcome.CLARIFY, decided_at=now
+    )
+    house.publish(ACCEPTED, first)
+    house.publish(DECISIONS, decision, None)
+    house.publish(REQUESTS, a_request(number, action=Action.CLARIFY, chosen_community_id="c-2", requested_at=now))
+    with house.intake():
+        eventually(lambda: len(house.events(ACCEPTED, Accepted, number)) == 2)
+    _, (second, _) = house.events(ACCEPTED, Accepted, number)
+    assert (second.request.revision, second.request.occasion) == (2, Occasion.DESK_REPLY)
+    assert second.request.due_at is not None

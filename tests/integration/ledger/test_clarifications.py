@@ -308,3 +308,17 @@ def test_a_question_that_offers_nothing_to_choose_is_never_repeated_and_only_clo
     assert said(pool) == []
     tick(STAFF_UNTIL + timedelta(seconds=1))
     assert [type(event) for _, event, _ in said(pool)] == [ClarificationTimedOut]
+
+
+@pytest.mark.requirement("AD2", "RD10")
+def test_a_question_of_the_desk_has_a_clock_of_its_own_although_enrichment_had_asked_before(pool, tick):
+    """Enrichment's question was replied to, so its time-out is nobody's; the desk's question runs out."""
+    first, question = asked()
+    second = replace(first.event, request=replace(first.event.request, revision=2, chosen_community_id="c-1"))
+    of_the_desk = replace(question.event, revision=2, human_touched=True)
+    write(pool, first, question, received(second, topic=ACCEPTED, after_s=60))
+    write(pool, received(of_the_desk, topic=RESULTS, after_s=120))
+    tick(STAFF_UNTIL + timedelta(days=1))
+    ((topic, time_out, _),) = said(pool)
+    assert topic == "valuation.clarifications.online"
+    assert time_out.request == second.request

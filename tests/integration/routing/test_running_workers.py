@@ -23,23 +23,35 @@ from infra.kafka.producer import Publisher, Record
 from infra.kafka.reader import Start, TopicReader
 from infra.kafka.security import client_conf
 from schemas.catalogue import (
+    ACCEPTED,
     ALIASES,
     DEAD_LETTERS,
     DECISIONS,
     DEGRADED,
+    DISPUTES_OPENED,
     ENRICHED,
     FEEDBACK,
     MODELS_RELEASED,
     PROPOSALS,
     RESULTS,
+    REVIEW_PROGRESS,
     REVIEWS,
     SCORED,
     SEGMENTS,
     Topic,
 )
 from schemas.codec import Codec
-from schemas.codes import AppraisalKind, Lane, ModelRole, Reason, Status
-from schemas.events import Appraised, Enriched, ModelReleased, Resulted
+from schemas.codes import AppraisalKind, Lane, ModelRole, Occasion, Reason, ReviewOutcome, Status
+from schemas.events import (
+    Accepted,
+    Appraised,
+    DisputeOpened,
+    Enriched,
+    ModelReleased,
+    Resulted,
+    ReviewProgressed,
+    ReviewRequested,
+)
 from schemas.headers import event_headers, event_type
 from schemas.ids import event_id
 from schemas.registry import CatalogueRegistry
@@ -53,6 +65,7 @@ CODEC = Codec(CatalogueRegistry())
 TOPICS = (
     *(SCORED, RESULTS, REVIEWS, DEGRADED, DECISIONS, PROPOSALS, SEGMENTS),
     *(MODELS_RELEASED, ENRICHED, ALIASES, FEEDBACK, DEAD_LETTERS),
+    *(ACCEPTED, REVIEW_PROGRESS, DISPUTES_OPENED),
 )
 WITHIN_S = 60.0
 HANGZHOU = "杭州市|RESIDENTIAL"
@@ -207,6 +220,62 @@ def probe(house: House, wanted: Status) -> Resulted | None:
 def resumed(house: House, wanted: set[str]) -> dict | None:
     found = {one.valuation_id: one for one in house.events(ENRICHED, Enriched)}
     return found if wanted <= found.keys() else None
+
+
+@pytest.mark.requirement("RD10", "RT4", "DI2", "IN9")
+def test_what_the_desk_and_disputes_say_reaches_channel_and_desk_through_running_workers(house):
+    """The desk tells how long it takes, asks, gets a reply; gives another back to the model; a value is disputed."""
+    asked, sent_back, disputed = (valuations.review(number) for number in ("d-1", "d-2", "d-3"))
+    told = ReviewProgressed(
+        valuation_id=asked.valuation_id,
+        review=asked,
+        number=5,
+        due_at=asked.due_at,
+        progressed_at=house.now,
+        position=3,
+        expected_at=house.now,
+    )
+    house.send(REVIEW_PROGRESS, told)
+    house.eventually(lambda: [one.queue_position for one in house.answers(asked.valuation_id)] == [3], "a place told")
+    house.send(DECISIONS, valuations.decided("d-1", review=asked, outcome=ReviewOutcome.CLARIFY, unit_price=None))
+    question = house.eventually(lambda: about(house, asked, Status.NEEDS_CLARIFICATION), "a question")
+    assert question.address.candidates == valuations.ADDRESS.candidates
+    again = replace(asked.scored.request, revision=2, occasion=Occasion.DESK_REPLY, chosen_community_id="c-1")
+    house.send(SCORED, replace(asked.scored, request=again), Lane.ONLINE)
+    reply = house.eventually(lambda: review_of(house, asked, revision=2), "the reply with people")
+    assert Reason.DESK_REPLY in reply.reasons
+
+    returned = valuations.decided(
+        "d-2", review=sent_back, outcome=ReviewOutcome.RETURN_TO_AUTO, confirmed_community_id="c-2", unit_price=None
+    )
+    house.send(DECISIONS, returned)
+    house.eventually(lambda: about(house, sent_back, Status.PROCESSING), "an interim word")
+    mine = [one for one in house.events(ACCEPTED, Accepted) if one.valuation_id == sent_back.valuation_id]
+    assert [(one.request.revision, one.request.chosen_community_id) for one in mine] == [(2, "c-2")]
+
+    case = replace(disputed.scored, request=replace(disputed.scored.request, revision=2, occasion=Occasion.DISPUTED))
+    opened = DisputeOpened(
+        valuation_id=case.valuation_id,
+        scored=case,
+        reason_code="TOO_LOW",
+        raised_at=house.now,
+        opened_at=house.now,
+        supersedes="GJ-1",
+    )
+    house.send(DISPUTES_OPENED, opened)
+    review = house.eventually(lambda: review_of(house, disputed, revision=2), "the dispute with people")
+    house.send(DECISIONS, valuations.decided("d-3", review=review))
+    final = house.eventually(lambda: about(house, disputed, Status.COMPLETED_MANUAL), "the answer to the dispute")
+    assert (final.revision, final.supersedes) == (2, "GJ-1")
+
+
+def about(house: House, review: ReviewRequested, status: Status) -> Resulted | None:
+    return next((one for one in house.answers(review.valuation_id) if one.status is status), None)
+
+
+def review_of(house: House, review: ReviewRequested, *, revision: int) -> ReviewRequested | None:
+    found = (one for one in house.events(REVIEWS, ReviewRequested) if one.valuation_id == review.valuation_id)
+    return next((one for one in found if one.scored.request.revision == revision), None)
 
 
 def a_release(at: datetime) -> ModelReleased:

@@ -18,6 +18,7 @@ _NOT_ECHOED = {
     "built_year",
     "rooms",
     "chosen_community_id",
+    "occasion",
 }
 
 

@@ -15,6 +15,7 @@ from schemas.events import Accepted, Requested, Resulted
 from schemas.headers import event_type
 from schemas.ids import event_id
 from schemas.registry import CatalogueRegistry
+from streams.intake.asked_by_desk import DeskQuestions
 from streams.intake.closed import ClosedQuestions
 from streams.intake.errors import UnknownChannelError
 from streams.intake.policy import IntakePolicy
@@ -44,7 +45,8 @@ class Intake:
         self.clock = clock or Clock()
         self.recent = RecentRequests(clock=self.clock, keep=POLICY.remembered, lane=lane)
         self.closed = ClosedQuestions(clock=self.clock, keep=POLICY.closed_remembered)
-        self.stage = IntakeStage(self.recent, self.closed, policy=POLICY, lane=lane, clock=self.clock)
+        self.asked = DeskQuestions(clock=self.clock, keep=POLICY.asked_remembered)
+        self.stage = IntakeStage(self.recent, self.closed, self.asked, policy=POLICY, lane=lane, clock=self.clock)
 
     def handle(self, *requests):
         return self.stage.handle(requests)

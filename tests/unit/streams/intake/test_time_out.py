@@ -106,12 +106,12 @@ def test_closed_questions_are_forgotten_after_their_time():
     intake = Intake()
     time_out = time_out_of(asked(intake), intake)
     intake.closed.apply([Change(topic=CLARIFICATIONS, key=time_out.valuation_id, event=time_out)])
-    assert time_out.valuation_id in intake.closed
+    assert (time_out.valuation_id, 2) in intake.closed
     intake.clock.at += timedelta(days=31)
     later = replace(time_out, valuation_id="another", timed_out_at=intake.clock.at)
     intake.closed.apply([Change(topic=CLARIFICATIONS, key="another", event=later)])
-    assert time_out.valuation_id not in intake.closed
-    assert "another" in intake.closed
+    assert (time_out.valuation_id, 2) not in intake.closed
+    assert ("another", 2) in intake.closed
 
 
 def test_another_process_knows_the_time_out_from_the_accepted_topic():

@@ -124,7 +124,6 @@ def test_no_name_of_a_person_goes_out(decided, settled):
         (ReviewOutcome.UNABLE, Status.UNABLE_TO_VALUE),
         (ReviewOutcome.NOT_ELIGIBLE, Status.NOT_ELIGIBLE),
         (ReviewOutcome.OUT_OF_COVERAGE, Status.OUT_OF_COVERAGE),
-        (ReviewOutcome.CLARIFY, Status.NEEDS_CLARIFICATION),
     ],
 )
 def test_a_decision_without_a_value_ends_without_one(decided, settled, outcome, status):
@@ -134,19 +133,6 @@ def test_a_decision_without_a_value_ends_without_one(decided, settled, outcome, 
     assert (result.value, result.unit_price, result.valuation, result.valid_until) == (None, None, None, None)
     assert result.human.value is None
     assert result.reason_text
-
-
-def test_a_case_returned_to_the_model_takes_its_value_and_counts_as_touched(decided, settled):
-    (output,) = settled(decided(outcome=ReviewOutcome.RETURN_TO_AUTO)).outputs
-    assert output.event.status is Status.COMPLETED_AUTO
-    assert output.event.value == 5_000_000
-    assert output.event.human_touched
-
-
-def test_a_case_returned_to_a_model_without_a_value_is_answered_all_the_same(decided, settled, scored):
-    returned = decided(subject=scored(valuation=None), outcome=ReviewOutcome.RETURN_TO_AUTO)
-    (output,) = settled(returned).outputs
-    assert output.event.status is Status.UNABLE_TO_VALUE
 
 
 def test_a_value_can_be_given_where_the_model_had_none(decided, settled, scored):
