@@ -1,6 +1,6 @@
 """The ledger's process: every event of a valuation into PostgreSQL, and out of it what only the ledger can know.
 
-That are late answers, reminders and time-outs of questions, and deviations from appraisals.
+That are late answers, reminders and time-outs of questions, disputes, and deviations from appraisals.
 """
 
 import logging
@@ -16,26 +16,32 @@ from psycopg.rows import TupleRow
 
 from consumers.ledger.breaches import BreachWatch
 from consumers.ledger.clarifications import ClarificationClock
+from consumers.ledger.disputes import DisputeDesk
 from consumers.ledger.late import LatePolicy, LateWatch
 from consumers.ledger.outgoing import Voice
 from consumers.ledger.postgres import LedgerWriter
-from infra.postgres import pool
+from infra.postgres import audit, pool
 from infra.postgres.dead_letters import Burial
 from infra.postgres.ingest import Ingest, Tick
 from infra.postgres.outbox import Publishes, Relay
 from infra.postgres.together import run_together
 from schemas.catalogue import (
     ACCEPTED,
+    AUDIT,
     BREACHES,
     CLARIFICATIONS,
     DEAD_LETTERS,
     DECISIONS,
+    DISPUTES,
+    DISPUTES_OPENED,
     ENRICHED,
     FEEDBACK,
     PROPERTIES,
     REPORTS,
     REQUESTS,
     RESULTS,
+    REVIEW_CLOCKS,
+    REVIEW_PROGRESS,
     REVIEWS,
     SCORED,
     Topic,
@@ -54,11 +60,16 @@ TOPICS: Final = (
     ENRICHED,
     SCORED,
     REVIEWS,
+    REVIEW_PROGRESS,
+    REVIEW_CLOCKS,
     DECISIONS,
     RESULTS,
     REPORTS,
+    DISPUTES,
+    DISPUTES_OPENED,
     PROPERTIES,
     FEEDBACK,
+    AUDIT,
 )
 
 
@@ -73,6 +84,7 @@ def run(  # noqa: PLR0913 - what a process is made of
     topics: Sequence[Topic] = TOPICS,
     results: Topic = RESULTS,
     clarifications: Topic = CLARIFICATIONS,
+    disputes_opened: Topic = DISPUTES_OPENED,
     breaches: Topic = BREACHES,
     dead_letters: str = DEAD_LETTERS.name,
     late: LatePolicy | None = None,
@@ -92,6 +104,7 @@ def run(  # noqa: PLR0913 - what a process is made of
         topics: What to read.
         results: Where late answers and reminders go; one of `topics`.
         clarifications: Where time-outs of questions go; one of `topics`.
+        disputes_opened: Where disputes go that people have to decide; one of `topics`.
         breaches: Where deviations beyond the promise are told.
         dead_letters: Topic for records that cannot be used.
         late: When to speak of lateness; default as contracted.
@@ -106,11 +119,13 @@ def run(  # noqa: PLR0913 - what a process is made of
     voice = Voice(codec=codec, randomness=randomness or random.Random())  # noqa: S311 - span ids are not secrets
     watch = LateWatch(consumer=ROOM, results=results, policy=policy, voice=voice)
     clock_of_questions = ClarificationClock(consumer=ROOM, results=results, clarifications=clarifications, voice=voice)
+    disputes = DisputeDesk(consumer=ROOM, results=results, disputes_opened=disputes_opened, voice=voice)
     breach_watch = BreachWatch(breaches=breaches, voice=voice)
 
     def each_second(connection: Connection[TupleRow], now: datetime) -> None:
-        for look in (watch, clock_of_questions, breach_watch):
+        for look in (watch, clock_of_questions, disputes, breach_watch):
             _look(look, connection, now)
+        audit.seal_when_due(connection, now)
 
     with pool.open_pool(dsn, room=ROOM) as connections:
         ingest = Ingest(

@@ -13,18 +13,20 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
 from consumers.ledger.appraisals import compare_batch, take_turn
+from consumers.ledger.audit import chain
 from consumers.ledger.clarifications import note_questions
+from consumers.ledger.disputes import note_disputes
 from consumers.ledger.entry import Entry, entry_of, json_ready
 from consumers.ledger.registry import append_corrections
-from consumers.ledger.standing import Answer, Identity, Milestones, Standing, merged
+from consumers.ledger.standing import Answer, Conclusion, Identity, Milestones, Standing, merged
 from infra.postgres.ingest import Received
 from schemas.domain.clarification import ClarificationPolicy
-from schemas.events import Appraised, PropertyRecord
+from schemas.events import Appraised, Audited, PropertyRecord, ReviewAtRisk
 
 # A whole batch is one JSON document: PostgreSQL takes it apart by column name, faster than row by row.
 _EVENTS = """
     insert into ledger_event select * from jsonb_populate_recordset(null::ledger_event, %s::jsonb)
-    on conflict (event_id) do nothing
+    on conflict (event_id) do nothing returning event_id
 """
 _REPORTS = """
     insert into report select * from jsonb_populate_recordset(null::report, %s::jsonb)
@@ -36,7 +38,8 @@ _NEW = """
     on conflict (valuation_id) do nothing returning valuation_id
 """
 _KNOWN = "select * from valuation where valuation_id = any(%s) order by valuation_id for update"
-_NAMES = {part: tuple(field.name for field in fields(part)) for part in (Identity, Milestones, Answer)}
+_NO_EVENTS_OF_A_VALUATION = (PropertyRecord, Appraised, Audited)
+_NAMES = {part: tuple(field.name for field in fields(part)) for part in (Identity, Milestones, Answer, Conclusion)}
 _EVENT_COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "standing")
 _OWN_COLUMNS = (*(name for names in _NAMES.values() for name in names), "final_at")
 _CHANGED = f"""
@@ -51,6 +54,12 @@ _BREACHES = """
 """
 
 
+_OVERDUE = """
+    insert into breach (valuation_id, promise, found_at)
+    select * from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) on conflict do nothing
+"""
+
+
 class LedgerWriter:
     """The effects of the ledger. `answer_within` is the promise (C-02b) whose every breach gets a row."""
 
@@ -62,15 +71,36 @@ class LedgerWriter:
         """Write the lines of a batch, move its valuations, and keep corrections of the registry and appraisals."""
         take_turn(connection, batch)
         append_corrections(connection, [one for one in batch if isinstance(one.event, PropertyRecord)])
-        entries = [entry_of(one) for one in batch if not isinstance(one.event, PropertyRecord | Appraised)]
-        connection.execute(_EVENTS, [_json(_event_row(entry) for entry in entries)])
+        told = [(entry_of(one), one) for one in batch if not isinstance(one.event, _NO_EVENTS_OF_A_VALUATION)]
+        entries = [entry for entry, _ in told]
+        new = {row[0] for row in connection.execute(_EVENTS, [_json(_event_row(entry) for entry in entries)])}
+        chain(connection, _first_of_each(told, new), [one for one in batch if isinstance(one.event, Audited)])
         reports = [_report_row(entry) for entry in entries if entry.kind == "Reported"]
         if reports:
             connection.execute(_REPORTS, [_json(reports)])
         moved = write_standings(connection, folded(entries))
         connection.execute(_BREACHES, [moved, self._answer_within])
+        _note_overdue(connection, batch)
         note_questions(connection, batch, self._clarification)
+        note_disputes(connection, batch)
         compare_batch(connection, batch)
+
+
+def _note_overdue(connection: Connection[TupleRow], batch: Sequence[Received]) -> None:
+    """A row for every manual valuation that was not answered within its working day (C-03)."""
+    events = [one.event for one in batch if isinstance(one.event, ReviewAtRisk) and one.event.is_breach]
+    if events:
+        rows = [(UUID(event.valuation_id), "MANUAL_ANSWER", event.due_at) for event in events]
+        connection.execute(_OVERDUE, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _first_of_each(told: Iterable[tuple[Entry, Received]], new: set[UUID]) -> list[tuple[Entry, Received]]:
+    """The new events in their order, each as it was first told: a batch may bring one twice."""
+    first: dict[UUID, tuple[Entry, Received]] = {}
+    for entry, received in told:
+        if entry.event_id in new:
+            first.setdefault(entry.event_id, (entry, received))
+    return list(first.values())
 
 
 def folded(entries: Iterable[Entry]) -> tuple[Standing, ...]:
@@ -104,6 +134,7 @@ def standing_of(row: dict[str, Any]) -> Standing:
         identity=_part(Identity, row),
         milestones=_part(Milestones, row),
         answer=_part(Answer, row),
+        conclusion=_part(Conclusion, row),
     )
 
 
@@ -120,11 +151,12 @@ def _row(standing: Standing) -> dict[str, Any]:
         **_flat(standing.identity),
         **_flat(standing.milestones),
         **_flat(standing.answer),
+        **_flat(standing.conclusion),
         "final_at": standing.final_at,
     }
 
 
-def _flat(part: Identity | Milestones | Answer) -> dict[str, Any]:
+def _flat(part: Identity | Milestones | Answer | Conclusion) -> dict[str, Any]:
     """Return the fields as they are; `asdict` would copy each, which is a fifth of the ledger's time."""
     return {name: getattr(part, name) for name in _NAMES[type(part)]}
 

@@ -19,6 +19,8 @@ _COMMANDS = {
     "consumer": "Run one consumer (ledger).",
     "gateway": "Run the HTTP gateway.",
     "desk": "Run the manual-valuation desk.",
+    "desk-staff": "Add, list, import and retire the people of the desk.",
+    "desk-quality": "Draw second readings, show agreement, list values to revalue.",
     "batch": "Submit files of requests and fetch their results.",
     "reference": "Load communities, deals and coverage; look after aliases.",
     "market": "Generate a synthetic market.",
@@ -36,6 +38,7 @@ _COMMANDS = {
     "segments": "Admit, hold and release segments of the market.",
     "report": "Preview the valuation report.",
     "trace": "Show one valuation from request to report.",
+    "audit": "Check, export and replay the audit.",
     "conformity": "Show which tender clause is shown by which tests.",
 }
 

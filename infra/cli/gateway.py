@@ -25,6 +25,7 @@ from infra.kafka.security import ClientConf
 from infra.telemetry.health import Health, HealthServer
 from producers.gateway.api_keys import ApiKeys
 from producers.gateway.app import PUBLIC_CHANNEL, Access, build
+from producers.gateway.audit import GatewayAudit
 from producers.gateway.board import AnswerBoard, arrival
 from producers.gateway.ledger import HttpLedger
 from producers.gateway.meters import Meters
@@ -34,7 +35,7 @@ from producers.gateway.service import Gateway, Waits
 from producers.gateway.suggestions.feed import SuggestionFeed
 from producers.gateway.suggestions.index import SuggestionIndex
 from producers.gateway.suggestions.routes import Suggestions
-from schemas.catalogue import ALIASES, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
+from schemas.catalogue import ALIASES, AUDIT, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
 from schemas.codec import Codec
 from schemas.domain.divisions import divisions
 
@@ -65,6 +66,7 @@ class FollowedTopics:
     reports: Topic = REPORTS
     communities: Topic = COMMUNITIES
     aliases: Topic = ALIASES
+    audit: Topic = AUDIT
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -143,7 +145,24 @@ async def serve(
         access = Access(keys=ApiKeys(api_keys), limits=_LIMITS, monotonic_s=time.monotonic)
         typing = Access(keys=access.keys, limits=_TYPING_LIMITS, monotonic_s=time.monotonic)
         meters = Meters(board)
-        web = build(gateway, access=access, typing=typing, suggestions=suggestions, reports=reports, meters=meters)
+        audit = GatewayAudit(
+            publisher=publisher,
+            codec=codec,
+            keys=access.keys,
+            public=PUBLIC_CHANNEL,
+            clock=utc_now,
+            randomness=random.Random(),
+            topic=followed.audit,
+        )
+        web = build(
+            gateway,
+            access=access,
+            typing=typing,
+            suggestions=suggestions,
+            reports=reports,
+            meters=meters,
+            audit=audit,
+        )
         config = uvicorn.Config(
             web, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_STOP_S
         )

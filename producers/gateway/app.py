@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.exceptions import HTTPException
 
 from producers.gateway.api_keys import ApiKeys
+from producers.gateway.audit import GatewayAudit, add_audit
 from producers.gateway.http import problem_response
 from producers.gateway.meters import Meters
 from producers.gateway.pages import ask_page, verification_page
@@ -70,7 +71,7 @@ class Access:
         return channel
 
 
-def build(
+def build(  # noqa: PLR0913 - what the application is made of
     gateway: Gateway,
     *,
     access: Access,
@@ -78,6 +79,7 @@ def build(
     suggestions: Suggestions,
     reports: ReportStore,
     meters: Meters,
+    audit: GatewayAudit,
 ) -> FastAPI:
     """The application. Traffic may come at once: until answers are being followed, a request is answered 503.
 
@@ -92,6 +94,7 @@ def build(
         redoc_url=None,
         openapi_url="/openapi.json",
     )
+    add_audit(app, audit)
     _trace_and_count(app, gateway, meters)
     _answer_problems(app)
     app.include_router(valuation_routes(gateway, access.with_key, meters, prefix="/v1"))

@@ -33,6 +33,7 @@ STAFF_FIELDS: Final[Allowed] = MappingProxyType(
             "valuation_id status revision channel client_request_id service_type address_entered received_at"
             " resulted_at reasons reason_text area_m2 value_date deadline_at due_at valid_until product loan_stage"
             " business_ref branch_code embed_target value unit_price lower upper human_touched supersedes"
+            " queue_position expected_at"
         ),
         "address": {
             **_names(

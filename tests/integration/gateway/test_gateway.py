@@ -48,6 +48,7 @@ async def a_gateway(connection, topics, *, waits=None):
         reports=topics.reports,
         communities=topics.communities,
         aliases=topics.aliases,
+        audit=topics.audit,
     )
     running = asyncio.create_task(
         serve(
