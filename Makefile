@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup lock demo up check fix test test-fast generate bench clean
+.PHONY: help setup lock demo up check fix test test-fast generate bench bench-desk clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ generate: setup ## Write what is generated from the topic catalogue
 
 bench: setup ## Speed of the flow, a hop and each stage, beside plain loops
 	$(BIN)/python bench/run.py $(ARGS)
+
+bench-desk: setup ## 200 reviewers decide 5,000 tasks at a desk that is killed twice: none twice, none lost
+	$(BIN)/python -m bench.desk $(ARGS)
 
 clean: ## Remove the environment and local state
 	rm -rf $(VENV) .avm

@@ -3,6 +3,7 @@
 Only composition roots (`infra/cli`) import this; they hand on values, never the object.
 """
 
+from datetime import date
 from pathlib import Path
 
 from pydantic import BaseModel, Field, SecretStr
@@ -67,12 +68,42 @@ class LedgerSettings(BaseModel):
     port: int = Field(default=0, description="0: a free one")
 
 
+class DeskAccount(BaseModel):
+    """A person whom the settings name. Without `certified_until` they may enter and are given no task."""
+
+    password_hash: str
+    grade: str
+    name: str = ""
+    roles: tuple[str, ...] = ("REVIEWER",)
+    skills: dict[str, int] = {}
+    hired_on: date = date(2020, 1, 1)
+    certified_until: date | None = None
+
+
+class OidcSettings(BaseModel):
+    """The bank's identity provider for the desk. Empty `discovery_url` means: local accounts alone."""
+
+    discovery_url: str = Field(default="", description="…/.well-known/openid-configuration")
+    client_id: str = Field(default="", description="as registered at the provider")
+    client_secret: SecretStr = Field(default=SecretStr(""), description="likewise")
+    redirect_url: str = Field(default="", description="the desk's https://…/oidc/callback, as registered there")
+    claim: str = Field(default="preferred_username", description="claim of the ID token that names the desk's user")
+
+
 class DeskSettings(BaseModel):
     """The manual-valuation desk."""
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=0, description="0: a free one")
-    accounts: dict[str, tuple[str, str]] = Field(default={}, description="user -> [argon2 hash, grade], as JSON")
+    accounts: dict[str, DeskAccount | tuple[str, str]] = Field(
+        default={},
+        description="people put into a new desk's register, as JSON: user -> [argon2 hash, grade], or an object with "
+        "password_hash, grade, name, roles, skills, hired_on, certified_until",
+    )
+    oidc: OidcSettings = OidcSettings()
+    duty_pool: bool = Field(
+        default=False, description="true: people work outside opening hours too, so nothing is parked till the morning"
+    )
     secure_cookie: bool = Field(default=False, description="true where the desk is served over TLS")
 
 

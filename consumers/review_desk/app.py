@@ -1,37 +1,61 @@
-"""The desk's web application: JSON interface and pages. Kafka is the business of `loop.py`."""
+"""The desk's web application: JSON interface and pages, behind the guard. Kafka is the business of `loop.py`."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse
+from fastapi import FastAPI, Request
 
-from consumers.review_desk.accounts import Account, Accounts
-from consumers.review_desk.api import add_api, token_of
-from consumers.review_desk.desk import Desk
+from consumers.review_desk.accounts import Account
+from consumers.review_desk.api_audit import add_audit_api
+from consumers.review_desk.api_decisions import add_decisions_api
+from consumers.review_desk.api_export import add_export_api
+from consumers.review_desk.api_guidelines import add_guidelines_api
+from consumers.review_desk.api_quality import add_quality_api
+from consumers.review_desk.api_refusals import add_refusals
+from consumers.review_desk.api_sessions import add_sessions_api
+from consumers.review_desk.api_staff import add_staff_api
+from consumers.review_desk.api_supervision import add_supervision_api
+from consumers.review_desk.api_tasks import add_tasks_api
+from consumers.review_desk.guard import Guard
+from consumers.review_desk.office import Office
+from consumers.review_desk.oidc import OidcLogIn, Provider
+from consumers.review_desk.opening import open_office
 from consumers.review_desk.pages.login import add_login
-from consumers.review_desk.postgres import PostgresReviewTasks
-from consumers.review_desk.task import DeskPolicy
+from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.staff import Person
+from consumers.review_desk.ticking import ticking
 from infra.postgres.pool import Pool
 from schemas.catalogue import DECISIONS, Topic
 from schemas.codec import Codec
 
-_OPEN_PATHS: Final = ("/login", "/logout", "/health", "/api/", "/_nicegui")  # the interface answers 401 by itself
+_TITLE: Final = "估价复核台"
+_TICK_S: Final = 1.0
+# A page whose session has ended cannot come back over its socket; it is led to the log-in instead of waiting for ever.
+_TO_LOG_IN: Final = """<script>
+setInterval(async () => {
+  if (!window.socket || window.socket.connected) return;
+  const answer = await fetch("/api/session").catch(() => null);
+  if (answer && answer.status === 401) window.location.replace("/login");
+}, 2000);
+</script>"""
 
 
 def build(  # noqa: PLR0913 - what the application is made of
     *,
     pool: Pool,
     codec: Codec,
-    accounts: Mapping[str, Account],
+    accounts: Sequence[Account],
     clock: Callable[[], datetime],
     new_token: Callable[[], str],
+    new_id: Callable[[], UUID],
     randomness: random.Random,
     policy: DeskPolicy | None = None,
     decisions: Topic = DECISIONS,
+    provider: Provider | None = None,
     secure_cookie: bool = False,
 ) -> FastAPI:
     """Build the application, once per process: its pages are registered for the whole process.
@@ -39,56 +63,90 @@ def build(  # noqa: PLR0913 - what the application is made of
     Args:
         pool: Of the room `review_desk`, migrated.
         codec: Of the registry in use.
-        accounts: Who may log in, by user name.
+        accounts: People the settings name; put into the register where it does not know them.
         clock: The instant now, in UTC.
         new_token: Unguessable session tokens, e.g. `secrets.token_urlsafe`.
+        new_id: New ids of bulletins, shifts and the like, e.g. `uuid.uuid4`.
         randomness: Makes span ids.
         policy: Times and limits of the desk.
         decisions: Topic of decided events.
+        provider: The bank's identity provider, if people log in there.
         secure_cookie: True where the desk is served over TLS.
     """
     in_force = policy or DeskPolicy()
-    people = Accounts(accounts, pool, clock=clock, new_token=new_token, session=in_force.session)
-    tasks = PostgresReviewTasks(pool, codec, randomness=randomness, decisions=decisions)
-    desk = Desk(tasks, policy=in_force, clock=clock)
-    app = FastAPI(title="估价复核台", docs_url=None, redoc_url=None)
-    _guard(app, people)
-    add_api(app, desk, people)
-    add_login(app, people, secure=secure_cookie, lasts_s=int(in_force.session.total_seconds()))
+    office = open_office(
+        pool=pool,
+        codec=codec,
+        policy=in_force,
+        clock=clock,
+        new_token=new_token,
+        new_id=new_id,
+        randomness=randomness,
+        decisions=decisions,
+    )
+    for account in accounts:
+        office.staff.put_if_absent(account.person, password_hash=account.password_hash)
+    app = FastAPI(title=_TITLE, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_ticks(office))
+    oidc = OidcLogIn(provider, office.accounts, pool, clock=clock, new_token=new_token) if provider else None
+    add_login(app, office.accounts, oidc, secure=secure_cookie, lasts_s=int(in_force.session.total_seconds()))
+    add_interfaces(app, office)
 
     @app.get("/health")
     def health() -> dict[str, bool]:
         return {"live": True}
 
-    _add_pages(app, desk)
+    add_pages(app, office)
+    app.add_middleware(Guard, accounts=office.accounts, secure=secure_cookie)  # the last added stands outermost
     return app
 
 
-def _guard(app: FastAPI, people: Accounts) -> None:
-    """No page without log-in, whatever pages there will be."""
-
-    @app.middleware("http")
-    async def logged_in(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        if not request.url.path.startswith(_OPEN_PATHS):
-            reviewer = await run_in_threadpool(people.who, token_of(request))
-            if reviewer is None:
-                return RedirectResponse("/login", 303)
-            request.state.reviewer = reviewer
-        return await call_next(request)
+def logged_in(request: Request) -> Person:
+    """Whose request it is: the guard has asked, and put the answer here."""
+    person: Person = request.state.person
+    return person
 
 
-def _add_pages(app: FastAPI, desk: Desk) -> None:
+def add_interfaces(app: FastAPI, office: Office) -> None:
+    """Add the JSON interface of every subject, and how they all say no."""
+    add_refusals(app)
+    add_sessions_api(app, office.accounts)
+    for add in (
+        add_tasks_api,
+        add_decisions_api,
+        add_supervision_api,
+        add_quality_api,
+        add_guidelines_api,
+        add_audit_api,
+        add_export_api,
+        add_staff_api,
+    ):
+        add(app, office, logged_in)
+
+
+def add_pages(app: FastAPI, office: Office) -> None:
+    """Add every page. They are NiceGUI's, which takes a second to import."""
     from nicegui import ui
 
-    from consumers.review_desk.pages.case import show_case
-    from consumers.review_desk.pages.queue import show_queue
+    from consumers.review_desk.pages.every import EVERY
 
-    @ui.page("/")
-    async def queue(request: Request) -> None:
-        await show_queue(desk, request.state.reviewer)
+    for add in EVERY:
+        add(office)
+    ui.add_head_html(_TO_LOG_IN, shared=True)
+    ui.run_with(app, title=_TITLE, language="zh-CN", show_welcome_message=False)
 
-    @ui.page("/tasks/{valuation_id}")
-    async def case(request: Request, valuation_id: str) -> None:
-        await show_case(desk, request.state.reviewer, valuation_id)
 
-    ui.run_with(app, title="估价复核台", language="zh-CN", show_welcome_message=False)
+def _ticks(office: Office) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    jobs = (
+        office.desk.dispatch,
+        office.clocks.tick,
+        office.quality.tick,
+        office.corrections.tick,
+        office.trail.tick,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with ticking(jobs, clock=office.clock, every_s=_TICK_S):
+            yield
+
+    return lifespan

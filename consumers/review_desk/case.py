@@ -1,20 +1,53 @@
 """What a reviewer sees of a case: an allow-list. A field that is not named here does not reach the desk's screens.
 
 Never here: the channel's references (`business_ref`, `client_request_id`, `embed_target`), product and branch, and
-anything of the customer or the loan amount, which no event carries anyway.
+anything of the customer or the loan amount, which no event carries anyway. A certificate of title would come as a
+token, and only whether it matches would be shown; no event carries one yet.
 """
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
-from consumers.review_desk.task import Task
+from consumers.review_desk.comparison import lines_of, rule_checks
+from consumers.review_desk.decision import outcomes_of
+from consumers.review_desk.guideline_set import Guideline
+from consumers.review_desk.history import Earlier
+from consumers.review_desk.notes import Note
+from consumers.review_desk.task import Kind, Task
+from schemas.codes import Reason, ReviewOutcome, ServiceType
 from schemas.events import Adjustment, Candidate, ReasonPart, ReviewRequested, RuleCheck
+
+# What a blind case still says of why it is here: what concerns the house, and nothing of what a model made of it.
+_OF_THE_HOUSE: Final = frozenset(
+    {
+        Reason.ADDR_AMBIGUOUS,
+        Reason.ADDR_PARTIAL,
+        Reason.ADDR_UNKNOWN,
+        Reason.CLARIFICATION_TIMEOUT,
+        Reason.VERIFY_MISMATCH,
+        Reason.CITY_HUMAN_ONLY,
+        Reason.FORCED_BY_BANK,
+        Reason.DISPUTE,
+    }
+)
+
+
+class Verification(StrEnum):
+    """房屋信息验证: whether what was entered fits what is registered."""
+
+    MATCH = "MATCH"
+    MISMATCH = "MISMATCH"
+    NOT_ASKED = "NOT_ASKED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """The house: what was entered, what was resolved, what is known of it."""
+    """The house: what was entered, what was resolved, what is known of it. `origins`: by field, from where."""
 
     address_entered: str
     address: str
@@ -23,6 +56,7 @@ class Subject:
     province: str | None
     city: str | None
     district: str | None
+    community_id: str | None
     community: str | None
     building: str | None
     unit: str | None
@@ -40,6 +74,9 @@ class Subject:
     area_m2: Decimal
     value_date: date
     loan_stage: str | None
+    longitude: float | None
+    latitude: float | None
+    origins: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +96,6 @@ class ModelOpinion:
     base_unit_price: int
     drivers: tuple[ReasonPart, ...]
     limiting_factors: tuple[str, ...]
-    rule_checks: tuple[RuleCheck, ...]
     model_version: str
     data_as_of: date
 
@@ -79,20 +115,37 @@ class ComparableCase:
     total_adjustment: float
     weight: float
     adjustments: tuple[Adjustment, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A task with its evidence. `reasons`, `concerns` and `tags` are codes."""
+    """A task with its evidence. `reasons`, `concerns` and `tags` are codes.
+
+    `model` and `earlier` are empty for a blind task. `outcomes` are those it may end with. `certificate_matches`:
+    whether the certificate of title is the house's (`None`: none was given). `remark`: why it came back from approval.
+    `time_left` is wall time to `task.due_at`, negative when that has passed.
+    """
 
     task: Task
     subject: Subject
     candidates: tuple[Candidate, ...]
     model: ModelOpinion | None
     comparables: tuple[ComparableCase, ...]
+    comparables_text: str
+    rule_checks: tuple[RuleCheck, ...]
     concerns: tuple[str, ...]
     tags: tuple[str, ...]
+    sources: tuple[str, ...]
+    verification: Verification
+    certificate_matches: bool | None
     received_at: datetime
+    time_left: timedelta
+    outcomes: tuple[ReviewOutcome, ...]
+    earlier: tuple[Earlier, ...]
+    guidelines: tuple[Guideline, ...]
+    notes: tuple[Note, ...]
+    remark: str | None
 
     @property
     def community_is_open(self) -> bool:
@@ -100,19 +153,66 @@ class Case:
         return self.subject.community is None and bool(self.candidates)
 
 
-def case_of(task: Task, review: ReviewRequested) -> Case:
-    """Return what may be seen of a task and its evidence."""
-    valuation = review.scored.valuation
-    return Case(
-        task=task,
-        subject=_subject(review),
-        candidates=review.scored.address.candidates,
-        model=_model(review),
-        comparables=_comparables(review) if valuation else (),
-        concerns=review.scored.concerns,
-        tags=review.scored.tags,
-        received_at=review.scored.request.received_at,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the desk itself adds to the evidence of a case."""
+
+    earlier: tuple[Earlier, ...] = ()
+    guidelines: tuple[Guideline, ...] = ()
+    notes: tuple[Note, ...] = ()
+    remark: str | None = None
+    was_returned: bool = False
+
+
+def masked(task: Task) -> Task:
+    """The task as reviewers see it: all kinds alike but for the dispute, and of a blind one nothing the model said."""
+    shown = replace(
+        task,
+        kind=Kind.DISPUTE if task.kind is Kind.DISPUTE else Kind.VALUATION,
+        internal=False,
+        origin=None,
+        excluded=(),
+        model_value=None if task.blind else task.model_value,
     )
+    return replace(shown, reasons=_seen(task.reasons)) if task.blind else shown
+
+
+def case_of(task: Task, review: ReviewRequested, around: Surroundings, *, now: datetime) -> Case:
+    """Return what may be seen of a task and its evidence."""
+    scored, valuation = review.scored, review.scored.valuation
+    deals = valuation.comparables if valuation else ()
+    return Case(
+        task=masked(task),
+        subject=_subject(review),
+        candidates=scored.address.candidates,
+        model=None if task.blind else _model(review),
+        comparables=_comparables(review),
+        comparables_text=valuation.comparables_text if valuation else "",
+        rule_checks=rule_checks(lines_of(deals), scored.request.value_date),
+        concerns=_seen(scored.concerns) if task.blind else scored.concerns,
+        tags=scored.tags,
+        sources=valuation.sources if valuation else (),
+        verification=_verification(review),
+        certificate_matches=None,
+        received_at=scored.request.received_at,
+        time_left=task.due_at - now,
+        outcomes=outcomes_of(task, review, returned=around.was_returned),
+        earlier=() if task.blind else around.earlier,
+        guidelines=around.guidelines,
+        notes=around.notes,
+        remark=around.remark,
+    )
+
+
+def _seen(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(reason for reason in reasons if reason in _OF_THE_HOUSE)
+
+
+def _verification(review: ReviewRequested) -> Verification:
+    if Reason.VERIFY_MISMATCH in (*review.reasons, *review.scored.concerns):
+        return Verification.MISMATCH
+    asked = review.scored.request.service_type in {ServiceType.VERIFY, ServiceType.VERIFY_AND_VALUATE}
+    return Verification.MATCH if asked and review.scored.address.community_id else Verification.NOT_ASKED
 
 
 def _subject(review: ReviewRequested) -> Subject:
@@ -126,6 +226,7 @@ def _subject(review: ReviewRequested) -> Subject:
         province=address.province,
         city=address.city,
         district=address.district,
+        community_id=address.community_id,
         community=address.community_name,
         building=address.building,
         unit=address.unit,
@@ -143,6 +244,9 @@ def _subject(review: ReviewRequested) -> Subject:
         area_m2=request.area_m2,
         value_date=request.value_date,
         loan_stage=request.loan_stage,
+        longitude=address.longitude,
+        latitude=address.latitude,
+        origins=MappingProxyType({name: str(origin) for name, origin in known.origins.items()}),
     )
 
 
@@ -164,7 +268,6 @@ def _model(review: ReviewRequested) -> ModelOpinion | None:
         base_unit_price=said.base_unit_price,
         drivers=said.reasons,
         limiting_factors=said.limiting_factors,
-        rule_checks=said.rule_checks,
         model_version=f"{said.model.name} {said.model.version}",
         data_as_of=said.data_as_of,
     )
@@ -185,6 +288,7 @@ def _comparables(review: ReviewRequested) -> tuple[ComparableCase, ...]:
             total_adjustment=deal.total_adjustment,
             weight=deal.weight,
             adjustments=deal.adjustments,
+            source=deal.source,
         )
         for deal in (said.comparables if said else ())
     )

@@ -1,12 +1,15 @@
 """The desk's Kafka side: review requests into the queue, decisions out of it."""
 
+import random
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from consumers.review_desk.postgres import insert_tasks
+from consumers.review_desk.intake import insert_tasks
+from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.store import TaskStore
 from infra.postgres import pool
 from infra.postgres.dead_letters import Burial
 from infra.postgres.ingest import Ingest
@@ -27,11 +30,14 @@ def run(  # noqa: PLR0913 - what a process is made of
     codec: Codec,
     clock: Callable[[], datetime],
     stop: threading.Event,
+    policy: DeskPolicy | None = None,
     reviews: Topic = REVIEWS,
     dead_letters: str = DEAD_LETTERS.name,
     release: str = "",
 ) -> None:
     """Run until `stop`, with the tables in place (`infra.postgres.migrate.migrate(dsn, room=ROOM)`).
+
+    Automatic assignment is not here: it goes with the pages, whose people it serves (`app.py`).
 
     Args:
         dsn: The database.
@@ -40,6 +46,7 @@ def run(  # noqa: PLR0913 - what a process is made of
         codec: Of the registry in use.
         clock: The instant now, in UTC.
         stop: Ends it, within about a second.
+        policy: Times and limits of the desk.
         reviews: Where review requests come from.
         dead_letters: Topic for records that cannot be used.
         release: Of this program, told in dead letters.
@@ -48,13 +55,14 @@ def run(  # noqa: PLR0913 - what a process is made of
         Exception: What ended it. The process should end, and be started again.
     """
     with pool.open_pool(dsn, room=ROOM, size=2) as connections:
+        store = TaskStore(connections, codec, randomness=random.SystemRandom())
         ingest = Ingest(
             name=_CONSUMER,
             topics=[reviews],
             kafka=kafka,
             pool=connections,
             codec=codec,
-            apply=insert_tasks,
+            apply=insert_tasks(store, policy or DeskPolicy()),
             publisher=publisher,
             burial=Burial(topic=dead_letters, stage=_CONSUMER, release=release),
             clock=clock,

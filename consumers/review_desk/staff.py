@@ -1,12 +1,14 @@
 """Who works at the desk: roles, grades, skills, and what a person must be to be given a task at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from consumers.review_desk.regions import Region
+from schemas.codes import Reason
 
 
 class Role(StrEnum):
@@ -36,6 +38,32 @@ class Family(StrEnum):
     THIN_MARKET = "THIN_MARKET"
     OUTLIER = "OUTLIER"
     DISPUTE = "DISPUTE"
+
+
+_FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
+    {
+        Reason.ADDR_AMBIGUOUS: Family.ADDRESS,
+        Reason.ADDR_PARTIAL: Family.ADDRESS,
+        Reason.ADDR_UNKNOWN: Family.ADDRESS,
+        Reason.AREA_IMPLAUSIBLE: Family.OUTLIER,
+        Reason.VERIFY_MISMATCH: Family.ADDRESS,
+        Reason.THIN_COMPARABLES: Family.THIN_MARKET,
+        Reason.WIDE_RANGE: Family.THIN_MARKET,
+        Reason.LOW_CONFIDENCE: Family.THIN_MARKET,
+        Reason.COMPARISON_RULE_UNMET: Family.THIN_MARKET,
+        Reason.UNSEEN_TYPE: Family.THIN_MARKET,
+        Reason.NO_MODEL: Family.THIN_MARKET,
+        Reason.OUTLIER_PRICE: Family.OUTLIER,
+        Reason.MODEL_DISAGREEMENT: Family.OUTLIER,
+        Reason.HIGH_VALUE: Family.OUTLIER,
+        Reason.DISPUTE: Family.DISPUTE,
+    }
+)
+
+
+def families_of(reasons: Iterable[str]) -> frozenset[Family]:
+    """What makes a case with these reasons hard; nothing for reasons that say nothing of the case."""
+    return frozenset(_FAMILIES[reason] for reason in reasons if reason in _FAMILIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,13 @@ class TaskUnavailableError(Exception):
         super().__init__(why)
 
 
+class IncompleteCommandError(TaskUnavailableError):
+    """Something is still to be said or done by the person, and no task is at fault. `why` (Chinese) says what."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, None)
+
+
 class NotAllowedError(Exception):
     """This person may not do that: role, grade, region, certificate or conflict. `why` is Chinese. Always audited."""
 

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from consumers.review_desk.task import DeviationReason, TaskState
+from consumers.review_desk.case import Verification
+from consumers.review_desk.decision import DeviationReason
+from consumers.review_desk.history import Nearness
+from consumers.review_desk.presence import PresenceState
+from consumers.review_desk.regions import Region
+from consumers.review_desk.staff import Family, Grade, Role
+from consumers.review_desk.task import Kind, TaskState
 from schemas.codes import MatchLevel, Reason, ReviewOutcome
 from schemas.domain.texts import (
     FACTOR_TEXTS,
@@ -45,6 +51,8 @@ OUTCOME: Final[Mapping[str, str]] = MappingProxyType(
         ReviewOutcome.UNABLE: "依据不足，无法估值",
         ReviewOutcome.NOT_ELIGIBLE: "非可上市交易商品房",
         ReviewOutcome.OUT_OF_COVERAGE: "超出服务范围",
+        ReviewOutcome.CLARIFY: "请渠道确认地址",
+        ReviewOutcome.RETURN_TO_AUTO: "退回自动估值",
     }
 )
 DEVIATION: Final[Mapping[str, str]] = MappingProxyType(
@@ -57,7 +65,89 @@ DEVIATION: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 STATE: Final[Mapping[str, str]] = MappingProxyType(
-    {TaskState.QUEUED: "待领取", TaskState.CLAIMED: "处理中", TaskState.DECIDED: "已办结"}
+    {
+        TaskState.PARKED: "待开工",
+        TaskState.QUEUED: "待领取",
+        TaskState.OFFERED: "派件中",
+        TaskState.WORKING: "处理中",
+        TaskState.ON_HOLD: "挂起",
+        TaskState.WAIT_REPLY: "待渠道答复",
+        TaskState.WAIT_SURVEY: "待勘察",
+        TaskState.PENDING_APPROVAL: "待复核",
+        TaskState.PANEL: "合议中",
+        TaskState.DECIDED: "已办结",
+        TaskState.RETURNED_TO_AUTO: "已退回自动",
+        TaskState.CANCELLED: "已撤销",
+    }
+)
+# Samples look like ordinary work to those who value: their words stay on the pages of quality control.
+KIND: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Kind.VALUATION: "估值",
+        Kind.DISPUTE: "复估",
+        Kind.AUDIT: "自动结果抽检",
+        Kind.SECOND_READING: "人工结论复读",
+        Kind.SEEDED: "已知答案",
+        Kind.OPINION: "合议意见",
+    }
+)
+REGION: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Region.YANGTZE_DELTA: "长三角",
+        Region.BOHAI_RIM: "环渤海",
+        Region.PEARL_DELTA: "珠三角",
+        Region.MIDWEST: "中西部",
+    }
+)
+PROPERTY_CLASS: Final[Mapping[str, str]] = MappingProxyType(
+    {"RESIDENTIAL": "住宅", "VILLA": "别墅", "COMMERCIAL": "商用", "": "其他"}
+)
+PRESENCE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        PresenceState.OFFLINE: "离线",
+        PresenceState.READY: "就绪",
+        PresenceState.OFFERED: "待接单",
+        PresenceState.WORKING: "处理中",
+        PresenceState.WRAP_UP: "整理中",
+        PresenceState.BREAK: "小休",
+    }
+)
+ROLE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Role.REVIEWER: "估值员",
+        Role.SENIOR: "高级估值师",
+        Role.SUPERVISOR: "班长",
+        Role.QA: "质检",
+        Role.AUDITOR: "审计",
+        Role.ADMIN: "系统管理员",
+    }
+)
+GRADE: Final[Mapping[str, str]] = MappingProxyType(
+    {Grade.G1: "新入职", Grade.G2: "估值员", Grade.G3: "高级估值师", Grade.G4: "专家"}
+)
+FAMILY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Family.ADDRESS: "地址疑难",
+        Family.THIN_MARKET: "成交稀少",
+        Family.OUTLIER: "价格异常",
+        Family.DISPUTE: "复估",
+    }
+)
+GROUP: Final[Mapping[str, str]] = MappingProxyType({"EXPERTS": "专家组"})
+NEARNESS: Final[Mapping[str, str]] = MappingProxyType(
+    {Nearness.UNIT: "同一户", Nearness.BUILDING: "同楼幢", Nearness.COMMUNITY: "同小区"}
+)
+VERIFICATION: Final[Mapping[str, str]] = MappingProxyType(
+    {Verification.MATCH: "核验一致", Verification.MISMATCH: "核验不一致", Verification.NOT_ASKED: "未申请核验"}
+)
+RULE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "MIN_COMPARABLES": "可比实例不少于3个",
+        "MAX_AGE_DAYS": "成交距价值时点不超过2年",
+        "MAX_SINGLE_ADJUSTMENT": "单项修正不超过20%",
+        "MAX_TOTAL_ADJUSTMENT": "综合修正不超过30%",
+        "MAX_ADJUSTED_RATIO": "修正后最高与最低之比不超过1.2",
+    }
 )
 MATCH_LEVEL: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -82,3 +172,9 @@ LIMITING_FACTOR: Final[Mapping[str, str]] = MappingProxyType({str(k): v for k, v
 def said(words: Mapping[str, str], code: str | None) -> str:
     """The words for a code, or the code itself; a dash for none."""
     return "—" if code is None else words.get(code, code)
+
+
+def queue_said(queue: str) -> str:
+    """`YANGTZE_DELTA/RESIDENTIAL` as 长三角·住宅."""
+    region, _, property_class = queue.partition("/")
+    return f"{said(REGION, region)}·{said(PROPERTY_CLASS, property_class)}"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ from infra.embedded.ports import LOOPBACK, held_ports
 from infra.embedded.processes import Phase, ProcessSpec, ProcessState, Supervisor, answers
 from infra.embedded.stack import Connections, LocalStack, running_connections
 from infra.kafka.admin import WantedTopic, apply, plan, wanted_topics
-from infra.settings import Settings
+from infra.settings import DeskAccount, Settings
 from schemas.catalogue import TOPICS
 from schemas.codes import Lane
 from schemas.domain.channels import CHANNELS
@@ -38,7 +39,19 @@ _WORKER_GRACE_S = 35.0  # a worker may need 30 s to finish its batch and commit
 _PAGES = ("gateway", "ledger", "desk")
 _SECRETS = "secrets.json"
 _REFRESH_S = 0.5
-_LOCAL_USERS = {"reviewer": "G3", "demonstration-reviewer": "G4"}  # accounts of the desk and their grades
+# People at the desk of this machine: one of each kind, and those whom the demonstration needs.
+_LOCAL_USERS = {
+    "reviewer": ("G2", ("REVIEWER",)),
+    "senior": ("G3", ("REVIEWER", "SENIOR")),
+    "expert": ("G4", ("REVIEWER", "SENIOR")),
+    "demonstration-reviewer": ("G4", ("REVIEWER", "SENIOR")),
+    "supervisor": ("G4", ("SUPERVISOR", "SENIOR")),
+    "quality": ("G3", ("QA",)),
+    "auditor": ("G1", ("AUDITOR",)),
+    "admin": ("G1", ("ADMIN",)),
+}
+_LOCAL_SKILLS = {"ADDRESS": 3, "THIN_MARKET": 3, "OUTLIER": 3, "DISPUTE": 3}  # no queue of their own: any city
+_CERTIFIED_UNTIL = date(2099, 12, 31)  # nobody examines the people of a local stack
 
 app = typer.Typer(add_completion=False)
 
@@ -96,7 +109,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "GATEWAY__API_KEYS": json.dumps(settings.gateway.api_keys),
         "LEDGER__PORT": str(settings.ledger.port),
         "DESK__PORT": str(settings.desk.port),
-        "DESK__ACCOUNTS": json.dumps(settings.desk.accounts),
+        "DESK__DUTY_POOL": "true",  # whoever tries the system out at night finds their tasks
+        "DESK__ACCOUNTS": json.dumps(settings.desk.model_dump(mode="json")["accounts"]),
     }
     return {f"AVM_{name}": value for name, value in given.items()}
 
@@ -266,14 +280,19 @@ def _with_secrets(settings: Settings) -> tuple[Settings, dict[str, dict[str, str
 
     The second value has the keys and passwords in clear, by the names of `System`'s fields.
     """
-    path = settings.state / _SECRETS
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(_new_secrets(), indent=2))
-    kept = json.loads(path.read_text())
+    kept = _kept_secrets(settings.state / _SECRETS)
     keys = {hashlib.sha256(key.encode()).hexdigest(): channel for channel, key in kept["api_keys"].items()}
     hasher = PasswordHasher()
-    accounts = {user: (hasher.hash(kept["passwords"][user]), grade) for user, grade in _LOCAL_USERS.items()}
+    accounts = {
+        user: DeskAccount(
+            password_hash=hasher.hash(kept["passwords"][user]),
+            grade=grade,
+            roles=roles,
+            skills=_LOCAL_SKILLS,
+            certified_until=_CERTIFIED_UNTIL,
+        )
+        for user, (grade, roles) in _LOCAL_USERS.items()
+    }
     desk = {"accounts": {**accounts, **settings.desk.accounts}}
     gateway = {"api_keys": {**keys, **settings.gateway.api_keys}}
     updated = settings.model_copy(
@@ -285,7 +304,17 @@ def _with_secrets(settings: Settings) -> tuple[Settings, dict[str, dict[str, str
     return updated, {"api_keys": kept["api_keys"], "passwords": kept["passwords"]}
 
 
-def _new_secrets() -> dict[str, object]:
+def _kept_secrets(path: Path) -> dict[str, dict[str, str]]:
+    """Read the secrets of a state folder; what an earlier release did not know is added."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    complete = {name: {**made, **kept.get(name, {})} for name, made in _new_secrets().items()}
+    if complete != kept:
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(complete, indent=2))
+    return complete
+
+
+def _new_secrets() -> dict[str, dict[str, str]]:
     return {
         "api_keys": {channel: secrets.token_urlsafe(24) for channel in CHANNELS},
         "passwords": {user: secrets.token_urlsafe(9) for user in _LOCAL_USERS},

@@ -94,6 +94,8 @@ def a_full_answer(requested: Requested) -> Resulted:
         problems=(Problem(field="area", code="FIELD_INVALID", message="面积有误"),),
         human_touched=True,
         supersedes="earlier",
+        queue_position=3,
+        expected_at=NOON,
     )
 
 

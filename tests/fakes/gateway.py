@@ -4,13 +4,15 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
 
 from infra.kafka.producer import Record
 from producers.gateway.api_keys import ApiKeys, hashed
-from producers.gateway.app import Access, build
+from producers.gateway.app import PUBLIC_CHANNEL, Access, build
+from producers.gateway.audit import GatewayAudit
 from producers.gateway.board import AnswerBoard, arrival
 from producers.gateway.meters import Meters
 from producers.gateway.ports import Archived, LedgerUnavailableError, Timeline
@@ -20,7 +22,7 @@ from producers.gateway.suggestions.index import SuggestionIndex
 from producers.gateway.suggestions.routes import Suggestions
 from schemas.domain.divisions import divisions
 from schemas.errors import PublishError
-from schemas.events import Reported, Requested, Resulted
+from schemas.events import Audited, Reported, Requested, Resulted
 from schemas.headers import TRACEPARENT, header
 from tests.fakes.answers import CODEC, NOON, as_message
 
@@ -46,6 +48,16 @@ class FakePublisher:
             requested = CODEC.decode(record.value, Requested)
             for event in self.pipeline(requested):
                 self.board.post(arrival(*as_message(event, header(record.headers, TRACEPARENT))))
+
+
+@dataclass
+class FakeAuditTopic:
+    """Takes the audit's lines."""
+
+    said: list[Audited] = field(default_factory=list)
+
+    async def publish_async(self, records: Sequence[Record]) -> None:
+        self.said += [CODEC.decode(record.value, Audited) for record in records]
 
 
 @dataclass
@@ -103,6 +115,8 @@ class House:
     seconds: list[float]
     index: SuggestionIndex
     loaded: list[bool]
+    audit: FakeAuditTopic
+    audit_is_busy: Callable[[], bool]
 
     def client(self, channel: str | None = "CREDIT_MGMT") -> httpx.AsyncClient:
         headers = {"X-API-Key": KEYS[channel]} if channel else {}
@@ -141,5 +155,24 @@ def a_house(
     typing = Access(keys=access.keys, limits=RateLimits(rate), monotonic_s=lambda: seconds[0])
     index = SuggestionIndex(divisions())
     suggestions = Suggestions(index=index, divisions=divisions(), is_loaded=lambda: loaded[0])
-    app = build(gateway, access=access, typing=typing, suggestions=suggestions, reports=reports, meters=Meters(board))
-    return House(app, gateway, board, publisher, ledger, reports, following, seconds, index, loaded)
+    audit_topic = FakeAuditTopic()
+    audit = GatewayAudit(
+        publisher=audit_topic,
+        codec=CODEC,
+        keys=access.keys,
+        public=PUBLIC_CHANNEL,
+        clock=lambda: NOON + timedelta(seconds=seconds[0]),
+        randomness=random.Random(7),
+    )
+    app = build(
+        gateway,
+        access=access,
+        typing=typing,
+        suggestions=suggestions,
+        reports=reports,
+        meters=Meters(board),
+        audit=audit,
+    )
+    return House(
+        app, gateway, board, publisher, ledger, reports, following, seconds, index, loaded, audit_topic, audit.is_busy
+    )

@@ -6,7 +6,7 @@ from typing import Self
 
 from infra.kafka.follower import TopicFollower
 from infra.kafka.producer import Publisher, Record
-from schemas.catalogue import ALIASES, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
+from schemas.catalogue import ALIASES, AUDIT, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
 from schemas.codes import Lane
 from schemas.events import Reported, Requested, Resulted
 from schemas.headers import TRACEPARENT, header
@@ -24,6 +24,7 @@ class Topics:
     reports: Topic
     communities: Topic
     aliases: Topic
+    audit: Topic
 
     @classmethod
     def made_by(cls, topics) -> Self:
@@ -33,6 +34,7 @@ class Topics:
             reports=topics.like(REPORTS),
             communities=topics.like(COMMUNITIES),
             aliases=topics.like(ALIASES),
+            audit=topics.like(AUDIT),
         )
 
 

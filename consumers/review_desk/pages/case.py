@@ -1,335 +1,275 @@
-"""估值工作台: one case, its evidence and the form."""
+"""估值工作台: one case, its evidence and the form, from claim to decision without a mouse."""
 
 from asyncio import to_thread
 from datetime import timedelta
 from typing import Any, Final
 
+from fastapi import Request
 from nicegui import ui
-from nicegui.events import KeyEventArguments
 
-from consumers.review_desk.accounts import Reviewer
-from consumers.review_desk.case import Case, ComparableCase, ModelOpinion
-from consumers.review_desk.desk import Desk
-from consumers.review_desk.pages import chart
+from consumers.review_desk.case import Case
+from consumers.review_desk.office import Office
+from consumers.review_desk.pages import evidence
+from consumers.review_desk.pages.comparables import Sheet
+from consumers.review_desk.pages.deciding import Deciding
 from consumers.review_desk.pages.form import DecisionForm
-from consumers.review_desk.pages.frame import facts, frame, panel
-from consumers.review_desk.pages.written import day_and_time, duration, or_dash, share, wan, yes_or_no, yuan
-from consumers.review_desk.task import IncompleteDecisionError, TaskUnavailableError
-from consumers.review_desk.words import (
-    FACTOR,
-    LIMITING_FACTOR,
-    LOAN_STAGE,
-    MATCH_LEVEL,
-    PROPERTY_TAG,
-    PROPERTY_TYPE,
-    REASON,
-    TRADABILITY,
-    said,
+from consumers.review_desk.pages.form_words import SURVEY
+from consumers.review_desk.pages.frame import frame, panel
+from consumers.review_desk.pages.keeping import Keeper
+from consumers.review_desk.pages.keys import Keys
+from consumers.review_desk.pages.moving import Moves
+from consumers.review_desk.pages.pictures import Pictures
+from consumers.review_desk.pages.remarks import Remarks
+from consumers.review_desk.pages.written import day_and_time, duration
+from consumers.review_desk.staff import Person
+from consumers.review_desk.task import Kind, NotAllowedError, TaskState, TaskUnavailableError
+from consumers.review_desk.words import STATE, said
+from schemas.codes import ReviewOutcome
+
+_DONE: Final = {
+    TaskState.DECIDED: "上一件已办结",
+    TaskState.PENDING_APPROVAL: "上一件超出本人权限，已提交复核",
+    TaskState.PANEL: "上一件已提交合议",
+    TaskState.WAIT_REPLY: "上一件已请渠道确认，答复后回到您手中",
+    TaskState.WAIT_SURVEY: "上一件已派实地勘察",
+    TaskState.RETURNED_TO_AUTO: "上一件已退回自动估值",
+}
+_TABS: Final = {4: "历史结论", 5: "指引", 6: "备注与征询"}
+_EXPIRING: Final = timedelta(minutes=5)
+_COLUMNS: Final = (
+    "display: grid; gap: 8px; padding: 8px; width: 100%; align-items: start; "
+    "grid-template-columns: clamp(300px, 23vw, 360px) minmax(0, 1fr) clamp(296px, 22vw, 340px)"
 )
-from schemas.events import Candidate
-
-_COLUMNS: Final[list[dict[str, Any]]] = [
-    {"name": "community", "label": "小区", "field": "community", "align": "left"},
-    {"name": "date", "label": "成交日", "field": "date", "align": "left", "sortable": True},
-    {"name": "area", "label": "面积", "field": "area", "align": "right", "sortable": True},
-    {"name": "floor", "label": "楼层", "field": "floor", "align": "left"},
-    {"name": "distance", "label": "距离 m", "field": "distance", "align": "right", "sortable": True},
-    {"name": "price", "label": "成交单价", "field": "price", "align": "right"},
-    {"name": "adjustments", "label": "修正", "field": "adjustments", "align": "left"},
-    {"name": "adjusted", "label": "修正后", "field": "adjusted", "align": "right"},
-    {"name": "weight", "label": "权重", "field": "weight", "align": "right"},
-]
-
-_NOBODY_KNOWS: Final = ""  # the value of "none of them": a radio's choices are never empty
-_ADJUSTMENTS_CELL: Final = """
-    <q-td :props="props"
-          style="white-space: normal; word-break: keep-all; font-size: 12px; line-height: 16px; min-width: 110px">
-    {{ props.value }}</q-td>
-"""
+_COLUMN: Final = "display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; min-width: 0"
 
 
-async def show_case(desk: Desk, reviewer: Reviewer, valuation_id: str) -> None:
-    """Build the page of the task in the reviewer's hands; without one, say why and lead back."""
-    try:
-        case = await to_thread(desk.case, valuation_id, reviewer)
-    except TaskUnavailableError as error:
-        _show_refusal(reviewer, error.why)
-        return
-    CasePage(desk, reviewer, case).build()
+def add_case(office: Office) -> None:
+    """Register the page."""
+
+    @ui.page("/tasks/{task_id}")
+    async def case(request: Request, task_id: str, done: str = "") -> None:
+        person: Person = request.state.person
+        try:
+            found = await to_thread(office.decisions.case, task_id, person)
+        except (TaskUnavailableError, NotAllowedError) as error:
+            _show_refusal(office, person, error.why)
+            return
+        CasePage(office, person, found).build()
+        if done in TaskState.__members__:
+            tell_done(TaskState(done))
 
 
-def _show_refusal(reviewer: Reviewer, why: str) -> None:
+def tell_done(state: TaskState) -> None:
+    """Say what has become of the task before."""
+    if state in _DONE:
+        ui.notify(_DONE[state], type="positive", position="top", timeout=4000)
+
+
+def _show_refusal(office: Office, person: Person, why: str) -> None:
     with (
-        frame(reviewer, "估值工作台"),
+        frame(office, person, "估值工作台"),
         ui.element("main").style("padding: 40px; text-align: center; width: 100%"),
     ):
-        ui.label(why).style("font-size: 15px; margin-bottom: 12px").props("data-testid=refusal")
-        ui.link("返回待办任务", "/")
+        ui.label(why).style("font-size: 15px; margin-bottom: 12px").props("data-testid=refusal role=alert")
+        ui.link("返回我的任务", "/")
 
 
 class CasePage:
-    """One browser's view of one case."""
+    """One browser's view of one case. Who does not have it in work reads it; nothing of it can be changed then."""
 
-    def __init__(self, desk: Desk, reviewer: Reviewer, case: Case) -> None:
-        self._desk, self._reviewer, self._case = desk, reviewer, case
-        self._id = case.task.valuation_id
-        self._busy = False
-        self._chart: ui.echart | None = None
-        self._community: ui.radio | None = None
+    def __init__(self, office: Office, person: Person, case: Case) -> None:
+        """For a case that this person may see."""
+        self._office, self._person, self._case = office, person, case
+        self._works = case.task.worked_on_by(person.username, office.clock())
+        self._keys = Keys()
+        self._keeper: Keeper | None = None
+        self._is_built = False
 
     def build(self) -> None:
         """Lay the page out for 1366 × 768: evidence on the left and in the middle, the form always in sight."""
-        case = self._case
-        with frame(self._reviewer, "估值工作台") as bar:
+        with frame(self._office, self._person, "估值工作台") as bar:
             with bar:
-                self._clock = ui.label("").classes("num")
-                ui.button("退回任务", on_click=self._release).props("dense flat no-caps color=white").props(
-                    "data-testid=release"
-                )
-            with ui.element("main").style(
-                "display: grid; grid-template-columns: 348px minmax(0, 1fr) 312px; gap: 8px; padding: 8px; "
-                "width: 100%; align-items: start"
-            ):
-                with ui.element("div").style("display: grid; gap: 8px"):
-                    _show_why(case)
-                    _show_subject(case)
-                    self._show_candidates()
-                    _show_drivers(case.model)
-                with ui.element("div").style(
-                    "display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; min-width: 0"
-                ):
-                    self._show_chart()
-                    self._show_comparables()
-                with ui.element("div").style("display: grid; gap: 8px; position: sticky; top: 52px"):
-                    _show_model(case.model)
-                    self._form = DecisionForm(case, self._desk.policy, submit=self._submit, on_price=self._draw_price)
-                    self._tell_chosen()
-        ui.keyboard(on_key=self._on_key, ignore=[])
+                self._clock = ui.label("").classes("num").props("data-testid=clock")
+                self._lease = ui.label("").classes("num quiet")
+            with ui.element("main").style(_COLUMNS):
+                with ui.element("div").style(_COLUMN):
+                    evidence.show_asked(self._case)
+                    chosen = self._case.task.draft.get("confirmed_community_id")
+                    self._community = evidence.show_candidates(self._case, chosen)
+                    evidence.show_model(self._case)
+                with ui.element("div").style(_COLUMN):
+                    self._pictures = Pictures(self._case)
+                    self._build_sheet()
+                    self._build_tabs()
+                with ui.element("div").style(f"{_COLUMN}; position: sticky; top: 52px"):
+                    self._build_form()
+        self._add_keys()
+        self._is_built = True
+        self._draw()
         self._tell_time()
         ui.timer(1.0, self._tell_time)
-        ui.timer(self._desk.policy.heartbeat.total_seconds(), self._sign_of_life)
 
-    # ---- evidence that changes ------------------------------------------------------------------------------------
+    # ---- parts ----------------------------------------------------------------------------------------------------
 
-    def _show_candidates(self) -> None:
-        """The candidates; where the address left the community open, to be chosen from."""
-        if not self._case.community_is_open:
-            _show_candidates(self._case)
+    def _build_sheet(self) -> None:
+        with panel("可比实例", 3) as title:
+            with title:
+                ui.label("J / K 选行，C 取舍；修正与权重可改").classes("soft").style("font-weight: 400")
+                if self._case.comparables_text:
+                    ui.icon("info_outline").tooltip(self._case.comparables_text)
+            house, draft = self._case.subject, self._case.task.draft
+            self._sheet = Sheet(self._case.comparables, house.value_date, draft, self._sheet_changed)
+
+    def _build_tabs(self) -> None:
+        case = self._case
+        with ui.element("section").classes("panel"):
+            with ui.tabs().props("dense no-caps align=left inline-label").style("min-height: 30px") as self._tabs:
+                for number, name in _TABS.items():
+                    ui.tab(str(number), f"{number} {name}{_count(case, number)}")
+            with ui.tab_panels(self._tabs, value="4", animated=False).style("width: 100%; min-height: 130px"):
+                with ui.tab_panel("4").style("padding: 6px 0"):
+                    evidence.show_history(case)
+                with ui.tab_panel("5").style("padding: 6px 0"):
+                    evidence.show_guidelines(case)
+                with ui.tab_panel("6").style("padding: 6px 0"):
+                    task_id = case.task.task_id
+                    self._remarks = Remarks(self._office, self._person, task_id, case.notes, writes=self._works)
+
+    def _build_form(self) -> None:
+        case = self._case
+        if case.remark:
+            with ui.element("div").classes("panel").props("data-testid=remark role=note"):
+                ui.label("↩ 复核退回").style("font-weight: 600").classes("warn")
+                ui.label(case.remark).style("white-space: pre-wrap")
+        self._frozen = ui.element("div").classes("frozen").props("role=alert data-testid=frozen")
+        self._frozen.visible = False
+        self._deciding = Deciding(self._office, self._person)
+        self._form = DecisionForm(
+            case,
+            self._office.policy,
+            self._sheet,
+            (*case.outcomes, *((SURVEY,) if case.task.kind is Kind.VALUATION else ())),
+            submit=self._submit,
+            on_change=self._changed,
+        )
+        if not self._works:
+            self._form.freeze()
+            self._sheet.freeze()
+            self._show_frozen(f"只读：该任务{said(STATE, case.task.state)}，不在您手上。")
             return
-        with panel("地址指的是哪个小区？"):
-            choices = {
-                _NOBODY_KNOWS: "无法确认",
-                **{one.community_id: _candidate(one) for one in self._case.candidates},
-            }
-            kept = self._case.task.draft.get("confirmed_community_id")
-            self._community = (
-                ui.radio(choices, value=kept if kept in choices else _NOBODY_KNOWS)
-                .props("dense data-testid=community")
-                .style("display: grid; gap: 2px")
-            )
-            ui.label("确认后，今后同样写法的小区名按此识别。").classes("soft")
+        with ui.element("div").classes("panel"):
+            self._keeper = Keeper(self._office, self._person, case.task, draft=self._draft, on_lost=self._lose)
+            self._moves = Moves(self._office, self._person, self._keeper)
+            with ui.element("div").style("display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px"):
+                for text, key, does in self._commands():
+                    with ui.button(on_click=does).props("outline dense no-caps").style("padding: 0 4px"):
+                        ui.html(f"{text}<kbd>{key}</kbd>" if key else text, sanitize=False)
+        self._community.on_value_change(self._changed)
+        ui.timer(self._office.policy.heartbeat.total_seconds(), self._remarks.refresh)
+
+    def _commands(self) -> tuple[tuple[str, str, Any], ...]:
+        return (
+            ("转交", "T", self._moves.transfer),
+            ("挂起", "H", self._moves.hold),
+            ("征询", "G", self._moves.consult),
+            ("澄清", "Q", self._clarify),
+            ("退回公共池", "", self._moves.release),
+            ("延长占用", "", self._moves.renew),
+        )
+
+    def _add_keys(self) -> None:
+        for number in (1, 2, 3):
+            self._keys.add(str(number), ("申请与房屋", "模型意见", "可比实例")[number - 1], _to_panel(number))
+        for number, name in _TABS.items():
+            self._keys.add(str(number), name, self._to_tab(number))
+        if not self._works:
+            self._keys.listen()
+            return
+        self._keys.add("j", "下一例", lambda: self._sheet.move(1))
+        self._keys.add("k", "上一例", lambda: self._sheet.move(-1))
+        self._keys.add("c", "采用或不采用选中的可比实例", self._sheet.tick_current)
+        self._keys.add("v", "到单价", self._form.focus_price)
+        self._keys.add("e", "到判断依据", self._form.focus_rationale)
+        self._keys.add("Ctrl+s", "保存草稿", self._keeper.save if self._keeper else lambda: None)
+        self._keys.add("Ctrl+Enter", "提交并领取下一件", self._submit)
+        self._keys.add("t", "转交", self._moves.transfer)
+        self._keys.add("h", "挂起", self._moves.hold)
+        self._keys.add("q", "请渠道确认地址", self._clarify)
+        self._keys.add("g", "征询同事", self._moves.consult)
+        self._keys.listen()
+
+    def _to_tab(self, number: int) -> Any:
+        def go() -> None:
+            self._tabs.value = str(number)
+            ui.run_javascript("window.scrollTo({top: document.body.scrollHeight})")
+
+        return go
+
+    # ---- what changes ---------------------------------------------------------------------------------------------
+
+    def _sheet_changed(self) -> None:
+        self._form.follow_sheet()
+        self._changed()
+
+    def _changed(self) -> None:
+        if not self._is_built:
+            return
+        if self._keeper is not None:
+            self._keeper.touch()
+        self._draw()
+
+    def _draw(self) -> None:
+        self._pictures.draw(self._sheet, self._form.unit_price)
+
+    def _draft(self) -> dict[str, Any]:
+        return {**self._form.draft(), **self._sheet.draft(), "confirmed_community_id": self._confirmed}
 
     @property
     def _confirmed(self) -> str | None:
-        return None if self._community is None else self._community.value or None
-
-    def _show_chart(self) -> None:
-        with panel("可比实例修正后单价（元/㎡）与模型区间"):
-            if self._case.comparables:
-                self._chart = ui.echart(chart.options(self._case, None)).style("height: 196px; width: 100%")
-            else:
-                ui.label("没有可比实例").classes("soft")
-
-    def _draw_price(self, unit_price: int | None) -> None:
-        if self._chart is not None:
-            self._chart.options.update(chart.options(self._case, unit_price))
-            self._chart.update()
-
-    def _show_comparables(self) -> None:
-        rows = [_comparable_row(deal) for deal in self._case.comparables]
-        kept = self._case.task.draft.get("comparable_ids")
-        with panel("可比实例") as title:
-            with title:
-                ui.label("勾选所采用的实例，至少三例").classes("soft").style("font-weight: 400")
-            self._comparables = (
-                ui.table(columns=_COLUMNS, rows=rows, row_key="id", selection="multiple", on_select=self._tell_chosen)
-                .props('flat dense hide-selected-banner no-data-label="没有可比实例"')
-                .style("width: 100%; max-height: calc(100vh - 330px)")
-                .props("data-testid=comparables")
-            )
-            self._comparables.add_slot("body-cell-adjustments", _ADJUSTMENTS_CELL)
-            self._comparables.selected = [row for row in rows if kept is None or row["id"] in kept]
-
-    def _tell_chosen(self) -> None:
-        self._form.tell_chosen(len(self._comparables.selected))
+        return self._community.value or None
 
     # ---- commands -------------------------------------------------------------------------------------------------
 
     async def _submit(self) -> None:
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            await self._decide()
-        finally:
-            self._busy = False
+        if self._keeper is not None and not self._keeper.is_lost:
+            await self._deciding.submit(self._form, self._keeper, self._confirmed)
 
-    async def _decide(self) -> None:
-        chosen = tuple(row["id"] for row in self._comparables.selected)
-        conclusion = self._form.conclusion(chosen, self._confirmed)
-        version = self._case.task.version
-        try:
-            await to_thread(self._desk.decide, self._id, self._reviewer, conclusion, version=version)
-        except IncompleteDecisionError as error:
-            self._form.show(error.violations)
-            return
-        except TaskUnavailableError as error:
-            self._lost(error.why)
-            return
-        following = await to_thread(self._desk.claim_next, self._reviewer)
-        ui.navigate.to("/" if following is None else f"/tasks/{following.valuation_id}")
+    def _clarify(self) -> None:
+        if ReviewOutcome.CLARIFY in self._case.outcomes:
+            self._form.choose(ReviewOutcome.CLARIFY)
+            self._form.focus_rationale()
+        else:
+            ui.notify("本案不能再请渠道确认：已确认过一次，或没有候选小区", type="info", position="top")
 
-    async def _release(self) -> None:
-        try:
-            await self._keep()
-            await to_thread(self._desk.release, self._id, self._reviewer)
-        except TaskUnavailableError as error:
-            self._lost(error.why)
-            return
-        ui.navigate.to("/")
+    def _lose(self, why: str) -> None:
+        self._form.freeze()
+        self._sheet.freeze()
+        self._show_frozen(f"{why}。本页已停止编辑，填写的内容仍在下方，可以阅读和复制。")
 
-    async def _sign_of_life(self) -> None:
-        try:
-            await self._keep()
-        except TaskUnavailableError as error:
-            self._lost(error.why)
-
-    async def _keep(self) -> None:
-        draft = self._form.draft() | {
-            "comparable_ids": [row["id"] for row in self._comparables.selected],
-            "confirmed_community_id": self._confirmed,
-        }
-        await to_thread(self._desk.keep, self._id, self._reviewer, draft)
-
-    def _lost(self, why: str) -> None:
-        self._form.disable()
-        ui.notify(why, type="warning", position="top", timeout=0, close_button="知道了")
-
-    async def _on_key(self, event: KeyEventArguments) -> None:
-        if not event.action.keydown or event.action.repeat or not event.modifiers.ctrl:
-            return
-        if event.key.enter:
-            await self._submit()
+    def _show_frozen(self, why: str) -> None:
+        self._frozen.visible = True
+        self._frozen.clear()
+        with self._frozen:
+            ui.label(f"■ {why}")
+            ui.link("返回我的任务", "/")
 
     def _tell_time(self) -> None:
-        left = self._case.task.due_at - self._desk.clock()
-        self._clock.style("color: #ffb4a8" if left < timedelta(0) else "color: #fff")
-        self._clock.text = f"办结时限 {day_and_time(self._case.task.due_at)} · 剩余 {duration(left)}"
+        task = self._case.task if self._keeper is None else self._keeper.task
+        now = self._office.clock()
+        remaining = task.due_at - now
+        sign = "✖ 已超时" if remaining < timedelta(0) else "剩余"
+        self._clock.text = f"{sign} {duration(abs(remaining))} · 办结 {day_and_time(task.due_at)}"
+        if self._works and task.lease_ends_at is not None:
+            lease = task.lease_ends_at - now
+            warning = "⚠ " if lease < _EXPIRING else ""
+            self._lease.text = f"{warning}占用 {duration(max(lease, timedelta(0)))}"
 
 
-def _show_why(case: Case) -> None:
-    with panel("转人工原因") as title:
-        with title:
-            ui.label(f"优先级 {case.task.priority}").classes("chip calm")
-        with ui.element("div").style("display: flex; flex-wrap: wrap; gap: 4px"):
-            for reason in case.task.reasons:
-                ui.label(said(REASON, reason)).classes("chip")
-            for tag in case.tags:
-                ui.label(f"登记：{said(PROPERTY_TAG, tag)}").classes("chip calm")
+def _count(case: Case, number: int) -> str:
+    count = {4: len(case.earlier), 5: len(case.guidelines), 6: len(case.notes)}[number]
+    return f"（{count}）" if count else ""
 
 
-def _show_subject(case: Case) -> None:
-    house = case.subject
-    floor = f"{or_dash(house.floor)} / {or_dash(house.total_floors)}"
-    plan = f"{or_dash(house.rooms)} 室 {or_dash(house.halls)} 厅"
-    place = " ".join(part for part in (house.province, house.city, house.district) if part)
-    with panel("估价对象"):
-        facts(
-            ("填写地址", house.address_entered, "wide"),
-            ("标准地址", house.address or "—", "wide"),
-            ("匹配", f"{said(MATCH_LEVEL, house.match_level)}，把握 {house.probability:.0%}", "wide"),
-            ("区域", place or "—", "wide"),
-            ("小区", or_dash(house.community)),
-            ("幢/单元/室", " ".join(part or "—" for part in (house.building, house.unit, house.room))),
-            ("建筑面积", f"{house.area_m2:,.2f} ㎡"),
-            ("物业类型", said(PROPERTY_TYPE, house.property_type)),
-            ("楼层", floor),
-            ("户型", plan),
-            ("建成年代", or_dash(house.built_year)),
-            ("电梯", yes_or_no(house.has_lift)),
-            ("结构", or_dash(house.structure)),
-            ("装修", or_dash(house.renovation)),
-            ("可交易性", said(TRADABILITY, house.tradability)),
-            ("价值时点", house.value_date.isoformat()),
-            ("业务阶段", said(LOAN_STAGE, house.loan_stage)),
-            ("受理时间", day_and_time(case.received_at)),
-        )
-
-
-def _show_candidates(case: Case) -> None:
-    with panel("候选小区"):
-        if not case.candidates:
-            ui.label("没有候选").classes("soft")
-        with ui.element("div").style("display: grid; grid-template-columns: 1fr max-content; gap: 0 10px"):
-            for candidate in case.candidates:
-                ui.label(_named(candidate))
-                ui.label(f"{candidate.probability:.0%}").classes("num soft").style("text-align: right")
-
-
-def _named(candidate: Candidate) -> str:
-    return f"{candidate.name}（{candidate.district}）"
-
-
-def _candidate(candidate: Candidate) -> str:
-    return f"{_named(candidate)} {candidate.probability:.0%}"
-
-
-def _show_model(model: ModelOpinion | None) -> None:
-    with panel("模型意见"):
-        if model is None:
-            ui.label("模型没有给出估值").classes("warn")
-            return
-        with ui.element("div").style("display: flex; align-items: baseline; gap: 8px"):
-            ui.label(wan(model.value)).classes("figure").props("data-testid=model-value")
-            ui.label(f"{yuan(model.unit_price)} 元/㎡").classes("num soft")
-        facts(
-            (f"{model.interval_coverage:.0%}区间", f"{wan(model.lower)} ~ {wan(model.upper)}", "wide"),
-            ("置信度", f"{model.confidence}"),
-            ("±10%内", f"{model.p10:.0%}"),
-            ("比较法", wan(model.comparison_value), "wide"),
-            *([("收益法", wan(model.income_value), "wide")] if model.income_value is not None else []),
-            ("资料截至", f"{model.data_as_of} · {model.model_version}", "wide"),
-        )
-        for factor in model.limiting_factors:
-            ui.label(f"限制：{said(LIMITING_FACTOR, factor)}").classes("warn")
-
-
-def _show_drivers(model: ModelOpinion | None) -> None:
-    """What moved the model's price; on the left, so that the form stays in sight on a small screen."""
-    if model is None:
-        return
-    two_columns = "display: grid; grid-template-columns: 1fr max-content; gap: 0 8px"
-    with panel("模型单价的影响因素（元/㎡）"), ui.element("div").style(two_columns):
-        ui.label("小区同期典型单价")
-        ui.label(f"{model.base_unit_price:,}").classes("num").style("text-align: right")
-        for driver in model.drivers:
-            ui.label(said(FACTOR, driver.factor))
-            colour = "good" if driver.unit_price_change >= 0 else "bad"
-            moved = f"{driver.unit_price_change:+,}（{driver.share:+.1%}）"
-            ui.label(moved).classes(f"num {colour}").style("text-align: right")
-
-
-def _comparable_row(deal: ComparableCase) -> dict[str, Any]:
-    adjustments = " ".join(f"{said(FACTOR, one.factor)}{share(one.share)}" for one in deal.adjustments)
-    return {
-        "id": deal.deal_id,
-        "community": deal.community_name,
-        "date": deal.deal_date.isoformat(),
-        "area": f"{deal.area_m2:.2f}",
-        "floor": or_dash(deal.floor_band),
-        "distance": or_dash(deal.distance_m),
-        "price": yuan(deal.unit_price),
-        "adjustments": adjustments or "—",
-        "adjusted": yuan(deal.adjusted_unit_price),
-        "weight": f"{deal.weight:.0%}",
-    }
+def _to_panel(number: int) -> Any:
+    script = f"const p = document.getElementById('panel-{number}'); p.scrollIntoView({{block: 'nearest'}}); p.focus();"
+    return lambda: ui.run_javascript(script)

@@ -1,27 +1,30 @@
 """The desk's Kafka side on a real broker and a real database: a review in, one decision out, whatever happens."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from consumers.ledger import loop as ledger
 from consumers.ledger.queries import LedgerQueries
-from consumers.review_desk import loop
-from consumers.review_desk.postgres import PostgresReviewTasks
-from consumers.review_desk.task import Conclusion, DeskPolicy, decided_event
+from consumers.review_desk import loop, moves, notes
+from consumers.review_desk.intake import take_in
+from consumers.review_desk.store import TaskStore
+from consumers.review_desk.task import TaskState
 from infra.kafka.security import client_conf
+from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
 from schemas.catalogue import DECISIONS, REVIEWS
-from schemas.codes import ReviewOutcome
 from schemas.events import Decided
 from tests.fakes import valuations as made
+from tests.fakes.desk import POLICY, person
 from tests.fakes.loops import Unconfirmed, eventually, everything_on, publishing, running
 from tests.fakes.valuations import CODEC, record_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka]
 
+LIN = person("lin")
 _NOTE = "内部备注：三例修正后均值，依据充分"
 
 
@@ -42,10 +45,10 @@ def decisions(topics):
 
 
 @pytest.fixture
-def tasks(postgres, decisions):
+def store(postgres):
     migrate(postgres, room=loop.ROOM)
     with open_pool(postgres, room=loop.ROOM) as pool:
-        yield PostgresReviewTasks(pool, CODEC, randomness=random.Random(1), decisions=decisions)
+        yield TaskStore(pool, CODEC, randomness=random.Random(1))
 
 
 @pytest.fixture
@@ -66,32 +69,27 @@ def a_desk(postgres, bootstrap, topics, reviews):
     )
 
 
-def decide(tasks) -> None:
+def decide(store, decisions) -> None:
+    """A reviewer takes the task and decides, as far as Kafka sees it."""
     now = datetime.now(UTC)
-    task = tasks.claim_next("lin", now=now, lease_until=now + timedelta(minutes=5))
-    _, review = tasks.find(task.valuation_id)
-    conclusion = Conclusion(outcome=ReviewOutcome.VALUE, unit_price=41_500, rationale=_NOTE)
-    decided = decided_event(
-        review,
-        conclusion,
-        reviewer="lin",
-        grade="G2",
-        claimed_at=now,
-        decided_at=now,
-        policy=DeskPolicy(),
-    )
-    tasks.decide(decided, conclusion, version=task.version)
+    with store.locked(made.review().valuation_id) as held:
+        held.save(moves.claim(held.task, LIN, now, POLICY), Act(actor="lin", action="CLAIM", at=now))
+        decided = moves.submit(held.task, LIN, now, TaskState.DECIDED)
+        act = Act(actor="lin", action="DECIDED", at=now, details={"note": _NOTE})
+        notes.write(held.connection, held.task.task_id, "lin", now, _NOTE, notes.NoteKind.NOTE)
+        held.save(decided, act)
+        held.publish(decisions, made.decided(review=held.review), act)
 
 
-@pytest.mark.requirement("OP4", "RD12")
+@pytest.mark.requirement("OP4", "RD5", "RD12")
 def test_a_review_becomes_one_task_and_its_decision_continues_the_trace(
-    a_desk, bootstrap, publisher, reviews, decisions, tasks
+    a_desk, bootstrap, publisher, reviews, decisions, store
 ):
     record = record_of(reviews, made.review())
     with running(a_desk(publisher)):
         publisher.publish([record, record])
-        eventually(lambda: tasks.open_tasks(now=datetime.now(UTC)))
-        decide(tasks)
+        eventually(lambda: store.find(made.review().valuation_id))
+        decide(store, decisions)
         publisher.publish([record])  # redelivered after the decision
         eventually(lambda: everything_on(bootstrap, decisions.name))
     (message,) = everything_on(bootstrap, decisions.name)
@@ -100,14 +98,15 @@ def test_a_review_becomes_one_task_and_its_decision_continues_the_trace(
     assert message.key().decode() == made.review().valuation_id
     assert CODEC.decode(message.value(), Decided).review == made.review()
     assert _NOTE.encode() not in message.value()
-    assert tasks.open_tasks(now=datetime.now(UTC)) == ()
+    assert store.find(made.review().valuation_id)[0].state is TaskState.DECIDED
 
 
-def test_a_decision_sent_twice_is_one_line_in_the_ledger(a_desk, postgres, bootstrap, publisher, decisions, tasks):
+def test_a_decision_sent_twice_is_one_line_in_the_ledger(a_desk, postgres, bootstrap, publisher, decisions, store):
     migrate(postgres, room=ledger.ROOM)
     twice = Unconfirmed(publisher)
-    tasks.open(made.review())
-    decide(tasks)
+    with store.pool.connection() as connection:
+        take_in(connection, store, POLICY, made.review(), CODEC.encode(made.review()), None)
+    decide(store, decisions)
     with running(a_desk(twice)):
         eventually(lambda: twice.calls == 2)
     assert len(everything_on(bootstrap, decisions.name)) == 2

@@ -1,0 +1,121 @@
+"""The Chinese words of audit lines. A code without a word is shown as it is."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from consumers.review_desk.words import KIND, OUTCOME, STATE, said
+from infra.postgres.audit_check import Defect, Fault
+
+ACTION: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ARRIVED": "进入复核台",
+        "ROUTED": "进入复核台",
+        "OFFER": "派件",
+        "ACCEPT": "接受派件",
+        "REFUSE": "拒绝派件",
+        "CLAIM": "领取",
+        "HAND_BACK": "交回",
+        "RELEASE": "释放",
+        "HOLD": "挂起",
+        "RESUME": "恢复处理",
+        "RENEW": "续期",
+        "TRANSFER": "转办",
+        "TO_GROUP": "转组",
+        "CONSULT": "请求会商",
+        "CONSULTED": "会商答复",
+        "NOTE": "添加备注",
+        "LOOK": "查看",
+        "SEARCH": "查询",
+        "VERIFY": "核验",
+        "REFUSED": "越权被拒",
+        "SUBMIT": "提交复核",
+        "DECIDE": "作出结论",
+        "APPROVE": "复核通过",
+        "SEND_BACK": "复核退回",
+        "DISAGREE": "复核意见相左",
+        "PANEL_DECIDE": "合议结论",
+        "CLARIFY": "请渠道确认",
+        "RETURN_TO_AUTO": "退回自动估值",
+        "ORDER_SURVEY": "申请勘察",
+        "REPORT_SURVEY": "勘察回报",
+        "WATCH": "班长查看",
+        "SEIZE": "班长接管",
+        "REASSIGN": "班长改派",
+        "FORCE_RELEASE": "班长释放",
+        "SET_PRIORITY": "调整优先级",
+        "BROADCAST": "发布通知",
+        "PRESENCE": "状态变化",
+        "LOGIN": "登录",
+        "LOGOUT": "退出",
+        "PUBLISH_GUIDELINE": "发布指引",
+        "WITHDRAW_GUIDELINE": "停用指引",
+        "PUBLISH_BULLETIN": "发布公告",
+        "WITHDRAW_BULLETIN": "撤回公告",
+        "READ_BULLETIN": "确认已阅",
+    }
+)
+FAULT: Final[Mapping[Fault, str]] = MappingProxyType(
+    {
+        Fault.CHANGED: "该行内容被改动，与其摘要不符",
+        Fault.GAP: "该行之前缺失一行或多行",
+        Fault.BROKEN_LINK: "该行之前的记录不是原来那一行",
+        Fault.CUT: "链条末尾缺失或被替换",
+        Fault.BEYOND_END: "该行在登记的末尾之后，系外部插入",
+        Fault.SEALED_LINE_MISSING: "已封存的记录缺失：末尾被截断或整链被删",
+        Fault.SEALED_LINE_DIFFERS: "已封存的记录被改写",
+        Fault.SEAL_CHANGED: "封存记录或其覆盖范围被改动",
+        Fault.SEAL_GAP: "该封存之前缺失一条或多条封存",
+        Fault.SEAL_BROKEN_LINK: "该封存之前不是原来那一条封存",
+        Fault.SEAL_MISSING: "登记过的封存缺失",
+        Fault.FILE_CHANGED: "文件与清单不符",
+    }
+)
+_DETAIL: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "task_id": "任务",
+        "kind": "任务类别",
+        "state": "变更后状态",
+        "from": "变更前状态",
+        "version": "任务版本",
+        "outcome": "结果",
+        "unit_price": "单价（元/㎡）",
+        "guideline_version": "指引版本",
+        "rules_version": "规则版本",
+        "model_version": "模型版本",
+        "reason": "原因",
+        "because": "理由",
+        "why": "说明",
+        "command": "操作",
+        "wanted": "所需权限",
+        "author": "原估值人",
+        "to": "转给",
+        "group": "目标组",
+        "subject": "对象",
+        "text": "内容",
+        "screen_hash": "屏幕摘要",
+        "screen": "屏幕摘要",
+    }
+)
+_CODED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {"state": STATE, "from": STATE, "outcome": OUTCOME, "kind": KIND}
+)
+
+
+def told(details: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of what a line tells, those that have a word first."""
+    known = [name for name in _DETAIL if name in details]
+    rest = sorted(name for name in details if name not in _DETAIL)
+    return [(_DETAIL.get(name, name), _value(name, details[name])) for name in (*known, *rest)]
+
+
+def blamed(defect: Defect) -> str:
+    """A defect in words."""
+    place = f"封存第 {defect.sequence} 条" if defect.subject == "seal" else f"{defect.subject} 第 {defect.sequence} 行"
+    return f"{place}：{FAULT[defect.fault]}"
+
+
+def _value(name: str, value: Any) -> str:
+    if value is None:
+        return "—"
+    return said(_CODED[name], str(value)) if name in _CODED else str(value)

@@ -1,0 +1,250 @@
+"""可比实例 as a working sheet: which are taken, how they are adjusted and weighed, what the rules say, what follows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from consumers.review_desk.case import ComparableCase
+from consumers.review_desk.comparison import (
+    FACTORS,
+    EditedComparable,
+    Line,
+    adjusted,
+    edits_of,
+    middle,
+    rule_checks,
+    weighted_mean,
+)
+from consumers.review_desk.conclusion_json import edits_as_json, edits_from
+from consumers.review_desk.pages.rules import RULES, rule_text
+from consumers.review_desk.pages.written import or_dash, share, yuan
+from consumers.review_desk.words import FACTOR, said
+
+ALWAYS: Final = ("TIME", "LOCATION", "FLOOR", "AREA")  # columns that stand even where the model moved nothing
+_VALUE_OF: Final = "(event) => emit(event.target.value)"
+_CHECKED_OF: Final = "(event) => emit(event.target.checked)"
+_PER_CENT: Final = 100
+
+
+class Sheet:
+    """The table of comparables. `on_change` is called after every change, with the sheet up to date."""
+
+    def __init__(
+        self,
+        deals: tuple[ComparableCase, ...],
+        value_date: date,
+        draft: Mapping[str, Any],
+        on_change: Callable[[], None],
+    ) -> None:
+        """Build inside the current element: as the model saw the deals, with what the draft has changed since."""
+        edits = {edit.deal_id: edit for edit in edits_from(draft.get("comparison", ()))}
+        self._deals = deals
+        self._lines = [_line(deal, edits.get(deal.deal_id)) for deal in deals]
+        kept = draft.get("comparable_ids")
+        self._taken = {deal.deal_id for deal in deals if kept is None or deal.deal_id in kept}
+        self._value_date, self._on_change = value_date, on_change
+        self._at = 0
+        self._cells: list[_Cells] = []
+        self._build()
+        self._refresh()
+
+    # ---- what it says ---------------------------------------------------------------------------------------------
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Ids of the comparables the reviewer takes, in the table's order."""
+        return tuple(line.deal_id for line in self._lines if line.deal_id in self._taken)
+
+    @property
+    def adjusted_prices(self) -> tuple[int, ...]:
+        """比准单价 of every line, taken or not, in yuan per m²."""
+        return tuple(line.adjusted_unit_price for line in self._lines)
+
+    @property
+    def unit_price(self) -> int | None:
+        """What follows from the lines taken, by weight, in yuan per m²."""
+        return weighted_mean(self._taken_lines())
+
+    @property
+    def edits(self) -> tuple[EditedComparable, ...]:
+        """Adjustments and weights of the lines taken, to be kept beside the decision."""
+        return edits_of(self._taken_lines())
+
+    def draft(self) -> dict[str, Any]:
+        """What is to be kept of the sheet."""
+        return {"comparable_ids": list(self.taken), "comparison": edits_as_json(edits_of(self._lines))}
+
+    # ---- commands of the keys -------------------------------------------------------------------------------------
+
+    def move(self, steps: int) -> None:
+        """Go to the next or the previous line."""
+        if self._lines:
+            self._at = (self._at + steps) % len(self._lines)
+            self._mark()
+
+    def tick_current(self) -> None:
+        """Take the current line, or leave it."""
+        if self._lines:
+            self._take(self._at, is_taken=self._lines[self._at].deal_id not in self._taken)
+
+    def freeze(self) -> None:
+        """Nothing can be changed any more; everything stays to be read."""
+        self._table.props("inert")
+
+    # ---- how it is built ------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        with ui.element("div").style("overflow: auto; max-height: 330px; width: 100%"):
+            self._table = ui.element("table").classes("sheet").props("data-testid=comparables")
+            with self._table:
+                self._build_head()
+                with ui.element("tbody"):
+                    self._cells = [self._build_line(place, deal) for place, deal in enumerate(self._deals)]
+        if not self._deals:
+            ui.label("没有可比实例，请直接给价并说明原因。").classes("soft")
+        with (
+            ui.element("div")
+            .classes("row")
+            .style("margin-top: 4px; gap: 0 12px; font-size: 12px")
+            .props("data-testid=rules")
+        ):
+            self._rules = {rule: ui.label("").classes("num") for rule in RULES}
+        self._result = ui.label("").classes("num").style("font-weight: 600").props("data-testid=comparison-result")
+
+    def _factors(self) -> tuple[str, ...]:
+        used = {adjustment.factor for line in self._lines for adjustment in line.adjustments}
+        known = tuple(factor for factor in FACTORS if factor in used or factor in ALWAYS)
+        return known + tuple(sorted(used - set(FACTORS)))
+
+    def _build_head(self) -> None:
+        heads = ("采用", "小区 / 成交日", "面积 楼层 / 距离", "成交单价")
+        with ui.element("thead"), ui.element("tr"):
+            for text in heads:
+                _cell("th", text, "" if text != "成交单价" else "right")
+            for factor in self._factors():
+                _cell("th", f"{said(FACTOR, factor)}%", "right")
+            for text in ("综合", "比准单价", "权重"):
+                _cell("th", text, "right")
+
+    def _build_line(self, place: int, deal: ComparableCase) -> "_Cells":
+        line = self._lines[place]
+        number = place + 1
+        with ui.element("tr") as row:
+            with ui.element("td").style("white-space: nowrap"):
+                tick = _input("checkbox", f"采用第{number}例").on(
+                    "change", lambda e: self._ticked(place, e), js_handler=_CHECKED_OF
+                )
+                ui.label(str(number)).classes("num").style("display: inline-block; margin-left: 4px")
+            _cell("td", deal.community_name, "", deal.deal_date.isoformat())
+            beside = "小区内" if deal.distance_m is None else f"{deal.distance_m} m"
+            _cell("td", f"{deal.area_m2:.2f} ㎡ {or_dash(deal.floor_band)}", "", beside)
+            _cell("td", yuan(deal.unit_price), "right num")
+            for factor in self._factors():
+                self._build_share(place, factor, line.share_of(factor))
+            total = _cell("td", "", "right num")
+            price = _cell("td", "", "right num strong")
+            with ui.element("td").classes("right"):
+                weight = _input("number", f"第{number}例权重", f"{line.weight * _PER_CENT:.0f}", step="5", least="0")
+                weight.on("change", lambda e: self._weighed(place, e), js_handler=_VALUE_OF)
+        return _Cells(row, tick, total, price)
+
+    def _build_share(self, place: int, factor: str, current: float) -> None:
+        with ui.element("td").classes("right"):
+            name = f"第{place + 1}例{said(FACTOR, factor)}修正"
+            field = _input("number", name, f"{round(current * _PER_CENT, 1) + 0.0:.1f}", step="0.5")
+            field.on("change", lambda e: self._adjusted(place, factor, e), js_handler=_VALUE_OF)
+
+    # ---- what changes ---------------------------------------------------------------------------------------------
+
+    def _ticked(self, place: int, event: GenericEventArguments) -> None:
+        self._at = place
+        self._take(place, is_taken=bool(event.args))
+
+    def _take(self, place: int, *, is_taken: bool) -> None:
+        deal_id = self._lines[place].deal_id
+        self._taken = self._taken | {deal_id} if is_taken else self._taken - {deal_id}
+        self._changed()
+
+    def _adjusted(self, place: int, factor: str, event: GenericEventArguments) -> None:
+        self._at = place
+        self._lines[place] = adjusted(self._lines[place], factor, _number(event.args) / _PER_CENT)
+        self._changed()
+
+    def _weighed(self, place: int, event: GenericEventArguments) -> None:
+        self._at = place
+        self._lines[place] = replace(self._lines[place], weight=max(0.0, _number(event.args)) / _PER_CENT)
+        self._changed()
+
+    def _changed(self) -> None:
+        self._refresh()
+        self._on_change()
+
+    def _refresh(self) -> None:
+        for line, cells in zip(self._lines, self._cells, strict=True):
+            cells.show(line, is_taken=line.deal_id in self._taken)
+        self._mark()
+        for check in rule_checks(self._taken_lines(), self._value_date):
+            label = self._rules[check.rule]
+            label.text = rule_text(check)
+            label.classes(replace="num good" if check.met else "num bad")
+        lines = self._taken_lines()
+        mean, half = weighted_mean(lines), middle(lines)
+        self._result.text = f"比准单价（按权重）{yuan(mean)} 元/㎡ · 中位数 {yuan(half)} 元/㎡"
+
+    def _mark(self) -> None:
+        for place, cells in enumerate(self._cells):
+            cells.row.classes(**({"add": "at"} if place == self._at else {"remove": "at"}))
+
+    def _taken_lines(self) -> tuple[Line, ...]:
+        return tuple(line for line in self._lines if line.deal_id in self._taken)
+
+
+class _Cells:
+    """What changes in a line of the table."""
+
+    def __init__(self, row: ui.element, tick: ui.element, total: ui.label, price: ui.label) -> None:
+        self.row, self._tick, self._total, self._price = row, tick, total, price
+
+    def show(self, line: Line, *, is_taken: bool) -> None:
+        self._tick.props(**({"add": "checked"} if is_taken else {"remove": "checked"}))
+        self.row.classes(**({"remove": "left-out"} if is_taken else {"add": "left-out"}))
+        self._total.text = share(line.total_adjustment)
+        self._price.text = yuan(line.adjusted_unit_price)
+
+
+def _line(deal: ComparableCase, edit: EditedComparable | None) -> Line:
+    return Line(
+        deal_id=deal.deal_id,
+        deal_date=deal.deal_date,
+        unit_price=deal.unit_price,
+        adjustments=deal.adjustments if edit is None else edit.adjustments,
+        weight=deal.weight if edit is None else edit.weight,
+    )
+
+
+def _cell(tag: str, text: str, classes: str, below: str = "") -> ui.label:
+    with ui.element(tag).classes(classes):
+        label = ui.label(text)
+        if below:
+            ui.label(below).classes("soft num below")
+    return label
+
+
+def _input(kind: str, name: str, value: str = "", *, step: str = "", least: str = "") -> ui.element:
+    field = ui.element("input").props(f'type={kind} aria-label="{name}"')
+    # The default and not the value: a redrawn page must not take back what is being typed.
+    for prop, text in (("defaultValue", value), ("step", step), ("min", least)):
+        if text:
+            field.props(f"{prop}={text}")
+    return field
+
+
+def _number(text: Any) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,192 @@
+"""人员与权限: who works at the desk, as what, and what speaks against giving them tasks today."""
+
+from asyncio import to_thread
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Request
+from nicegui import ui
+
+from consumers.review_desk.access import Permission, may
+from consumers.review_desk.eligibility import REVIEWING, why_no_task
+from consumers.review_desk.office import Office
+from consumers.review_desk.pages.asking import FIELD, told
+from consumers.review_desk.pages.frame import frame, panel
+from consumers.review_desk.pages.keys import Keys
+from consumers.review_desk.pages.lists import Row, WalkedTable
+from consumers.review_desk.regions import Region
+from consumers.review_desk.sessions import today
+from consumers.review_desk.staff import Grade, Person, Role
+from consumers.review_desk.staff_file import cells_of, read_cells
+
+ROLE: Final[Mapping[Role, str]] = {
+    Role.REVIEWER: "估值员",
+    Role.SENIOR: "高级估值师",
+    Role.SUPERVISOR: "班长/主管",
+    Role.QA: "质检",
+    Role.AUDITOR: "审计",
+    Role.ADMIN: "系统管理员",
+}
+REGION: Final[Mapping[Region, str]] = {
+    Region.YANGTZE_DELTA: "长三角",
+    Region.BOHAI_RIM: "环渤海",
+    Region.PEARL_DELTA: "珠三角",
+    Region.MIDWEST: "中西部",
+}
+_LABELS: Final = {
+    "username": "用户名",
+    "name": "姓名",
+    "grade": "等级",
+    "roles": "岗位",
+    "regions": "区域",
+    "main_queue": "主技能队列（如 YANGTZE_DELTA/RESIDENTIAL）",
+    "skills": "技能（如 ADDRESS=3;MIDWEST/VILLA=2，1–5 级）",
+    "employer": "用工单位（运营方人员为 operator）",
+    "site": "场所（境内为 mainland）",
+    "hired_on": "入职日期",
+    "certified_until": "证书有效期至",
+    "conflicts": "需回避的小区编号（;分隔）",
+    "is_active": "状态",
+}
+_CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
+    "grade": {grade: grade for grade in Grade},
+    "roles": {str(role): said for role, said in ROLE.items()},
+    "regions": {str(region): said for region, said in REGION.items()},
+    "is_active": {"true": "在用", "false": "停用"},
+}
+_SEVERAL: Final = frozenset({"roles", "regions"})
+_COLUMNS: Final = [
+    {"name": name, "label": label, "field": name, "align": "left"}
+    for name, label in (
+        ("username", "用户名"),
+        ("name", "姓名"),
+        ("grade", "等级"),
+        ("roles", "岗位"),
+        ("regions", "区域"),
+        ("main_queue", "主技能队列"),
+        ("skills", "技能"),
+        ("certified_until", "证书至"),
+        ("conflicts", "回避"),
+        ("state", "派件"),
+    )
+]
+_STATE_CELL: Final = """
+    <q-td :props="props" :class="props.row.can_work ? 'good' : 'soft'" style="white-space: normal">
+    {{ props.value }}</q-td>
+"""
+
+
+def add_staff(office: Office) -> None:
+    """Register the page."""
+
+    @ui.page("/staff")
+    async def staff(request: Request) -> None:
+        person: Person = request.state.person
+        page = StaffPage(office, person)
+        await page.refresh()
+
+
+class StaffPage:
+    """One browser's view of the register. Who may edit all of it opens the form; a supervisor, the conflicts alone."""
+
+    def __init__(self, office: Office, person: Person) -> None:
+        """Build the page, still empty."""
+        self._office, self._person = office, person
+        self._edits_all = may(person, Permission.EDIT_STAFF)
+        self._edits_conflicts = may(person, Permission.EDIT_CONFLICTS)
+        keys = Keys()
+        with frame(office, person, "人员与权限"), ui.element("main").classes("page"), panel("人员") as title:
+            with title:
+                ui.label(self._hint()).classes("soft").style("font-weight: 400")
+                if self._edits_all:
+                    add = ui.button("新增人员 N", on_click=self._add)
+                    add.props("dense no-caps unelevated data-testid=add-person")
+            self._table = WalkedTable(_COLUMNS, empty="尚无人员", name="staff", open_row=self._open)
+            self._table.table.add_slot("body-cell-state", _STATE_CELL)
+        self._table.walked_by(keys, enter="修改选中的人员")
+        if self._edits_all:
+            keys.add("n", "新增人员", self._add)
+        keys.listen()
+
+    async def refresh(self) -> None:
+        """Show the register as it is."""
+        self._people = {one.username: one for one in await to_thread(self._office.staff.people)}
+        on = today(self._office.clock())
+        self._table.show([row_of(one, why_no_task(one, on)) for one in self._people.values()])
+
+    def _hint(self) -> str:
+        if self._edits_all:
+            return "J / K 选择，回车修改；变更即时生效并记入审计，权限变化会使其重新登录"
+        return "J / K 选择，回车维护回避关系；其余由系统管理员维护" if self._edits_conflicts else "仅供查看"
+
+    async def _open(self, row: Row) -> None:
+        person = self._people.get(row["id"])
+        if person is not None and (self._edits_all or self._edits_conflicts):
+            fields = tuple(_LABELS) if self._edits_all else ("conflicts",)
+            await self._edit(f"{person.name}（{person.username}）", cells_of(person), fields, person)
+
+    async def _add(self) -> None:
+        fresh = cells_of(Person(username="", name="", grade=Grade.G1, roles=frozenset({Role.REVIEWER})))
+        fresh["hired_on"] = today(self._office.clock()).isoformat()
+        await self._edit("新增人员", fresh, tuple(_LABELS), None)
+
+    async def _edit(self, title: str, cells: Mapping[str, str], shown: tuple[str, ...], before: Person | None) -> None:
+        with ui.dialog() as dialogue, ui.card().style("width: 720px; max-width: 94vw; gap: 8px"):
+            ui.label(title).style("font-weight: 600")
+            with ui.element("div").style("display: grid; grid-template-columns: 1fr 1fr; gap: 8px; width: 100%"):
+                inputs = {name: _input(name, cells[name]) for name in shown}
+            if before is not None and "username" in inputs:
+                inputs["username"].props("readonly")
+            problem = ui.label("").classes("bad").style("min-height: 20px").props("role=alert")
+
+            async def keep() -> None:
+                values, problems = read_cells({**cells, **{name: _cell(box.value) for name, box in inputs.items()}})
+                if before is None and values.get("username") in self._people:
+                    problems["username"] = "已有此用户名"
+                problem.text = "；".join(f"{_LABELS[name]}：{why}" for name, why in problems.items())
+                if not problems and await told(to_thread(self._office.staff.put, Person(**values), self._person)):
+                    dialogue.submit(True)
+
+            with ui.element("div").classes("row").style("justify-content: flex-end; width: 100%"):
+                ui.button("取消", on_click=lambda: dialogue.submit(None)).props("flat dense no-caps")
+                ui.button("保存", on_click=keep).props("unelevated dense no-caps data-testid=keep")
+        try:
+            if await dialogue:
+                ui.notify("已保存", type="positive", position="top")
+        finally:
+            dialogue.delete()
+        await self.refresh()
+
+
+def row_of(person: Person, objection: str | None) -> Row:
+    """The cells of somebody. `objection`: why they get no task today."""
+    cells = cells_of(person)
+    is_reviewer = person.has(*REVIEWING)
+    return cells | {
+        "id": person.username,
+        "roles": "、".join(ROLE[role] for role in Role if role in person.roles) or "—",
+        "regions": "全部" if person.regions == frozenset(Region) else "、".join(REGION[one] for one in person.regions),
+        "skills": cells["skills"].replace(";", "、") or "—",
+        "main_queue": cells["main_queue"] or "—",
+        "certified_until": cells["certified_until"] or "—",
+        "conflicts": str(len(person.conflicts) or "—"),
+        "can_work": objection is None,
+        "state": "● 可派件" if objection is None else f"○ {objection}" if is_reviewer or not person.is_active else "—",
+    }
+
+
+def _input(name: str, cell: str) -> Any:
+    choices = _CHOICES.get(name)
+    label = _LABELS[name]
+    box: ui.input | ui.select
+    if choices is None:
+        box = ui.input(label, value=cell)
+    elif name in _SEVERAL:
+        box = ui.select(dict(choices), label=label, value=[part for part in cell.split(";") if part], multiple=True)
+    else:
+        box = ui.select(dict(choices), label=label, value=cell)
+    return box.props(f"{FIELD} data-testid=staff-{name}").style("width: 100%")
+
+
+def _cell(value: Any) -> str:
+    return ";".join(value) if isinstance(value, list) else str(value or "")
