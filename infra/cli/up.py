@@ -109,7 +109,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "GATEWAY__API_KEYS": json.dumps(settings.gateway.api_keys),
         "LEDGER__PORT": str(settings.ledger.port),
         "DESK__PORT": str(settings.desk.port),
-        "DESK__DUTY_POOL": "true",  # whoever tries the system out at night finds their tasks
+        "DESK__DUTY_POOL": str(settings.desk.duty_pool),
         "DESK__ACCOUNTS": json.dumps(settings.desk.model_dump(mode="json")["accounts"]),
     }
     return {f"AVM_{name}": value for name, value in given.items()}
@@ -293,7 +293,8 @@ def _with_secrets(settings: Settings) -> tuple[Settings, dict[str, dict[str, str
         )
         for user, (grade, roles) in _LOCAL_USERS.items()
     }
-    desk = {"accounts": {**accounts, **settings.desk.accounts}}
+    # A duty pool, so that whoever tries the system out at night finds their tasks.
+    desk = {"accounts": {**accounts, **settings.desk.accounts}, "duty_pool": True}
     gateway = {"api_keys": {**keys, **settings.gateway.api_keys}}
     updated = settings.model_copy(
         update={

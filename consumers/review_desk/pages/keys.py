@@ -21,7 +21,7 @@ _HELP: Final = "?"
 # One listener per page, before any of the page's own (capture); `repeat` is a key held down, not pressed again.
 _LISTEN: Final = """
 document.addEventListener('keydown', event => {
-  if (event.repeat || event.altKey || event.metaKey) return;
+  if (event.isComposing || event.keyCode === 229 || event.repeat || event.altKey || event.metaKey) return;
   const at = document.activeElement;
   const field = 'input:not([type=checkbox]):not([type=radio]), textarea, select';
   const typing = at && (at.isContentEditable || at.matches(field));
@@ -44,6 +44,7 @@ class Keys:
         """Begin with none; `add` them while the page is built, then `listen`."""
         self._does: dict[str, Does] = {}
         self._means: dict[str, str] = {}
+        self._is_busy = False
 
     def add(self, key: str, means: str, does: Does) -> None:
         """Give a key (`a`, `Enter`, `Ctrl+s`, `1`) its command. `means` is what the overlay of `?` says of it."""
@@ -58,12 +59,17 @@ class Keys:
         ui.on(_EVENT, self._pressed)
 
     async def _pressed(self, event: GenericEventArguments) -> None:
+        """One command at a time: a key pressed twice in a hurry opens one dialogue, not two."""
         does = self._does.get(event.args if isinstance(event.args, str) else "")
-        if does is None:
+        if does is None or self._is_busy:
             return
-        answer = does()
-        if inspect.isawaitable(answer):
-            await answer
+        self._is_busy = True
+        try:
+            answer = does()
+            if inspect.isawaitable(answer):
+                await answer
+        finally:
+            self._is_busy = False
 
     def _help(self) -> ui.dialog:
         with ui.dialog() as dialogue, ui.card().style("min-width: 340px").props("data-testid=keys-help"):

@@ -36,7 +36,7 @@ def test_a_child_process_reads_the_same_settings_from_its_environment(monkeypatc
                 }
             ),
             "ledger": SETTINGS.ledger.model_copy(update={"port": 8002}),
-            "desk": SETTINGS.desk.model_copy(update={"port": 8003, "session_secret": SecretStr("s" * 32)}),
+            "desk": SETTINGS.desk.model_copy(update={"port": 8003}),
         }
     )
     for name, value in environment(complete).items():

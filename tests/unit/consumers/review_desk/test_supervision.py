@@ -80,8 +80,8 @@ def test_nobody_takes_over_what_they_have_or_what_is_done():
 
 
 @pytest.mark.requirement("RD15")
-@pytest.mark.parametrize(("priority", "taken"), [(0, True), (100, True), (-1, False), (101, False)])
-def test_a_priority_lies_between_0_and_100(priority, taken):
+@pytest.mark.parametrize(("priority", "taken"), [(0, True), (999, True), (-1, False), (1000, False)])
+def test_a_priority_lies_between_0_and_999(priority, taken):
     if taken:
         assert prioritised(queued(), priority).priority == priority
         return
