@@ -46,7 +46,7 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 _QUEUE = "YANGTZE_DELTA/RESIDENTIAL"
-_EMPTIED = "truncate task, outbox, presence, notice, watch, queue_pause cascade"
+_EMPTIED = "truncate task, outbox, presence, notice, watch, queue_pause, bulletin cascade"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

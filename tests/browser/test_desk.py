@@ -34,14 +34,21 @@ async def asked(page) -> None:
     await page.wait_for_function("document.activeElement.matches('input, textarea')")
 
 
+async def listens(page) -> None:
+    """Wait until the page talks to the desk: presence comes over its socket, and only then are keys heard."""
+    await page.wait_for_function("document.querySelector('[data-testid=presence]')?.innerText.trim()")
+
+
 async def at_case(page, task_id: str) -> None:
     await page.wait_for_url(f"**/tasks/{task_id}*")
     await page.wait_for_selector(of("submit"))
+    await listens(page)
 
 
 async def open_my_work(page, desk) -> None:
     await page.goto(desk.address)
     await page.wait_for_selector(of("my-tasks"))
+    await listens(page)
 
 
 async def price_directly(page, price: str) -> None:
@@ -71,6 +78,7 @@ async def test_from_log_in_to_decision_without_a_mouse_and_the_next_task_comes_b
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
     await page.wait_for_selector(of("my-tasks"))
+    await listens(page)
 
     await page.keyboard.press("n")
     await at_case(page, first.task_id)

@@ -88,8 +88,8 @@ def frame(office: Office, person: Person, heading: str) -> Iterator[ui.element]:
         ui.link("退出", "/logout").classes("quiet")
     # In a corner above the page: one that comes while somebody types must not move what they look at.
     notices = ui.element("div").classes("notices").props("data-testid=notices role=status")
-    is_home = heading == PLACES[0].name  # where presence and offers have a place of their own
-    state.visible = may(person, Permission.WORK) and not is_home
+    is_home = heading == PLACES[0].name  # where offers have a place of their own
+    state.visible = may(person, Permission.WORK)
     _Signs(office, person, state, notices, tells_offers=not is_home).start()
     yield bar
 
