@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from consumers.review_desk.access import Permission, may
+from consumers.review_desk.case import masked
 from consumers.review_desk.office import Office
 from consumers.review_desk.presence import PresenceState
 from consumers.review_desk.staff import Person
@@ -83,7 +84,7 @@ def _getting(office: Office, logged_in: Callable[[Request], Person]) -> APIRoute
         """`pool`: what this person may take, in its order; `waiting`, for supervisors: all that is open."""
         sees_all = may(person, Permission.SUPERVISE)
         return {
-            "pool": [_line(task) for task in desk.pool(person)],
+            "pool": [_line(masked(task)) for task in desk.pool(person)],
             "waiting": [_line(task) for task in desk.waiting(person)] if sees_all else [],
         }
 
@@ -169,10 +170,10 @@ def _being(office: Office, logged_in: Callable[[Request], Person]) -> APIRouter:
 
 
 def _answer(task: Task | None) -> dict[str, Any]:
-    return {"task": None if task is None else _line(task)}
+    return {"task": None if task is None else _line(masked(task))}
 
 
 def _line(task: Task) -> dict[str, Any]:
-    """A task without its draft, and without the model's value where nobody is to see it."""
+    """A task without its draft, and without the model's value where nobody is to see it; `masked` for who values."""
     shown = {name: value for name, value in asdict(task).items() if name != "draft"}
     return shown | {"model_value": None} if task.blind else shown

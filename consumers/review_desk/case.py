@@ -168,6 +168,8 @@ def masked(task: Task) -> Task:
     """The task as reviewers see it: all kinds alike but for the dispute, and of a blind one nothing the model said."""
     shown = replace(
         task,
+        valuation_id=task.task_id,  # only an ordinary task has the id of its valuation
+        priority=0 if task.blind else task.priority,  # samples have a low one
         kind=Kind.DISPUTE if task.kind is Kind.DISPUTE else Kind.VALUATION,
         internal=False,
         origin=None,

@@ -101,9 +101,10 @@ def outcomes_of(task: Task, review: ReviewRequested, *, returned: bool = False) 
     """The outcomes a task may end with, in the order of the form.
 
     The channel is asked once, and only to choose among candidates. The model is asked again once (`returned`: it was),
-    and only where there is a candidate to confirm. A dispute and what is only compared end with a person's answer.
+    and only where there is a candidate to confirm. A dispute and a panel's opinion end with a person's answer. What is
+    only compared is offered the same as any other task, or it would be known by that; whatever is chosen ends it.
     """
-    if task.kind is not Kind.VALUATION or not review.scored.address.candidates:
+    if task.kind in {Kind.DISPUTE, Kind.OPINION} or not review.scored.address.candidates:
         return _FINAL
     ask = () if task.clarified else (ReviewOutcome.CLARIFY,)
     again = () if returned else (ReviewOutcome.RETURN_TO_AUTO,)

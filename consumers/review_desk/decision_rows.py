@@ -23,6 +23,7 @@ from schemas.domain.property_key import property_key
 from schemas.domain.rounding import total
 from schemas.events import ReviewRequested
 
+_ASKS_AGAIN: Final = frozenset({ReviewOutcome.CLARIFY, ReviewOutcome.RETURN_TO_AUTO})
 _KEEP: Final = """
     insert into decision (task_id, valuation_id, revision, kind, outcome, unit_price, value, lower, upper, reasons,
         comparable_ids, few_comparables_because, deviation_because, rationale, guideline_version, reviewer, grade,
@@ -93,9 +94,11 @@ def finish(held: Held, task: Task, signed: Signed, act: Act, decisions: Topic) -
 def say(held: Held, signed: Signed, act: Act, decisions: Topic) -> None:
     """Publish what was decided, once the transaction is done; of an internal task nothing.
 
-    But for a sampled automatic answer: the ledger and the curve of the policy compare it with the model's.
+    But for a sampled automatic answer: the ledger and the curve of the policy compare it with the model's. A sample
+    asks nobody and goes back nowhere, whatever its reviewer would have done with any other task.
     """
-    if held.task.internal and held.task.kind is not Kind.AUDIT:
+    is_told = held.task.kind is Kind.AUDIT and signed.conclusion.outcome not in _ASKS_AGAIN
+    if held.task.internal and not is_told:
         return
     event = decided_event(held.review, signed, task=held.task)
     held.publish(decisions, event, act, number=event_number(held.task, signed.conclusion.outcome))
@@ -107,8 +110,7 @@ def event_number(task: Task, outcome: ReviewOutcome) -> int:
     The answer to an asking has the number of its revision. A question to the channel, a return to the model and the
     decision on a dispute are facts beside it, each with a number drawn from its task.
     """
-    asks_again = outcome in {ReviewOutcome.CLARIFY, ReviewOutcome.RETURN_TO_AUTO}
-    is_answer = task.kind in {Kind.VALUATION, Kind.AUDIT} and not asks_again
+    is_answer = task.kind in {Kind.VALUATION, Kind.AUDIT} and outcome not in _ASKS_AGAIN
     return task.revision if is_answer else zlib.crc32(f"{task.task_id}|{task.revision}|{outcome}".encode())
 
 

@@ -148,12 +148,13 @@ class Decisions:
 
     def _conclude(self, held: Held, person: Person, signed: Signed) -> TaskState:
         now = signed.decided_at
+        is_compared = held.task.kind in {Kind.AUDIT, Kind.SECOND_READING, Kind.SEEDED}
         match signed.conclusion.outcome:
-            case ReviewOutcome.CLARIFY:
+            case ReviewOutcome.CLARIFY if not is_compared:
                 act = _act(person, "CLARIFY", now, self._facts(held, signed))
                 held.save(moves.wait_for_reply(held.task, person, now), act)
                 decision_rows.say(held, signed, act, self._decisions)
-            case ReviewOutcome.RETURN_TO_AUTO:
+            case ReviewOutcome.RETURN_TO_AUTO if not is_compared:
                 act = _act(person, "RETURN_TO_AUTO", now, self._facts(held, signed))
                 decision_rows.finish(held, moves.return_to_auto(held.task, person, now), signed, act, self._decisions)
             case _:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from consumers.review_desk.case import masked
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.written import day_and_time, left
 from consumers.review_desk.task import Task
@@ -43,6 +44,7 @@ _CHIPS_CELL: Final = """
 
 def task_row(task: Task, now: datetime) -> Row:
     """The cells of a task. `id` is the task's."""
+    task = masked(task)
     over, soon = task.due_at < now, task.due_at - now < SOON
     return {
         "id": task.task_id,

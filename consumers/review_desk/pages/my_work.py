@@ -7,6 +7,7 @@ from fastapi import Request
 from nicegui import ui
 
 from consumers.review_desk.access import Permission, may
+from consumers.review_desk.case import masked
 from consumers.review_desk.desk import MyWork
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import Field, ask, told
@@ -114,7 +115,7 @@ class MyWorkPage:
         ago = since(work.presence.since, now)
         self._since.text = "，".join(part for part in (work.presence.reason, f"已 {ago}" if ago else "") if part)
         self._ready_button.set_enabled(state in {"OFFLINE", "BREAK", "WRAP_UP"})
-        offered = work.offered
+        offered = None if work.offered is None else masked(work.offered)
         self._offer.visible, self._no_offer.visible = offered is not None, offered is None
         if offered is not None:
             self._address.text = offered.address

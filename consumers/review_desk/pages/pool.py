@@ -9,6 +9,7 @@ from fastapi import Request
 from nicegui import ui
 
 from consumers.review_desk.access import Permission, may
+from consumers.review_desk.case import masked
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import frame, panel
@@ -112,7 +113,7 @@ def rows_of(tasks: Sequence[Task], now: datetime) -> list[Row]:
             "queue": queue_said(task.queue),
             "waited": since(task.queued_at, now) or "刚到",
             "state": said(STATE, task.state),
-            "kind": said(KIND, task.kind),
+            "kind": said(KIND, masked(task).kind),
         }
         for task in tasks
     ]

@@ -232,6 +232,14 @@ def test_what_is_internal_stays_at_the_desk(room, kind):
 
 
 @pytest.mark.requirement("GV4")
+@pytest.mark.parametrize("kind", [Kind.AUDIT, Kind.SECOND_READING, Kind.SEEDED])
+def test_what_is_only_compared_asks_nobody_and_ends_with_the_question(room, kind):
+    task = room.in_hand(LIN, made.open_review(), kind=kind, internal=True, blind=True)
+    assert room.decide(task, LIN, replace(UNABLE, outcome=ReviewOutcome.CLARIFY)) is TaskState.DECIDED
+    assert (room.sent(), room.rows("select outcome from decision")) == ([], [("CLARIFY",)])
+
+
+@pytest.mark.requirement("GV4")
 def test_a_sampled_automatic_answer_is_decided_blind_and_told(room):
     task = room.in_hand(NEW, kind=Kind.AUDIT, blind=True, internal=True)
     assert room.decide(task, NEW) is TaskState.DECIDED

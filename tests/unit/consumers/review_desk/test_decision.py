@@ -147,7 +147,7 @@ def test_the_model_is_asked_again_once_and_only_with_a_confirmed_community():
     assert found_in(confirmed, review, task, returned=True) == ["outcome"]
 
 
-@pytest.mark.parametrize("kind", [Kind.DISPUTE, Kind.AUDIT, Kind.SECOND_READING, Kind.SEEDED, Kind.OPINION])
+@pytest.mark.parametrize("kind", [Kind.DISPUTE, Kind.OPINION])
 def test_what_was_answered_before_ends_with_a_persons_answer(kind):
     review = made.open_review()
     task = a_task(review, kind=kind)
