@@ -9,24 +9,24 @@ from uuid import UUID
 
 from fastapi import FastAPI, Request
 
-from consumers.review_desk.accounts import Account
-from consumers.review_desk.api_audit import add_audit_api
-from consumers.review_desk.api_decisions import add_decisions_api
-from consumers.review_desk.api_export import add_export_api
-from consumers.review_desk.api_guidelines import add_guidelines_api
-from consumers.review_desk.api_quality import add_quality_api
-from consumers.review_desk.api_refusals import add_refusals
-from consumers.review_desk.api_sessions import add_sessions_api
-from consumers.review_desk.api_staff import add_staff_api
-from consumers.review_desk.api_supervision import add_supervision_api
-from consumers.review_desk.api_tasks import add_tasks_api
-from consumers.review_desk.guard import Guard
+from consumers.review_desk.api.audit import add_audit_api
+from consumers.review_desk.api.decisions import add_decisions_api
+from consumers.review_desk.api.export import add_export_api
+from consumers.review_desk.api.guidelines import add_guidelines_api
+from consumers.review_desk.api.quality import add_quality_api
+from consumers.review_desk.api.refusals import add_refusals
+from consumers.review_desk.api.sessions import add_sessions_api
+from consumers.review_desk.api.staff import add_staff_api
+from consumers.review_desk.api.supervision import add_supervision_api
+from consumers.review_desk.api.tasks import add_tasks_api
 from consumers.review_desk.office import Office
-from consumers.review_desk.oidc import OidcLogIn, Provider
 from consumers.review_desk.opening import open_office
 from consumers.review_desk.pages.login import add_login
+from consumers.review_desk.people.accounts import Account
+from consumers.review_desk.people.guard import Guard
+from consumers.review_desk.people.oidc import OidcLogIn, Provider
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.staff import Person
 from consumers.review_desk.ticking import ticking
 from infra.postgres.pool import Pool
 from schemas.catalogue import DECISIONS, Topic

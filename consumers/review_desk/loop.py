@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from consumers.review_desk.intake import insert_tasks
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.store import TaskStore
+from consumers.review_desk.work.intake import insert_tasks
 from infra.postgres import pool
 from infra.postgres.dead_letters import Burial
 from infra.postgres.ingest import Ingest

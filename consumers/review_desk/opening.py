@@ -5,26 +5,26 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.accounts import Accounts
-from consumers.review_desk.clocks import Clocks
-from consumers.review_desk.corrections import Corrections
-from consumers.review_desk.decisions import Decisions
-from consumers.review_desk.desk import Desk
-from consumers.review_desk.disputes import Disputes
-from consumers.review_desk.guidelines import Guidelines
+from consumers.review_desk.clock.clocks import Clocks
+from consumers.review_desk.deciding.decisions import Decisions
+from consumers.review_desk.deciding.panels import Panels
+from consumers.review_desk.deciding.surveys import Surveys
+from consumers.review_desk.knowledge.guidelines import Guidelines
+from consumers.review_desk.knowledge.trail import AuditTrail
 from consumers.review_desk.office import Office
-from consumers.review_desk.panels import Panels
+from consumers.review_desk.oversight.roster import Roster
+from consumers.review_desk.oversight.supervision import Supervision
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.accounts import Accounts
+from consumers.review_desk.people.staff import Person
+from consumers.review_desk.people.staff_register import StaffRegister
+from consumers.review_desk.people.standing import Standing
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.quality import Quality
-from consumers.review_desk.roster import Roster
-from consumers.review_desk.staff import Person
-from consumers.review_desk.staff_register import StaffRegister
-from consumers.review_desk.standing import Standing
+from consumers.review_desk.quality.corrections import Corrections
+from consumers.review_desk.quality.disputes import Disputes
+from consumers.review_desk.quality.quality import Quality
 from consumers.review_desk.store import TaskStore
-from consumers.review_desk.supervision import Supervision
-from consumers.review_desk.surveys import Surveys
-from consumers.review_desk.trail import AuditTrail
+from consumers.review_desk.work.desk import Desk
 from infra.postgres.pool import Pool
 from schemas.catalogue import DECISIONS, Topic
 from schemas.codec import Codec

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from consumers.review_desk.staff import Grade
+from consumers.review_desk.people.staff import Grade
 from schemas.domain.contract import DEVIATION
 
 _MILLION = 1_000_000

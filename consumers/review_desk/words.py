@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from consumers.review_desk.case import Verification
-from consumers.review_desk.decision import DeviationReason
-from consumers.review_desk.history import Nearness
-from consumers.review_desk.presence import PresenceState
+from consumers.review_desk.deciding.case import Verification
+from consumers.review_desk.deciding.decision import DeviationReason
+from consumers.review_desk.deciding.history import Nearness
+from consumers.review_desk.people.staff import Family, Grade, Role
 from consumers.review_desk.regions import Region
-from consumers.review_desk.staff import Family, Grade, Role
 from consumers.review_desk.task import Kind, TaskState
+from consumers.review_desk.work.presence import PresenceState
 from schemas.codes import MatchLevel, Reason, ReviewOutcome
 from schemas.domain.texts import (
     FACTOR_TEXTS,

@@ -16,8 +16,8 @@ from infra.postgres.migrate import migrate
 from infra.settings import DeskAccount, DeskSettings, OidcSettings
 
 if TYPE_CHECKING:
-    from consumers.review_desk.accounts import Account
-    from consumers.review_desk.oidc import Provider
+    from consumers.review_desk.people.accounts import Account
+    from consumers.review_desk.people.oidc import Provider
 
 app = typer.Typer(add_completion=False)
 
@@ -62,8 +62,8 @@ def accounts_of(settings: DeskSettings) -> "tuple[Account, ...]":
 
 
 def _account(user: str, given: DeskAccount | tuple[str, str]) -> "Account":
-    from consumers.review_desk.accounts import Account
-    from consumers.review_desk.staff import Grade, Person, Role
+    from consumers.review_desk.people.accounts import Account
+    from consumers.review_desk.people.staff import Grade, Person, Role
 
     entry = given if isinstance(given, DeskAccount) else DeskAccount(password_hash=given[0], grade=given[1])
     try:
@@ -83,7 +83,7 @@ def _account(user: str, given: DeskAccount | tuple[str, str]) -> "Account":
 
 def provider_of(settings: OidcSettings) -> "Provider | None":
     """Return the identity provider of the settings, if they name one."""
-    from consumers.review_desk.oidc import Provider
+    from consumers.review_desk.people.oidc import Provider
 
     if not settings.discovery_url:
         return None

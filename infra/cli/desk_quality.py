@@ -14,10 +14,10 @@ from rich.table import Table
 
 from consumers.ledger.affected import Affected, Place, affected
 from consumers.ledger.outcomes import Outcome, OutcomeQueries
-from consumers.review_desk.agreement import Figures
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.quality import Quality
-from consumers.review_desk.seeds import Basis, KnownAnswer
+from consumers.review_desk.quality.agreement import Figures
+from consumers.review_desk.quality.quality import Quality
+from consumers.review_desk.quality.seeds import Basis, KnownAnswer
 from consumers.review_desk.store import TaskStore
 from infra.cli import CommandError
 from infra.cli.connections import codec, settings_in_force, shanghai_today, utc_now

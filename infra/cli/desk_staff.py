@@ -20,8 +20,8 @@ from infra.postgres.migrate import migrate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumers.review_desk.staff import Person
-    from consumers.review_desk.staff_register import StaffRegister
+    from consumers.review_desk.people.staff import Person
+    from consumers.review_desk.people.staff_register import StaffRegister
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -59,7 +59,7 @@ def put(
     """Add somebody, or change what the options say of them; skills, regions and conflicts stay."""
     from dataclasses import replace
 
-    from consumers.review_desk.staff import Grade, Person, Role
+    from consumers.review_desk.people.staff import Grade, Person, Role
 
     digest = PasswordHasher().hash(_asked_password()) if password else None
     try:
@@ -85,7 +85,7 @@ def put(
 @app.command("import")
 def import_file(path: Annotated[Path, typer.Argument(help="CSV; its first line names the columns.")]) -> None:
     """Put everybody of a file into the register, or nobody when a single line is wrong."""
-    from consumers.review_desk.staff_file import StaffFileError, read_staff
+    from consumers.review_desk.people.staff_file import StaffFileError, read_staff
 
     try:
         people = read_staff(path.read_text(encoding="utf-8"))
@@ -112,7 +112,7 @@ def retire(username: Annotated[str, typer.Argument(help="Their user name.")]) ->
 @contextmanager
 def _register() -> "Iterator[StaffRegister]":
     from consumers.review_desk.loop import ROOM
-    from consumers.review_desk.staff_register import StaffRegister
+    from consumers.review_desk.people.staff_register import StaffRegister
 
     dsn = settings_in_force().postgres.dsn.get_secret_value()
     migrate(dsn, room=ROOM)

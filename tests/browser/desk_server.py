@@ -14,10 +14,10 @@ from decimal import Decimal
 import uvicorn
 from argon2 import PasswordHasher
 
-from consumers.review_desk.accounts import Account
 from consumers.review_desk.app import build
+from consumers.review_desk.people.accounts import Account
+from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.staff import Grade, Person, Role
 from infra.postgres.pool import open_pool
 from schemas.catalogue import DECISIONS
 from tests.fakes.valuations import CODEC

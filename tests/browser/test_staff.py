@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from argon2 import PasswordHasher
 
-from consumers.review_desk.staff_register import StaffRegister
+from consumers.review_desk.people.staff_register import StaffRegister
 from tests.browser.desk_server import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.asyncio(loop_scope="session")]

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.review_desk.roster import Roster
-from consumers.review_desk.staff import Grade, Role
-from consumers.review_desk.staff_register import StaffRegister
+from consumers.review_desk.oversight.roster import Roster
+from consumers.review_desk.people.staff import Grade, Role
+from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.task import TaskState
 from schemas.codes import SegmentState
 from schemas.domain.worktime import shanghai_date

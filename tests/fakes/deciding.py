@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import date
 
-from consumers.review_desk.decision import Conclusion, Signed
+from consumers.review_desk.deciding.decision import Conclusion, Signed
+from consumers.review_desk.people.staff import Family, Grade, Person, Role
 from consumers.review_desk.regions import region_of
-from consumers.review_desk.staff import Family, Grade, Person, Role
 from consumers.review_desk.task import Kind, Task
 from schemas.codes import ReviewOutcome
 from schemas.events import ReviewRequested

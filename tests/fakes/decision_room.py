@@ -4,16 +4,16 @@ import random
 import uuid
 from contextlib import contextmanager
 
-from consumers.review_desk import moves
-from consumers.review_desk.decision import Conclusion
-from consumers.review_desk.decisions import Decisions
-from consumers.review_desk.guidelines import Guidelines
-from consumers.review_desk.panels import Panels
+from consumers.review_desk.deciding.decision import Conclusion
+from consumers.review_desk.deciding.decisions import Decisions
+from consumers.review_desk.deciding.panels import Panels
+from consumers.review_desk.deciding.surveys import Surveys
+from consumers.review_desk.knowledge.guidelines import Guidelines
+from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.staff import Grade, Person
 from consumers.review_desk.store import TaskStore, insert
-from consumers.review_desk.surveys import Surveys
 from consumers.review_desk.task import Task, TaskState
+from consumers.review_desk.work import moves
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

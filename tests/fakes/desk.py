@@ -6,9 +6,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.regions import Region
-from consumers.review_desk.staff import Grade, Person, Role
 from consumers.review_desk.task import Task
 
 MONDAY_NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai, an ordinary working day

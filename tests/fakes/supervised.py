@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.regions import Region
-from consumers.review_desk.staff import Grade, Person, Role
 from consumers.review_desk.task import Task, TaskState
 
 NOW = datetime(2026, 6, 15, 2, 0, tzinfo=UTC)

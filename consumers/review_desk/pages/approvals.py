@@ -7,15 +7,15 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.decision import IncompleteDecisionError
-from consumers.review_desk.decisions import Approval
+from consumers.review_desk.deciding.decision import IncompleteDecisionError
+from consumers.review_desk.deciding.decisions import Approval
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import Field, ask, told
 from consumers.review_desk.pages.frame import facts, frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import TASK_COLUMNS, Row, WalkedTable, task_row
 from consumers.review_desk.pages.written import day_and_time, or_dash, share, wan, yuan
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.words import DEVIATION, LIMITING_FACTOR, OUTCOME, said
 
 _REFRESH_S: Final = 3.0

@@ -9,14 +9,14 @@ from fastapi import Request
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from consumers.review_desk.audit_words import ACTION, blamed, told
+from consumers.review_desk.knowledge.audit_words import ACTION, blamed, told
+from consumers.review_desk.knowledge.trail import MOST_FOUND, Wanted, details_of
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD
 from consumers.review_desk.pages.asking import told as done
 from consumers.review_desk.pages.frame import facts, frame, panel
 from consumers.review_desk.pages.keys import Keys
-from consumers.review_desk.staff import Person, Role
-from consumers.review_desk.trail import MOST_FOUND, Wanted, details_of
+from consumers.review_desk.people.staff import Person, Role
 from consumers.review_desk.words import said
 from infra.postgres.audit import Line
 from infra.postgres.audit_check import Verdict

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.case import Case
+from consumers.review_desk.deciding.case import Case
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages import evidence
 from consumers.review_desk.pages.comparables import Sheet
@@ -21,7 +21,7 @@ from consumers.review_desk.pages.moving import Moves
 from consumers.review_desk.pages.pictures import Pictures
 from consumers.review_desk.pages.remarks import Remarks
 from consumers.review_desk.pages.written import day_and_time, duration
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import Kind, NotAllowedError, TaskState, TaskUnavailableError
 from consumers.review_desk.words import STATE, said
 from schemas.codes import ReviewOutcome

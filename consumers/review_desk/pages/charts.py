@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from consumers.review_desk.case import ComparableCase, ModelOpinion
+from consumers.review_desk.deciding.case import ComparableCase, ModelOpinion
 from consumers.review_desk.pages.written import yuan
 
 _INK: Final = "#1d4f91"

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from consumers.review_desk.notices import Notice, Severity
 from consumers.review_desk.office import Office
+from consumers.review_desk.oversight.notices import Notice, Severity
+from consumers.review_desk.oversight.segment_holds import PROPERTY_CLASSES
+from consumers.review_desk.oversight.supervisor_moves import CommandError
 from consumers.review_desk.pages.asking import Field, ask
+from consumers.review_desk.people.staff import Person, Role
 from consumers.review_desk.regions import Region
-from consumers.review_desk.segment_holds import PROPERTY_CLASSES
-from consumers.review_desk.staff import Person, Role
-from consumers.review_desk.supervisor_moves import CommandError
 from consumers.review_desk.task import NotAllowedError, TaskUnavailableError
 from consumers.review_desk.words import PROPERTY_CLASS, REGION, queue_said
 

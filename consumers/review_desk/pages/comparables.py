@@ -8,8 +8,8 @@ from typing import Any, Final
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from consumers.review_desk.case import ComparableCase
-from consumers.review_desk.comparison import (
+from consumers.review_desk.deciding.case import ComparableCase
+from consumers.review_desk.deciding.comparison import (
     FACTORS,
     EditedComparable,
     Line,
@@ -19,7 +19,7 @@ from consumers.review_desk.comparison import (
     rule_checks,
     weighted_mean,
 )
-from consumers.review_desk.conclusion_json import edits_as_json, edits_from
+from consumers.review_desk.deciding.conclusion_json import edits_as_json, edits_from
 from consumers.review_desk.pages.rules import RULES, rule_text
 from consumers.review_desk.pages.written import or_dash, share, yuan
 from consumers.review_desk.words import FACTOR, said

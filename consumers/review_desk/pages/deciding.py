@@ -5,12 +5,12 @@ from asyncio import to_thread
 import psycopg
 from nicegui import ui
 
-from consumers.review_desk.decision import IncompleteDecisionError
+from consumers.review_desk.deciding.decision import IncompleteDecisionError
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.form import DecisionForm
 from consumers.review_desk.pages.form_words import SURVEY
 from consumers.review_desk.pages.keeping import Keeper
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import NotAllowedError, TaskState, TaskUnavailableError
 
 

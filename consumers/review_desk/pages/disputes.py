@@ -7,14 +7,14 @@ from typing import Any, Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.disputes import UPHELD_MOVE, Dispute, Uphold
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import SOON, Row, WalkedTable
 from consumers.review_desk.pages.written import day_and_time, left, or_dash, share, wan
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.staff import Person
+from consumers.review_desk.quality.disputes import UPHELD_MOVE, Dispute, Uphold
 from consumers.review_desk.words import OUTCOME, STATE, said
 
 _REFRESH_S: Final = 10.0

@@ -4,8 +4,8 @@ from typing import Final
 
 from nicegui import ui
 
-from consumers.review_desk.case import Case, ModelOpinion, Verification
-from consumers.review_desk.history import Earlier, Nearness
+from consumers.review_desk.deciding.case import Case, ModelOpinion, Verification
+from consumers.review_desk.deciding.history import Earlier, Nearness
 from consumers.review_desk.pages.frame import facts, panel
 from consumers.review_desk.pages.written import day_and_time, or_dash, share, wan, yes_or_no, yuan
 from consumers.review_desk.words import (

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from consumers.review_desk.case import Case
-from consumers.review_desk.decision import FEWEST_COMPARABLES, Conclusion, DeviationReason, Violation
+from consumers.review_desk.deciding.case import Case
+from consumers.review_desk.deciding.decision import FEWEST_COMPARABLES, Conclusion, DeviationReason, Violation
 from consumers.review_desk.pages.asking import FIELD
 from consumers.review_desk.pages.comparables import Sheet
 from consumers.review_desk.pages.form_words import EXPLAINED, OUTCOMES, SURVEY, deviation_text, is_far

@@ -26,12 +26,12 @@ from urllib.parse import quote
 import psycopg
 from nicegui import ui
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.notices import Notice, Severity
 from consumers.review_desk.office import Office
+from consumers.review_desk.oversight.notices import Notice, Severity
 from consumers.review_desk.pages.look import STYLE
 from consumers.review_desk.pages.written import day_and_time, since
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.staff import Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

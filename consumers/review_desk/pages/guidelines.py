@@ -7,17 +7,17 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.bulletins import Bulletin
-from consumers.review_desk.guideline_set import Guideline, GuidelineError
-from consumers.review_desk.guidelines import Found
+from consumers.review_desk.knowledge.bulletins import Bulletin
+from consumers.review_desk.knowledge.guideline_set import Guideline, GuidelineError
+from consumers.review_desk.knowledge.guidelines import Found
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Does, Keys
 from consumers.review_desk.pages.publishing import BulletinForm, GuidelineForm
 from consumers.review_desk.pages.written import day_and_time
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.words import FAMILY, PROPERTY_CLASS, REGION, said
 
 _ROW: Final = "cursor: pointer; padding: 5px 8px; border-radius: 4px; width: 100%"

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.written import clock_time
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import NotAllowedError, Task, TaskUnavailableError
 
 _SETTLED_S: Final = 1.5  # after the last key, not at each

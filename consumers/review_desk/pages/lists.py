@@ -7,7 +7,7 @@ from typing import Any, Final
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from consumers.review_desk.case import masked
+from consumers.review_desk.deciding.case import masked
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.written import day_and_time, left
 from consumers.review_desk.task import Task

@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from fastapi import FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from consumers.review_desk.accounts import Accounts, LogInRefusedError
-from consumers.review_desk.api_sessions import address_of, code_of, retry_of
-from consumers.review_desk.guard import SESSION_COOKIE
-from consumers.review_desk.oidc import LASTS, OidcLogIn
+from consumers.review_desk.api.sessions import address_of, code_of, retry_of
+from consumers.review_desk.people.accounts import Accounts, LogInRefusedError
+from consumers.review_desk.people.guard import SESSION_COOKIE
+from consumers.review_desk.people.oidc import LASTS, OidcLogIn
 
 _POLICY: Final = {  # stricter than the pages': nothing here needs a script
     "content-security-policy": (

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from consumers.review_desk.decision_rows import first_opinion
-from consumers.review_desk.desk import MyWork
-from consumers.review_desk.notes import Consultation
+from consumers.review_desk.deciding.decision_rows import first_opinion
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.lists import Row, task_row
 from consumers.review_desk.pages.written import left
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import Task
+from consumers.review_desk.work.desk import MyWork
+from consumers.review_desk.work.notes import Consultation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,7 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.case import masked
-from consumers.review_desk.desk import MyWork
+from consumers.review_desk.deciding.case import masked
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import Field, ask, told
 from consumers.review_desk.pages.case import tell_done
@@ -17,9 +15,11 @@ from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import TASK_COLUMNS, Row, WalkedTable
 from consumers.review_desk.pages.my_rows import Before, ask_before, rows_of
 from consumers.review_desk.pages.written import left, since
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import Task, TaskState
 from consumers.review_desk.words import PROPERTY_TYPE, REASON, said
+from consumers.review_desk.work.desk import MyWork
 
 _REFRESH_S: Final = 2.0
 _BREAKS: Final = ("用餐", "休息", "会议", "培训", "系统或网络问题", "其他")

@@ -9,15 +9,15 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.decision import IncompleteDecisionError
+from consumers.review_desk.deciding.decision import IncompleteDecisionError
+from consumers.review_desk.deciding.panels import SEATS, Panel
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import facts, frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import TASK_COLUMNS, WalkedTable, task_row
 from consumers.review_desk.pages.written import yuan
-from consumers.review_desk.panels import SEATS, Panel
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.words import OUTCOME, said
 
 _REFRESH_S: Final = 5.0

@@ -4,7 +4,7 @@ from typing import Any
 
 from nicegui import ui
 
-from consumers.review_desk.case import Case
+from consumers.review_desk.deciding.case import Case
 from consumers.review_desk.pages import charts
 from consumers.review_desk.pages.comparables import Sheet
 from consumers.review_desk.pages.frame import panel

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from consumers.review_desk.forecast import NeededHour
+from consumers.review_desk.oversight.forecast import NeededHour
+from consumers.review_desk.oversight.planning import Plan
+from consumers.review_desk.oversight.skills import certificate_runs_out, gaps, level
 from consumers.review_desk.pages.frame import panel
 from consumers.review_desk.pages.written import duration
-from consumers.review_desk.planning import Plan
-from consumers.review_desk.skills import certificate_runs_out, gaps, level
-from consumers.review_desk.staff import Family, Person
+from consumers.review_desk.people.staff import Family, Person
 from consumers.review_desk.words import queue_said
 
 DAYS: Final = "一二三四五六日"

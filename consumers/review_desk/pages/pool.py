@@ -8,15 +8,15 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.case import masked
+from consumers.review_desk.deciding.case import masked
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import TASK_COLUMNS, Row, WalkedTable, task_row
 from consumers.review_desk.pages.written import since
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import Task
 from consumers.review_desk.words import KIND, STATE, queue_said, said
 

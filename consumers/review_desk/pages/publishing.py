@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from consumers.review_desk.guideline_set import Guideline, GuidelineDraft, GuidelineError, check, check_words
+from consumers.review_desk.knowledge.guideline_set import Guideline, GuidelineDraft, GuidelineError, check, check_words
 from consumers.review_desk.pages.asking import FIELD
 from consumers.review_desk.regions import Region
 from consumers.review_desk.words import FAMILY, PROPERTY_CLASS, REGION

@@ -10,10 +10,8 @@ from fastapi import Request
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.agreement import Figures, Pair
-from consumers.review_desk.corrections import Found
 from consumers.review_desk.office import Office
+from consumers.review_desk.oversight.supervisor_moves import CommandError
 from consumers.review_desk.pages.asking import Field, ask, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
@@ -38,11 +36,13 @@ from consumers.review_desk.pages.quality_words import (
     seed_row,
 )
 from consumers.review_desk.pages.written import day_and_time
-from consumers.review_desk.quality import Agreement
-from consumers.review_desk.quality_rows import Drawn, Planted
-from consumers.review_desk.seeds import Basis, KnownAnswer
-from consumers.review_desk.staff import Person
-from consumers.review_desk.supervisor_moves import CommandError
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.staff import Person
+from consumers.review_desk.quality.agreement import Figures, Pair
+from consumers.review_desk.quality.corrections import Found
+from consumers.review_desk.quality.quality import Agreement
+from consumers.review_desk.quality.rows import Drawn, Planted
+from consumers.review_desk.quality.seeds import Basis, KnownAnswer
 from consumers.review_desk.words import FAMILY, queue_said, said
 
 _WINDOWS: Final = {7: "近 7 日", 30: "近 30 日", 90: "近 90 日", 365: "近一年"}

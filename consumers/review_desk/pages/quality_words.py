@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from consumers.review_desk.agreement import AUTOMATIC, Check, Figures, Pair, QualityRules
-from consumers.review_desk.corrections import Found, segment_said
 from consumers.review_desk.pages.written import day_and_time, or_dash, share, wan
-from consumers.review_desk.patterns import Scope
-from consumers.review_desk.quality_rows import Planted
-from consumers.review_desk.seeds import Basis
+from consumers.review_desk.quality.agreement import AUTOMATIC, Check, Figures, Pair, QualityRules
+from consumers.review_desk.quality.corrections import Found, segment_said
+from consumers.review_desk.quality.patterns import Scope
+from consumers.review_desk.quality.rows import Planted
+from consumers.review_desk.quality.seeds import Basis
 from consumers.review_desk.words import OUTCOME, REASON, STATE, queue_said, said
 from schemas.codes import ReviewOutcome
 from schemas.domain.contract import LEAST_SAMPLE

@@ -6,12 +6,12 @@ from typing import Final
 import psycopg
 from nicegui import ui
 
-from consumers.review_desk.notes import Consultation, Note, NoteKind
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.written import day_and_time
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import NotAllowedError, TaskUnavailableError
+from consumers.review_desk.work.notes import Consultation, Note, NoteKind
 
 _KIND: Final = {
     NoteKind.NOTE: "备注",

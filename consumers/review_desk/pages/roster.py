@@ -10,16 +10,16 @@ from typing import Any, Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.eligibility import REVIEWING
 from consumers.review_desk.office import Office
+from consumers.review_desk.oversight.planning import Plan, Planning
+from consumers.review_desk.oversight.roster import Shift, Swap
 from consumers.review_desk.pages.asking import Field, ask
 from consumers.review_desk.pages.commands import command
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.planning import DAYS, cell, show_plan, show_skills
-from consumers.review_desk.planning import Plan, Planning
-from consumers.review_desk.roster import Shift, Swap
-from consumers.review_desk.staff import Family, Person
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.eligibility import REVIEWING
+from consumers.review_desk.people.staff import Family, Person
 from consumers.review_desk.task import NotAllowedError
 from schemas.domain.worktime import SHANGHAI, is_working_day, shanghai_date
 

@@ -8,14 +8,14 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.history import Found
+from consumers.review_desk.deciding.history import Found
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import Row, WalkedTable
 from consumers.review_desk.pages.written import day_and_time, left, or_dash
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.words import KIND, OUTCOME, REGION, STATE, said
 
 _COLUMNS: Final = (

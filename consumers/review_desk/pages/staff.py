@@ -7,17 +7,17 @@ from typing import Any, Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.access import Permission, may
-from consumers.review_desk.eligibility import REVIEWING, why_no_task
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import Row, WalkedTable
+from consumers.review_desk.people.access import Permission, may
+from consumers.review_desk.people.eligibility import REVIEWING, why_no_task
+from consumers.review_desk.people.sessions import today
+from consumers.review_desk.people.staff import Grade, Person, Role
+from consumers.review_desk.people.staff_file import cells_of, read_cells
 from consumers.review_desk.regions import Region
-from consumers.review_desk.sessions import today
-from consumers.review_desk.staff import Grade, Person, Role
-from consumers.review_desk.staff_file import cells_of, read_cells
 
 ROLE: Final[Mapping[Role, str]] = {
     Role.REVIEWER: "估值员",

@@ -11,6 +11,8 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from consumers.review_desk.office import Office
+from consumers.review_desk.oversight.supervisor_moves import HIGHEST_PRIORITY
+from consumers.review_desk.oversight.wallboard import PersonLine, QueueLine, Snapshot, Wallboard
 from consumers.review_desk.pages import commands
 from consumers.review_desk.pages.asking import FIELD, Field, ask
 from consumers.review_desk.pages.commands import REASON, command
@@ -18,12 +20,10 @@ from consumers.review_desk.pages.frame import PRESENCE, frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import TASK_COLUMNS, Row, WalkedTable, task_row
 from consumers.review_desk.pages.written import duration, since
-from consumers.review_desk.presence import PresenceState
-from consumers.review_desk.staff import Person
-from consumers.review_desk.supervisor_moves import HIGHEST_PRIORITY
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import Task, TaskState
-from consumers.review_desk.wallboard import PersonLine, QueueLine, Snapshot, Wallboard
 from consumers.review_desk.words import STATE, queue_said, said
+from consumers.review_desk.work.presence import PresenceState
 
 _REFRESH_S: Final = 3.0
 _ALL: Final = ""

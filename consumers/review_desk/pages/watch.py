@@ -7,14 +7,14 @@ from typing import Any, Final
 from fastapi import Request
 from nicegui import ui
 
-from consumers.review_desk.case import Case
+from consumers.review_desk.deciding.case import Case
 from consumers.review_desk.office import Office
+from consumers.review_desk.oversight.watching import Watched
 from consumers.review_desk.pages.evidence import show_asked, show_model
 from consumers.review_desk.pages.frame import facts, frame, panel
 from consumers.review_desk.pages.written import day_and_time, left, or_dash, yuan
-from consumers.review_desk.staff import Person
+from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import NotAllowedError, TaskUnavailableError
-from consumers.review_desk.watching import Watched
 from consumers.review_desk.words import DEVIATION, OUTCOME, STATE, said
 
 _REFRESH_S: Final = 2.0

@@ -17,18 +17,18 @@ from fastapi import FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from consumers.review_desk.access import RIGHTS, Permission
-from consumers.review_desk.accounts import Account, Accounts, LogInRefusedError
 from consumers.review_desk.app import add_interfaces
-from consumers.review_desk.guard import SESSION_COOKIE, Guard
-from consumers.review_desk.guarded_socket import SESSION_ENDED
 from consumers.review_desk.opening import open_office
+from consumers.review_desk.people.access import RIGHTS, Permission
+from consumers.review_desk.people.accounts import Account, Accounts, LogInRefusedError
+from consumers.review_desk.people.guard import SESSION_COOKIE, Guard
+from consumers.review_desk.people.guarded_socket import SESSION_ENDED
+from consumers.review_desk.people.route_rights import OPEN
+from consumers.review_desk.people.route_rights import RIGHTS as ROUTES
+from consumers.review_desk.people.staff import Grade, Person, Role
+from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.regions import Region
-from consumers.review_desk.route_rights import OPEN
-from consumers.review_desk.route_rights import RIGHTS as ROUTES
-from consumers.review_desk.staff import Grade, Person, Role
-from consumers.review_desk.staff_register import StaffRegister
 from consumers.review_desk.task import NotAllowedError
 from tests.fakes.access_database import Acts, database, emptied
 from tests.fakes.valuations import CODEC, NOON

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from consumers.review_desk.api_tasks import add_tasks_api
-from consumers.review_desk.decision import outcomes_of
+from consumers.review_desk.api.tasks import add_tasks_api
+from consumers.review_desk.deciding.decision import outcomes_of
 from consumers.review_desk.pages.lists import task_row
 from consumers.review_desk.pages.pool import rows_of
 from consumers.review_desk.task import Kind

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.review_desk import notices
-from consumers.review_desk.clocks import Clocks
+from consumers.review_desk.clock.clocks import Clocks
+from consumers.review_desk.oversight import notices
+from consumers.review_desk.people.staff import Role
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.staff import Role
 from consumers.review_desk.store import TaskStore, insert
 from consumers.review_desk.task import TaskState
 from infra.postgres.audit import Act

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from consumers.review_desk.api_decisions import add_decisions_api
-from consumers.review_desk.api_refusals import add_refusals
+from consumers.review_desk.api.decisions import add_decisions_api
+from consumers.review_desk.api.refusals import add_refusals
 from schemas.ids import valuation_id
 from tests.fakes import valuations as made
 from tests.fakes.decision_room import HE, LIN, WU, decision_rooms

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from consumers.review_desk.guideline_set import GuidelineDraft, GuidelineError
-from consumers.review_desk.guidelines import Guidelines
+from consumers.review_desk.knowledge.guideline_set import GuidelineDraft, GuidelineError
+from consumers.review_desk.knowledge.guidelines import Guidelines
+from consumers.review_desk.knowledge.trail import AuditTrail, Wanted
+from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.regions import Region
-from consumers.review_desk.staff import Grade, Person, Role
 from consumers.review_desk.task import NotAllowedError
-from consumers.review_desk.trail import AuditTrail, Wanted
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

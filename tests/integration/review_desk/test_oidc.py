@@ -11,14 +11,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
-from consumers.review_desk.accounts import Accounts
-from consumers.review_desk.api_sessions import add_sessions_api
-from consumers.review_desk.guard import SESSION_COOKIE, Guard
-from consumers.review_desk.oidc import LASTS, OidcLogIn, Provider
+from consumers.review_desk.api.sessions import add_sessions_api
 from consumers.review_desk.pages.login import add_login
+from consumers.review_desk.people.accounts import Accounts
+from consumers.review_desk.people.guard import SESSION_COOKIE, Guard
+from consumers.review_desk.people.oidc import LASTS, OidcLogIn, Provider
+from consumers.review_desk.people.staff import Grade, Person, Role
+from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.staff import Grade, Person, Role
-from consumers.review_desk.staff_register import StaffRegister
 from tests.fakes.access_database import Acts, database, emptied
 from tests.fakes.oidc_provider import CLIENT, OidcProvider, running
 from tests.fakes.valuations import NOON

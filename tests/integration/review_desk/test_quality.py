@@ -8,16 +8,16 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from consumers.review_desk.agreement import Check
-from consumers.review_desk.api_quality import add_quality_api
-from consumers.review_desk.api_refusals import add_refusals
-from consumers.review_desk.corrections import PROGRAM, Corrections
-from consumers.review_desk.disputes import Disputes
-from consumers.review_desk.notices import shown_to
-from consumers.review_desk.quality import Quality
-from consumers.review_desk.quality_rows import readable
-from consumers.review_desk.sampling import drawn
-from consumers.review_desk.seeds import Basis, KnownAnswer
+from consumers.review_desk.api.quality import add_quality_api
+from consumers.review_desk.api.refusals import add_refusals
+from consumers.review_desk.oversight.notices import shown_to
+from consumers.review_desk.quality.agreement import Check
+from consumers.review_desk.quality.corrections import PROGRAM, Corrections
+from consumers.review_desk.quality.disputes import Disputes
+from consumers.review_desk.quality.quality import Quality
+from consumers.review_desk.quality.rows import readable
+from consumers.review_desk.quality.sampling import drawn
+from consumers.review_desk.quality.seeds import Basis, KnownAnswer
 from consumers.review_desk.task import Kind, NotAllowedError, TaskState, TaskUnavailableError
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

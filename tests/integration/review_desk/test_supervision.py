@@ -11,20 +11,20 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from consumers.review_desk.api_refusals import add_refusals
-from consumers.review_desk.api_supervision import add_supervision_api
-from consumers.review_desk.notices import Notice, Severity
-from consumers.review_desk.pauses import paused_queues
+from consumers.review_desk.api.refusals import add_refusals
+from consumers.review_desk.api.supervision import add_supervision_api
+from consumers.review_desk.oversight.notices import Notice, Severity
+from consumers.review_desk.oversight.pauses import paused_queues
+from consumers.review_desk.oversight.roster import Roster, SwapState
+from consumers.review_desk.oversight.supervision import Supervision
+from consumers.review_desk.oversight.supervisor_moves import CommandError
+from consumers.review_desk.oversight.wallboard import SOON, Wallboard
+from consumers.review_desk.people.staff import Person, Role
+from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.regions import Region
-from consumers.review_desk.roster import Roster, SwapState
-from consumers.review_desk.staff import Person, Role
-from consumers.review_desk.staff_register import StaffRegister
 from consumers.review_desk.store import TaskStore, insert
-from consumers.review_desk.supervision import Supervision
-from consumers.review_desk.supervisor_moves import CommandError
 from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.wallboard import SOON, Wallboard
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

@@ -6,9 +6,9 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from consumers.review_desk.api_refusals import add_refusals
-from consumers.review_desk.api_tasks import add_tasks_api
-from consumers.review_desk.staff import Role
+from consumers.review_desk.api.refusals import add_refusals
+from consumers.review_desk.api.tasks import add_tasks_api
+from consumers.review_desk.people.staff import Role
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
 from tests.fakes.desk import person, task

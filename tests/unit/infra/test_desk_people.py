@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from consumers.review_desk.staff import Grade, Role
+from consumers.review_desk.people.staff import Grade, Role
 from infra.cli.desk import accounts_of, provider_of
 from infra.cli.up import _kept_secrets
 from infra.settings import DeskSettings, OidcSettings

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.review_desk.access import RIGHTS, Permission, may, require
-from consumers.review_desk.eligibility import (
+from consumers.review_desk.people.access import RIGHTS, Permission, may, require
+from consumers.review_desk.people.eligibility import (
     admitted,
     effective_grade,
     months_after,
     why_no_task,
     why_not_reviewer,
 )
+from consumers.review_desk.people.route_rights import OPEN, rule_of
+from consumers.review_desk.people.route_rights import RIGHTS as ROUTES
+from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.regions import Region
-from consumers.review_desk.route_rights import OPEN, rule_of
-from consumers.review_desk.route_rights import RIGHTS as ROUTES
-from consumers.review_desk.staff import Grade, Person, Role
 from consumers.review_desk.task import NotAllowedError
 
 TODAY = date(2026, 3, 9)

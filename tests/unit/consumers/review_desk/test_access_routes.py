@@ -10,10 +10,10 @@ from psycopg_pool import ConnectionPool
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from consumers.review_desk.app import build
-from consumers.review_desk.guard import Guard
-from consumers.review_desk.oidc import Provider
 from consumers.review_desk.pages.frame import PLACES
-from consumers.review_desk.route_rights import OPEN, RIGHTS, rule_of
+from consumers.review_desk.people.guard import Guard
+from consumers.review_desk.people.oidc import Provider
+from consumers.review_desk.people.route_rights import OPEN, RIGHTS, rule_of
 from tests.fakes.valuations import CODEC, NOON
 
 # NiceGUI's own: assets and the socket need a session (`/_nicegui`, `/_nicegui_ws`); what else it offers is refused.

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk.agreement import (
+from consumers.review_desk.people.staff import Family
+from consumers.review_desk.quality.agreement import (
     AUTOMATIC,
     Check,
     Pair,
@@ -16,8 +17,7 @@ from consumers.review_desk.agreement import (
     newcomer_agreement,
     skill_gaps,
 )
-from consumers.review_desk.quality import agreement_of
-from consumers.review_desk.staff import Family
+from consumers.review_desk.quality.quality import agreement_of
 from schemas.codes import ReviewOutcome
 
 RULES = QualityRules()

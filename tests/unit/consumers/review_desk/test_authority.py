@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk.authority import (
+from consumers.review_desk.deciding.authority import (
     Need,
     approval_refusal,
     is_chair,
@@ -12,8 +12,8 @@ from consumers.review_desk.authority import (
     ruling,
     stakes_of,
 )
+from consumers.review_desk.people.staff import Grade
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.staff import Grade
 from consumers.review_desk.task import Kind
 from schemas.codes import ReviewOutcome
 from tests.fakes.deciding import a_person, a_task

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.review_desk.case import Surroundings, Verification, case_of, masked
-from consumers.review_desk.history import Earlier, Nearness, nearness_of
+from consumers.review_desk.deciding.case import Surroundings, Verification, case_of, masked
+from consumers.review_desk.deciding.history import Earlier, Nearness, nearness_of
 from consumers.review_desk.task import Kind
 from schemas.codes import ReviewOutcome, ServiceType
 from tests.fakes import valuations as made

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.review_desk.clock_rules import (
+from consumers.review_desk.clock.progress import is_news, per_task, places
+from consumers.review_desk.clock.rules import (
     Blocked,
     Clocked,
     Level,
@@ -20,7 +21,6 @@ from consumers.review_desk.clock_rules import (
     share_used,
 )
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.progress import is_news, per_task, places
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, TaskState
 from schemas.domain.contract import MANUAL_ANSWER

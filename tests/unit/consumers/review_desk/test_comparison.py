@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.review_desk.comparison import (
+from consumers.review_desk.deciding.comparison import (
     FACTORS,
     Line,
     adjusted,
@@ -18,7 +18,7 @@ from consumers.review_desk.comparison import (
     slips,
     weighted_mean,
 )
-from consumers.review_desk.conclusion_json import edits_as_json, edits_from
+from consumers.review_desk.deciding.conclusion_json import edits_as_json, edits_from
 from schemas.events import Adjustment
 from streams.scoring import selection
 from tests.fakes import valuations as made

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.review_desk.patterns import PatternRules, Scope, Signal, Subject, patterns
+from consumers.review_desk.quality.patterns import PatternRules, Scope, Signal, Subject, patterns
 
 RULES = PatternRules()
 NOW = datetime(2026, 3, 6, 4, 0, tzinfo=UTC)

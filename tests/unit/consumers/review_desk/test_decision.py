@@ -4,16 +4,16 @@ from dataclasses import fields, replace
 
 import pytest
 
-from consumers.review_desk.comparison import EditedComparable
-from consumers.review_desk.conclusion_json import as_json, conclusion_of
-from consumers.review_desk.decision import (
+from consumers.review_desk.deciding.comparison import EditedComparable
+from consumers.review_desk.deciding.conclusion_json import as_json, conclusion_of
+from consumers.review_desk.deciding.decision import (
     Conclusion,
     DeviationReason,
     decided_event,
     outcomes_of,
     violations,
 )
-from consumers.review_desk.decision_rows import decision_row, event_number, key_of
+from consumers.review_desk.deciding.decision_rows import decision_row, event_number, key_of
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.task import Kind
 from schemas.codes import LimitingFactor, ReviewOutcome

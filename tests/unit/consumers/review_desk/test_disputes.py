@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.review_desk.disputes import Dispute, as_seen, uphold
+from consumers.review_desk.people.staff import Grade, Person, Role
+from consumers.review_desk.quality.disputes import Dispute, as_seen, uphold
 from consumers.review_desk.regions import Region
-from consumers.review_desk.staff import Grade, Person, Role
 from consumers.review_desk.task import TaskState
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

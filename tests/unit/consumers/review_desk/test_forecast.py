@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.review_desk.forecast import (
+from consumers.review_desk.oversight.forecast import (
     LEAST_DAYS,
     PRIOR_DAYS,
     expected_arrivals,

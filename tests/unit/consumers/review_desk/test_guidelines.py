@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk.full_text import contains, excerpt, query, terms
-from consumers.review_desk.guideline_set import (
+from consumers.review_desk.knowledge.full_text import contains, excerpt, query, terms
+from consumers.review_desk.knowledge.guideline_set import (
     GuidelineDraft,
     GuidelineError,
     as_of,

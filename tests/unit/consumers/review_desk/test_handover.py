@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.review_desk.handover import ending, handover_list, reminder
-from consumers.review_desk.roster import Shift
+from consumers.review_desk.oversight.handover import ending, handover_list, reminder
+from consumers.review_desk.oversight.roster import Shift
 from consumers.review_desk.task import TaskState
 from tests.fakes.supervised import NOW, a_task
 

@@ -7,7 +7,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey, RSAKey
 
-from consumers.review_desk.oidc import Expected, Provider, checked
+from consumers.review_desk.people.oidc import Expected, Provider, checked
 
 NOW = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
 PROVIDER = Provider(

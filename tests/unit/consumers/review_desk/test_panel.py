@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk.opinions import Opinion, joint, seat, spread_of
-from consumers.review_desk.staff import Grade
+from consumers.review_desk.deciding.opinions import Opinion, joint, seat, spread_of
+from consumers.review_desk.people.staff import Grade
 from consumers.review_desk.task import Kind, TaskState
 from schemas.codes import ReviewOutcome
 from tests.fakes.deciding import a_task

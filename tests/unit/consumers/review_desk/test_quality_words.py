@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from consumers.review_desk.agreement import AUTOMATIC, Check, QualityRules, figures
-from consumers.review_desk.corrections import segment_said
 from consumers.review_desk.pages.disputes import dispute_row
 from consumers.review_desk.pages.quality_words import agreement_chart, agreement_row, pair_row
+from consumers.review_desk.quality.agreement import AUTOMATIC, Check, QualityRules, figures
+from consumers.review_desk.quality.corrections import segment_said
 from tests.unit.consumers.review_desk.test_agreement import pair
 from tests.unit.consumers.review_desk.test_disputes import DECIDED, NOW, OPEN
 

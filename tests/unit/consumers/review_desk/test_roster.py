@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from consumers.review_desk.roster import Shift, shift_problem
+from consumers.review_desk.oversight.roster import Shift, shift_problem
 from tests.fakes.supervised import LIN
 
 START = datetime(2026, 6, 15, 1, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from consumers.review_desk.pace import Pace
-from consumers.review_desk.quality import days_to_draw
-from consumers.review_desk.sampling import Readable, drawn, sample_size
+from consumers.review_desk.quality.quality import days_to_draw
+from consumers.review_desk.quality.sampling import Readable, drawn, sample_size
 
 MONDAY = date(2026, 3, 2)
 FIVE_PERCENT = {"share": Decimal("0.05"), "newcomer_share": Decimal("0.20")}

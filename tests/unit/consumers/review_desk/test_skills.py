@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from consumers.review_desk.skills import Gap, certificate_runs_out, gaps
+from consumers.review_desk.oversight.skills import Gap, certificate_runs_out, gaps
 from tests.fakes.supervised import LIN, SUN, WU
 
 TODAY = date(2026, 6, 15)

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk.eligibility import why_no_task
-from consumers.review_desk.staff import Grade, Person, Role
-from consumers.review_desk.staff_register import changes
-from consumers.review_desk.standing import Standing
+from consumers.review_desk.people.eligibility import why_no_task
+from consumers.review_desk.people.staff import Grade, Person, Role
+from consumers.review_desk.people.staff_register import changes
+from consumers.review_desk.people.standing import Standing
 
 NOW = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
 LIN = Person(

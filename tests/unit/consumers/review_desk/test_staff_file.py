@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.review_desk.people.staff import Grade, Person, Role
+from consumers.review_desk.people.staff_file import StaffFileError, cells_of, read_cells, read_staff
 from consumers.review_desk.regions import Region
-from consumers.review_desk.staff import Grade, Person, Role
-from consumers.review_desk.staff_file import StaffFileError, cells_of, read_cells, read_staff
 
 HEAD = "username,name,grade,roles,regions,main_queue,skills,employer,site,hired_on,certified_until,conflicts\n"
 LIN = (

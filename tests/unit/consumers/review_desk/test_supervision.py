@@ -5,13 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.review_desk.notices import Notice, Severity
-from consumers.review_desk.pauses import is_paused
-from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.regions import Region
-from consumers.review_desk.segment_holds import hold
-from consumers.review_desk.staff import Role
-from consumers.review_desk.supervisor_moves import (
+from consumers.review_desk.oversight.notices import Notice, Severity
+from consumers.review_desk.oversight.pauses import is_paused
+from consumers.review_desk.oversight.segment_holds import hold
+from consumers.review_desk.oversight.supervisor_moves import (
     CommandError,
     checked_reason,
     force_released,
@@ -20,6 +17,9 @@ from consumers.review_desk.supervisor_moves import (
     reassigned,
     seized,
 )
+from consumers.review_desk.people.staff import Role
+from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.regions import Region
 from consumers.review_desk.task import TaskState, TaskUnavailableError
 from schemas.codes import SegmentState
 from tests.fakes.supervised import LIN, NOW, SUN, WU, a_task, queued

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.review_desk.surveys import order_violations, report_violations
+from consumers.review_desk.deciding.surveys import order_violations, report_violations
 from tests.fakes.valuations import NOON
 
 pytestmark = pytest.mark.requirement("RD14")

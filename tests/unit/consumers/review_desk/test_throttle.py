@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from consumers.review_desk.throttle import PER_ADDRESS, PER_USER
+from consumers.review_desk.people.throttle import PER_ADDRESS, PER_USER
 
 
 @pytest.mark.requirement("SE3")

@@ -3,14 +3,14 @@
 import pytest
 
 from consumers.review_desk import words
-from consumers.review_desk.case import Verification
-from consumers.review_desk.comparison import rule_checks
-from consumers.review_desk.decision import DeviationReason
-from consumers.review_desk.history import Nearness
-from consumers.review_desk.presence import PresenceState
+from consumers.review_desk.deciding.case import Verification
+from consumers.review_desk.deciding.comparison import rule_checks
+from consumers.review_desk.deciding.decision import DeviationReason
+from consumers.review_desk.deciding.history import Nearness
+from consumers.review_desk.people.staff import Family, Grade, Role
 from consumers.review_desk.regions import Region
-from consumers.review_desk.staff import Family, Grade, Role
 from consumers.review_desk.task import Kind, TaskState
+from consumers.review_desk.work.presence import PresenceState
 from schemas.codes import LimitingFactor, ReviewOutcome
 from tests.fakes.valuations import NOON
 

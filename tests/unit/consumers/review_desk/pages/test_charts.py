@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk.case import ComparableCase, ModelOpinion
+from consumers.review_desk.deciding.case import ComparableCase, ModelOpinion
 from consumers.review_desk.pages import charts
 
 _AREA = Decimal(100)

@@ -3,8 +3,8 @@
 import pytest
 
 from consumers.review_desk.pages.frame import PLACES, places_of, watermark
-from consumers.review_desk.route_rights import RIGHTS
-from consumers.review_desk.staff import Grade, Person, Role
+from consumers.review_desk.people.route_rights import RIGHTS
+from consumers.review_desk.people.staff import Grade, Person, Role
 
 
 def person(*roles: Role) -> Person:

@@ -6,9 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk import intake
-from consumers.review_desk.desk import MyWork
-from consumers.review_desk.notes import Consultation
 from consumers.review_desk.pages.approvals import price_of
 from consumers.review_desk.pages.form_words import deviation_text, is_far
 from consumers.review_desk.pages.keys import shown
@@ -17,9 +14,12 @@ from consumers.review_desk.pages.my_rows import Before, rows_of
 from consumers.review_desk.pages.rules import rule_text
 from consumers.review_desk.pages.written import left, since
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.presence import newcomer
 from consumers.review_desk.task import TaskState
 from consumers.review_desk.words import queue_said
+from consumers.review_desk.work import intake
+from consumers.review_desk.work.desk import MyWork
+from consumers.review_desk.work.notes import Consultation
+from consumers.review_desk.work.presence import newcomer
 from schemas.events import RuleCheck
 from tests.fakes import valuations as made
 

@@ -1,0 +1,95 @@
+"""A person's turn: one command, one transaction, the person's row locked first and the tasks after it.
+
+So one command of somebody's is done after the other, and two people's commands never wait for each other in a circle.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from consumers.review_desk.people.staff import Person
+from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.store import Held, TaskStore
+from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
+from consumers.review_desk.work import presence_rows, queue_rows
+from consumers.review_desk.work.presence import Presence, as_of
+from infra.postgres import audit
+from infra.postgres.audit import Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a command works with. `presence` is as stored when the turn began."""
+
+    connection: Connection[TupleRow]
+    store: TaskStore
+    policy: DeskPolicy
+    person: Person
+    presence: Presence
+    now: datetime
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the person was there, and to be given tasks, before this turn."""
+        return as_of(self.presence, self.now, self.policy).is_at_work
+
+    def act(self, action: str, details: Mapping[str, Any] | None = None) -> Act:
+        """Something this person does now."""
+        return Act(actor=self.person.username, action=action, at=self.now, details=details or {})
+
+    def lock(self, task_id: str) -> Held:
+        """Lock a task."""
+        return self.store.lock(self.connection, task_id)
+
+    def move(
+        self, task_id: str, action: str, rule: Callable[[Task], Task], details: Mapping[str, Any] | None = None
+    ) -> Task:
+        """Make a task what the rule makes of it."""
+        held = self.lock(task_id)
+        return held.save(rule(held.task), self.act(action, details))
+
+    def own(self, task_id: str) -> Held:
+        """Lock the task that the person works on. Refused where it is not in their hands."""
+        held = self.lock(task_id)
+        if not held.task.worked_on_by(self.person.username, self.now):
+            raise TaskUnavailableError("该任务已不在您手上：可能已超时退回，或由班长调整", held.task)
+        return held
+
+    def in_hand(self, *states: TaskState) -> tuple[Task, ...]:
+        """What the person has in these states."""
+        mine = queue_rows.in_hand(self.connection, self.person.username, self.now)
+        return tuple(task for task in mine if task.state in states)
+
+    def require_free_hands(self) -> None:
+        """Refuse while another task is in work."""
+        for task in self.in_hand(TaskState.WORKING):
+            raise TaskUnavailableError("请先完成、暂挂或退回手上的任务", task)
+
+
+@contextmanager
+def turn_of(
+    person: Person, store: TaskStore, policy: DeskPolicy, now: datetime, task_id: str | None = None
+) -> Iterator[Turn]:
+    """Give the person a turn; it is a sign of life too. What they may not do is audited in another transaction."""
+    try:
+        with store.pool.connection() as connection:
+            stored = presence_rows.seen(connection, person.username, now)
+            yield Turn(connection=connection, store=store, policy=policy, person=person, presence=stored, now=now)
+    except NotAllowedError as error:
+        found = None if task_id is None else store.find(task_id)
+        subject = subject_of(person.username) if found is None else found[0].valuation_id
+        details = {"task_id": task_id, "why": error.why}
+        with store.pool.connection() as connection:
+            act = Act(actor=person.username, action="REFUSED", at=now, details=details)
+            audit.append(connection, subject, act)
+        raise
+
+
+def subject_of(username: str) -> str:
+    """The subject under which the audit keeps somebody's coming and going."""
+    return f"presence/{username}"
