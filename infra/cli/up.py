@@ -39,12 +39,18 @@ _WORKER_GRACE_S = 35.0  # a worker may need 30 s to finish its batch and commit
 _PAGES = ("gateway", "ledger", "desk")
 _SECRETS = "secrets.json"
 _REFRESH_S = 0.5
+DEMONSTRATION_TEAM = (
+    "demonstration-reviewer",
+    "demonstration-second",
+    "demonstration-third",
+    "demonstration-fourth",
+)
 # People at the desk of this machine: one of each kind, and those whom the demonstration needs.
 _LOCAL_USERS = {
     "reviewer": ("G2", ("REVIEWER",)),
     "senior": ("G3", ("REVIEWER", "SENIOR")),
     "expert": ("G4", ("REVIEWER", "SENIOR")),
-    "demonstration-reviewer": ("G4", ("REVIEWER", "SENIOR")),
+    **dict.fromkeys(DEMONSTRATION_TEAM, ("G4", ("REVIEWER", "SENIOR"))),
     "supervisor": ("G4", ("SUPERVISOR", "SENIOR")),
     "quality": ("G3", ("QA",)),
     "auditor": ("G1", ("AUDITOR",)),

@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from infra.cli.demo.reviewer import USER, review
+from infra.cli.demo.reviewer import review
 from infra.cli.up import STAGES, System, running_system
 from infra.embedded.processes import Phase
 from infra.kafka.producer import Publisher, Record
@@ -218,7 +218,7 @@ async def test_no_request_is_lost_and_no_effect_comes_twice_whatever_is_killed(m
         await system.supervisor.wait_ready(240)
         dsn = system.settings.postgres.dsn.get_secret_value()
         stop = asyncio.Event()
-        reviewer = asyncio.create_task(review(system.pages["desk"], system.passwords[USER], stop=stop))
+        reviewer = asyncio.create_task(review(system.pages["desk"], system.passwords, stop=stop))
         flow = asyncio.create_task(stream.flow(system.settings.kafka.bootstrap))
         struck = Counter[str]()
         for blow in blows:

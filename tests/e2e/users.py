@@ -26,7 +26,7 @@ from tests.e2e.system import Avm, Secrets, eventually
 
 CODEC = Codec(CatalogueRegistry())
 STAFF, CUSTOMER, PUBLIC = "CREDIT_MGMT", "MOBILE_BANK", "WEBSITE"
-REVIEWER = "reviewer"
+REVIEWER, SECOND = "senior", "expert"
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,39 @@ class Users:
         valued = channel.told(response.json()["valuation_id"], "COMPLETED_AUTO")
         return response.json() if response.status_code == 200 else valued
 
+    def at_the_desk(self, user: str) -> dict[str, str]:
+        """The headers of somebody who is logged in at the desk."""
+        login = {"username": user, "password": self.secrets.password(user)}
+        token = self.desk.post("/api/login", json=login).raise_for_status().json()["token"]
+        return {"authorization": f"Bearer {token}"}
+
     def reviewer(self) -> httpx.Client:
         """The desk, logged in."""
-        login = {"username": REVIEWER, "password": self.secrets.password(REVIEWER)}
-        token = self.desk.post("/api/login", json=login).raise_for_status().json()["token"]
-        self.desk.headers["authorization"] = f"Bearer {token}"
+        self.desk.headers.update(self.at_the_desk(REVIEWER))
         return self.desk
+
+    def claimed(self, valuation: str) -> dict[str, Any]:
+        """The review task of a valuation, in the reviewer's hands."""
+        desk = self.reviewer()
+
+        def waiting() -> str | None:
+            tasks = desk.get("/api/tasks").raise_for_status().json()["tasks"]
+            return next((task["task_id"] for task in tasks if task["valuation_id"] == valuation), None)
+
+        claim = {"task_id": eventually(waiting, f"a task for {valuation}")}
+        task: dict[str, Any] = desk.post("/api/tasks/claim", json=claim).raise_for_status().json()["task"]
+        return task
+
+    def decided(self, task: dict[str, Any], decision: dict[str, Any]) -> None:
+        """The reviewer decides; where that is not theirs alone, a second person approves."""
+        answer = self.desk.post(f"/api/tasks/{task['task_id']}/decision", json=decision).raise_for_status().json()
+        if answer["state"] == "PENDING_APPROVAL":
+            second = self.at_the_desk(SECOND)
+            waiting = self.desk.get("/api/approvals", headers=second).raise_for_status().json()["approvals"]
+            (version,) = [one["task"]["version"] for one in waiting if one["task"]["task_id"] == task["task_id"]]
+            approve = f"/api/tasks/{task['task_id']}/approve"
+            answer = self.desk.post(approve, json={"version": version}, headers=second).raise_for_status().json()
+        assert answer["state"] == "DECIDED"
 
     # ---- in the ledger --------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from infra.cli.demo import ways
 from infra.cli.demo.answers import FOLLOWED, Answers
 from infra.cli.demo.figures import figures
 from infra.cli.demo.questions import Question, Way
-from infra.cli.demo.reviewer import USER, review
+from infra.cli.demo.reviewer import review
 from infra.cli.up import System, asked_to_end, running_system
 from infra.embedded.lock import FolderInUseError
 from infra.embedded.processes import NotReadyError
@@ -113,7 +113,7 @@ async def _ask_everything(system: System, prepared: markets.Prepared, console: C
     with TopicFollower(conf, FOLLOWED, answers.take) as follower:
         if not await asyncio.to_thread(follower.wait_until_positioned, 30.0):
             raise CommandError("the results topics cannot be read")
-        reviewer = asyncio.create_task(review(system.pages["desk"], system.passwords[USER], stop=stop_reviewer))
+        reviewer = asyncio.create_task(review(system.pages["desk"], system.passwords, stop=stop_reviewer))
         senders = asyncio.create_task(_send(system, prepared.questions, run))
         await _watch(answers, asked, senders, console)
         await senders

@@ -11,18 +11,15 @@ _RATIONALE = "经核实该名称为小区推广名，已与产权证核对。"
 
 def confirm_at_the_desk(system, valuation, community_id):
     """A reviewer takes the case, finds the community among its candidates, and says so."""
-    desk = system.reviewer()
-    eventually(lambda: valuation in [task["valuation_id"] for task in desk.get("/api/tasks").json()["tasks"]], "a task")
-    task = desk.post("/api/tasks/claim", json={"valuation_id": valuation}).raise_for_status().json()["task"]
-    case = desk.get(f"/api/tasks/{valuation}").raise_for_status().json()
+    desk, task = system.desk, system.claimed(valuation)
+    case = desk.get(f"/api/tasks/{task['task_id']}").raise_for_status().json()
     assert case["subject"]["community"] is None
     assert community_id in [candidate["community_id"] for candidate in case["candidates"]]
     decision = {"version": task["version"], "outcome": "UNABLE", "rationale": _RATIONALE}
-    wrong = desk.post(f"/api/tasks/{valuation}/decision", json={**decision, "confirmed_community_id": "not-offered"})
+    not_offered = {**decision, "confirmed_community_id": "not-offered"}
+    wrong = desk.post(f"/api/tasks/{task['task_id']}/decision", json=not_offered)
     assert [one["field"] for one in wrong.json()["violations"]] == ["confirmed_community_id"]
-    desk.post(
-        f"/api/tasks/{valuation}/decision", json={**decision, "confirmed_community_id": community_id}
-    ).raise_for_status()
+    system.decided(task, {**decision, "confirmed_community_id": community_id})
 
 
 @pytest.mark.requirement("AD1")
