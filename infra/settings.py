@@ -105,6 +105,10 @@ class DeskSettings(BaseModel):
         default=False, description="true: people work outside opening hours too, so nothing is parked till the morning"
     )
     secure_cookie: bool = Field(default=False, description="true where the desk is served over TLS")
+    sampling_seed: SecretStr = Field(
+        default=SecretStr(""),
+        description="secret that the lots of second readings hang on; empty: one that the database keeps",
+    )
 
 
 class Settings(BaseSettings):

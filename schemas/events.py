@@ -485,6 +485,7 @@ class ReviewAtRisk:
     `is_breach`: the time has run out (C-03). `escalated_to` is empty for a mark of the clock, else who is told now
     (SUPERVISOR, OPERATIONS, MANAGEMENT) because it is overdue, or because nobody takes anything from its queue.
     `number` tells the warnings of one valuation apart. `state` is the task's, `queue` region and property class.
+    `kind`: DISPUTE where a dispute is to be answered; empty for a first answer.
     """
 
     valuation_id: str
@@ -498,6 +499,7 @@ class ReviewAtRisk:
     escalated_to: str = ""
     queue: str = ""
     desk: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -551,8 +553,8 @@ class Resulted:
     model's); `valuation` holds the model's evidence. `reason_text` is Chinese. `problems` are set for REJECTED_INVALID,
     `due_at` for PENDING_MANUAL and for NEEDS_CLARIFICATION with candidates (a reply until then is in time),
     `valid_until` for a value. `queue_position` and `expected_at` belong to PENDING_MANUAL; `update` is 0 for the first
-    interim answer of its status and tells the later ones apart. `supersedes`: the answer that no longer counts, by its
-    report number.
+    interim answer of its status and tells the later ones apart (1: PROCESSING that waits for a model). `supersedes`:
+    the answer that no longer counts, by its report number.
     """
 
     valuation_id: str

@@ -1,7 +1,7 @@
 """Values to revalue: the automatic answers that were given somewhere since a pattern of failure began.
 
-What people valued is not among them. The list names valuations and properties by their keys, no address and
-no customer, and can be run as a batch of revaluations.
+What people valued is not among them, be it only after a dispute: their value stands. The list names valuations and
+properties by their keys, no address and no customer, and can be run as a batch of revaluations.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ _AFFECTED: Final = """
     select valuation_id, channel, resulted_at, value_date, city, property_type, community_id, property_key, area_m2,
         model, value, unit_price
     from valued
-    where is_automatic and value is not null and resulted_at >= %(since)s and resulted_at < %(until)s
+    where not exists (select from valuation v where v.valuation_id = valued.valuation_id and v.supersedes is not null)
+        and is_automatic and value is not null and resulted_at >= %(since)s and resulted_at < %(until)s
         and (%(city)s::text is null or city = %(city)s)
         and (%(community_id)s::text is null or community_id = %(community_id)s)
         and (%(model)s::text is null or model = %(model)s)

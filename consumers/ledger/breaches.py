@@ -1,4 +1,8 @@
-"""Requirement VM4: an automatic value further from an offline appraisal than promised is told to the world, once."""
+"""Requirement VM4: an automatic value further from an offline appraisal than promised is told to the world, once.
+
+A value that a dispute has superseded counts in C-04 and in the table of breaches all the same; the world is not told
+of it, since it would take it for one that stands.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +25,8 @@ _UNTOLD = """
         v.city, v.property_type, v.model, s.traceparent
     from comparison c join appraisal a using (appraisal_id) join valued v on v.valuation_id = c.valuation_id
         left join valuation s on s.valuation_id = c.valuation_id
-    where c.is_breach and c.announced_at is null order by c.found_at limit %s for update of c skip locked
+    where c.is_breach and c.announced_at is null and s.supersedes is null
+    order by c.found_at limit %s for update of c skip locked
 """
 _TOLD = """
     update comparison c set announced_at = %s
@@ -54,7 +59,7 @@ class BreachWatch:
         self._breaches, self._voice = breaches, voice
 
     def __call__(self, connection: Connection[TupleRow], now: datetime) -> None:
-        """Tell of every breach that was not told of."""
+        """Tell of every breach of a value that stands and that was not told of."""
         untold = self._untold(connection)
         if not untold:
             return

@@ -27,7 +27,7 @@ from consumers.ledger.seen import seen_up_to
 from infra.kafka.producer import Record
 from infra.postgres import outbox
 from infra.postgres.ingest import Received
-from schemas.catalogue import Topic
+from schemas.catalogue import SCORED, Topic
 from schemas.codes import Lane, Occasion, Reason, ServiceType, Status
 from schemas.domain import channels
 from schemas.events import Disputed, DisputeOpened, Problem, Resulted, Scored
@@ -67,6 +67,36 @@ _WAITING: Final = """
                 and (o.appended_at, o.event_id) < (d.appended_at, d.event_id)
         )
     order by d.appended_at limit %s for update of d skip locked
+"""
+# What was settled before, seen again by a ledger that is filled anew: opened, refused, or answered by an asking that no
+# other dispute became. In normal running all of these come after `_HANDLED`.
+_SETTLED: Final = """
+    with w as (
+        select * from dispute where handled_at is null and appended_at <= %s for update skip locked
+    )
+    update dispute d set handled_at = s.at, revision = s.revision, refused = s.refused
+    from w cross join lateral (
+        select e.appended_at as at, e.revision, null as refused, 1 as place from ledger_event e
+            where e.valuation_id = w.valuation_id and e.kind = 'DisputeOpened'
+                and (e.payload->>'raised_at')::timestamptz = w.raised_at and e.payload->>'reason_code' = w.reason_code
+        union all
+        select e.appended_at, null, e.payload->'problems'->0->>'code', 2 from ledger_event e
+            where e.valuation_id = w.valuation_id and e.kind = 'Resulted' and e.status = 'REJECTED_INVALID'
+                and e.payload->'reasons' ? 'DISPUTE' and (e.payload->>'received_at')::timestamptz = w.raised_at
+                and not exists (
+                    select from dispute o where o.valuation_id = w.valuation_id and o.raised_at = w.raised_at
+                        and o.refused is not null
+                )
+        union all
+        select e.appended_at, e.revision, null, 3 from ledger_event e
+            where e.valuation_id = w.valuation_id and e.kind = 'Resulted' and e.payload->>'supersedes' is not null
+                and e.appended_at >= w.appended_at
+                and not exists (
+                    select from dispute o where o.valuation_id = w.valuation_id and o.revision = e.revision
+                )
+        order by place, at limit 1
+    ) s
+    where d.event_id = w.event_id
 """
 _HANDLED: Final = "update dispute set handled_at = %s, revision = %s, refused = %s where event_id = %s"
 
@@ -185,17 +215,22 @@ def refused(case: Case, why: Refusal, now: datetime) -> Resulted:
 class DisputeDesk:
     """Looks once a second, inside a transaction of the ingest loop, and speaks through the outbox.
 
-    A dispute is decided once every result up to its own moment was read: it may follow its answer closely.
+    A dispute is decided once every result up to its own moment was read, since it may follow its answer closely, every
+    scoring, which is the case, and every dispute opened, so that none is opened again by a ledger that is filled anew.
     """
 
-    def __init__(self, *, consumer: str, results: Topic, disputes_opened: Topic, voice: Voice) -> None:
+    def __init__(
+        self, *, consumer: str, results: Topic, disputes_opened: Topic, voice: Voice, scored: Topic = SCORED
+    ) -> None:
         self._consumer, self._results, self._opened, self._voice = consumer, results, disputes_opened, voice
+        self._awaited = (*results.names, *scored.names, *disputes_opened.names)
 
     def __call__(self, connection: Connection[TupleRow], now: datetime) -> None:
         """Open or refuse every dispute that waits."""
-        seen = seen_up_to(connection, self._consumer, self._results.names, now)
+        seen = seen_up_to(connection, self._consumer, self._awaited, now)
         if seen is None:
             return
+        connection.execute(_SETTLED, [seen])
         said: list[Record] = []
         for case in self._waiting(connection, seen):
             why = refusal_of(case)

@@ -83,6 +83,7 @@ def run(  # noqa: PLR0913 - what a process is made of
     stop: threading.Event,
     topics: Sequence[Topic] = TOPICS,
     results: Topic = RESULTS,
+    scored: Topic = SCORED,
     clarifications: Topic = CLARIFICATIONS,
     disputes_opened: Topic = DISPUTES_OPENED,
     breaches: Topic = BREACHES,
@@ -103,6 +104,7 @@ def run(  # noqa: PLR0913 - what a process is made of
         stop: Ends it, within about a second.
         topics: What to read.
         results: Where late answers and reminders go; one of `topics`.
+        scored: Where the cases of disputes come from; one of `topics`.
         clarifications: Where time-outs of questions go; one of `topics`.
         disputes_opened: Where disputes go that people have to decide; one of `topics`.
         breaches: Where deviations beyond the promise are told.
@@ -119,7 +121,7 @@ def run(  # noqa: PLR0913 - what a process is made of
     voice = Voice(codec=codec, randomness=randomness or random.Random())  # noqa: S311 - span ids are not secrets
     watch = LateWatch(consumer=ROOM, results=results, policy=policy, voice=voice)
     clock_of_questions = ClarificationClock(consumer=ROOM, results=results, clarifications=clarifications, voice=voice)
-    disputes = DisputeDesk(consumer=ROOM, results=results, disputes_opened=disputes_opened, voice=voice)
+    disputes = DisputeDesk(consumer=ROOM, results=results, disputes_opened=disputes_opened, voice=voice, scored=scored)
     breach_watch = BreachWatch(breaches=breaches, voice=voice)
 
     def each_second(connection: Connection[TupleRow], now: datetime) -> None:

@@ -38,6 +38,7 @@ _NEW = """
     on conflict (valuation_id) do nothing returning valuation_id
 """
 _KNOWN = "select * from valuation where valuation_id = any(%s) order by valuation_id for update"
+_DISPUTE = "DISPUTE"  # as the desk says it in `kind`
 _NO_EVENTS_OF_A_VALUATION = (PropertyRecord, Appraised, Audited)
 _NAMES = {part: tuple(field.name for field in fields(part)) for part in (Identity, Milestones, Answer, Conclusion)}
 _EVENT_COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "standing")
@@ -68,17 +69,21 @@ class LedgerWriter:
         self._clarification = clarification or ClarificationPolicy()
 
     def __call__(self, connection: Connection[TupleRow], batch: Sequence[Received]) -> None:
-        """Write the lines of a batch, move its valuations, and keep corrections of the registry and appraisals."""
+        """Write the lines of a batch, move its valuations, and keep corrections of the registry and appraisals.
+
+        What is said again moves nothing, also where it says something else: of that the audit has a line.
+        """
         take_turn(connection, batch)
         append_corrections(connection, [one for one in batch if isinstance(one.event, PropertyRecord)])
         told = [(entry_of(one), one) for one in batch if not isinstance(one.event, _NO_EVENTS_OF_A_VALUATION)]
         entries = [entry for entry, _ in told]
         new = {row[0] for row in connection.execute(_EVENTS, [_json(_event_row(entry) for entry in entries)])}
-        chain(connection, _first_of_each(told, new), [one for one in batch if isinstance(one.event, Audited)])
+        first, again = _first_of_each(told, new)
+        chain(connection, first, again, [one for one in batch if isinstance(one.event, Audited)])
         reports = [_report_row(entry) for entry in entries if entry.kind == "Reported"]
         if reports:
             connection.execute(_REPORTS, [_json(reports)])
-        moved = write_standings(connection, folded(entries))
+        moved = write_standings(connection, folded(entry for entry, _ in first))
         connection.execute(_BREACHES, [moved, self._answer_within])
         _note_overdue(connection, batch)
         note_questions(connection, batch, self._clarification)
@@ -86,21 +91,33 @@ class LedgerWriter:
         compare_batch(connection, batch)
 
 
+def promise_of(event: ReviewAtRisk) -> str:
+    """Which promise a review breaks: a dispute has a working day of its own, whatever became of the first answer's."""
+    return "DISPUTE_ANSWER" if event.kind == _DISPUTE else "MANUAL_ANSWER"
+
+
 def _note_overdue(connection: Connection[TupleRow], batch: Sequence[Received]) -> None:
-    """A row for every manual valuation that was not answered within its working day (C-03)."""
+    """A row for every manual valuation that was not answered within its working day (C-03), and for every dispute."""
     events = [one.event for one in batch if isinstance(one.event, ReviewAtRisk) and one.event.is_breach]
     if events:
-        rows = [(UUID(event.valuation_id), "MANUAL_ANSWER", event.due_at) for event in events]
+        rows = [(UUID(event.valuation_id), promise_of(event), event.due_at) for event in events]
         connection.execute(_OVERDUE, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _first_of_each(told: Iterable[tuple[Entry, Received]], new: set[UUID]) -> list[tuple[Entry, Received]]:
-    """The new events in their order, each as it was first told: a batch may bring one twice."""
-    first: dict[UUID, tuple[Entry, Received]] = {}
-    for entry, received in told:
-        if entry.event_id in new:
-            first.setdefault(entry.event_id, (entry, received))
-    return list(first.values())
+Told = tuple[Entry, Received]
+
+
+def _first_of_each(told: Iterable[Told], new: set[UUID]) -> tuple[list[Told], list[Told]]:
+    """The new events in their order, each as it was first told, and what says one again, be it in this batch."""
+    first: dict[UUID, Told] = {}
+    again: list[Told] = []
+    for one in told:
+        event_id = one[0].event_id
+        if event_id in new and event_id not in first:
+            first[event_id] = one
+        else:
+            again.append(one)
+    return list(first.values()), again
 
 
 def folded(entries: Iterable[Entry]) -> tuple[Standing, ...]:

@@ -62,12 +62,12 @@ _HOPS = """
         ('scoring', 3, enriched, scored),
         ('routing', 4, scored, coalesce(reviewed, valued, final)),
         ('review', 5, reviewed, decided),
-        ('settle', 6, decided, case when decided <= final then final end),
+        ('settle', 6, decided, final),
         ('reporting', 7, final, reported),
         ('to_answer', 8, requested, answered),
         ('automatic', 9, requested, valued)
     ) as hop (stage, place, from_at, to_at)
-    where from_at is not null and to_at is not null
+    where to_at >= from_at -- a reply is filed under the revision it may have made, so its answer may stand before it
 """
 _LATENCIES_OF = f"""
     with stamps as ({_STAMPS} where valuation_id = %s group by valuation_id, revision), hops as ({_HOPS})
@@ -99,18 +99,26 @@ _COUNTS = """
 """
 # With a person or with the channel is not lost, nor is what waits for a model: its channel was told, and routing keeps
 # it. A decision that was not settled in time is lost, and a question that nothing became of when its time had run out.
+# Only a review of the asking that stands is with a person: what was asked or sent back since has left them, and an
+# asking that goes on so has its time from then.
 _LOST = """
     select valuation_id, channel, client_request_id, status, received_at, deadline_at, last_kind, last_at
     from valuation v left join lateral (
         select kind as last_kind, appended_at as last_at from ledger_event e where e.valuation_id = v.valuation_id
         order by appended_at desc limit 1
-    ) last on true
+    ) last on true left join lateral (
+        select bool_or(kind = 'ReviewRequested') as is_reviewed,
+            max(appended_at) filter (where kind = 'Decided') as asking_decided_at,
+            max(appended_at) filter (where kind = 'Accepted' and e.revision > 1) as went_on_at
+        from ledger_event e where e.valuation_id = v.valuation_id and e.revision >= v.revision
+    ) asking on true
     where final_at is null and received_at >= %(since)s
-        and coalesce(deadline_at, received_at + %(allowance)s) + %(grace)s < %(now)s
+        and greatest(coalesce(deadline_at, received_at + %(allowance)s), went_on_at + %(allowance)s) + %(grace)s
+            < %(now)s
         and not (coalesce(status, '') = 'NEEDS_CLARIFICATION'
                  and (due_at is null or due_at + interval '1 minute' + %(grace)s >= %(now)s))
-        and not ((coalesce(status, '') = 'PENDING_MANUAL' or review_at is not null)
-                 and (decided_at is null or decided_at + %(grace)s >= %(now)s))
+        and not ((coalesce(status, '') = 'PENDING_MANUAL' or coalesce(is_reviewed, false))
+                 and (asking_decided_at is null or asking_decided_at + %(grace)s >= %(now)s))
         and not (coalesce(status, '') = 'PROCESSING' and 'SYSTEM_DEGRADED' = any(reasons))
     order by received_at limit %(limit)s
 """

@@ -116,7 +116,7 @@ def replay(connection: Connection[TupleRow], valuation_id: str, codec: Codec) ->
 
 
 def _fault(told: Mapping[str, Any], line: Line, row: Mapping[str, Any] | None) -> str:
-    if "event_id" not in told:  # an act of the gateway
+    if "event_id" not in told:  # an act of the gateway, or an event that was said again and moved nothing
         return ""
     if row is None:
         return "the event is not in the ledger any more"

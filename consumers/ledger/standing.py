@@ -20,8 +20,8 @@ from schemas.codes import Status
 _INTERIM_RANK: Final = {
     Status.RECEIVED: 1,
     Status.PROCESSING: 2,
-    Status.NEEDS_CLARIFICATION: 3,
     Status.PENDING_MANUAL: 3,
+    Status.NEEDS_CLARIFICATION: 4,  # of an asking that people have it is their last word; a reply is the next asking
 }
 FINAL_RANK: Final = 9
 

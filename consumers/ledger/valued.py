@@ -1,4 +1,10 @@
-"""What the ledger remembers of a final answer to compare it later: with appraisals, and between loan stages."""
+"""What the ledger remembers of a final answer to compare it later: with appraisals, and between loan stages.
+
+It is the first end of a valuation, also where people valued the house anew after a dispute. C-04 promises something of
+automatic values, and a value does not cease to have been given because it was disputed: left out, or measured by what
+people said of it since, the worst cases would leave the rate. What stands today is another question: who asks that
+(`affected.py`, `breaches.py`) leaves out what a dispute has superseded.
+"""
 
 import hashlib
 import json
@@ -18,7 +24,7 @@ from schemas.domain.property_key import building_of, property_key
 from schemas.domain.worktime import SHANGHAI
 from schemas.events import ResolvedAddress, Resulted
 
-# The first final answer stands, as everywhere in the ledger. Columns are found by their names.
+# The first end, which a dispute does not replace here. Columns are found by their names.
 _KEEP: Final = """
     insert into valued select * from jsonb_populate_recordset(null::valued, %s::jsonb)
     on conflict (valuation_id) do nothing

@@ -21,6 +21,7 @@ from consumers.review_desk.api.supervision import add_supervision_api
 from consumers.review_desk.api.tasks import add_tasks_api
 from consumers.review_desk.office import Office
 from consumers.review_desk.opening import open_office
+from consumers.review_desk.pages.failure import add_failures
 from consumers.review_desk.pages.login import add_login
 from consumers.review_desk.people.accounts import Account
 from consumers.review_desk.people.guard import Guard
@@ -35,11 +36,16 @@ from schemas.codec import Codec
 _TITLE: Final = "估价复核台"
 _TICK_S: Final = 1.0
 # A page whose session has ended cannot come back over its socket; it is led to the log-in instead of waiting for ever.
+# Where somebody else, or the same person anew, has logged in since, it is asked for again: as theirs.
 _TO_LOG_IN: Final = """<script>
 setInterval(async () => {
   if (!window.socket || window.socket.connected) return;
-  const answer = await fetch("/api/session").catch(() => null);
-  if (answer && answer.status === 401) window.location.replace("/login");
+  const answer = await fetch("/api/session?page=" + window.clientId).catch(() => null);
+  if (answer && answer.status === 401) {
+    const here = encodeURIComponent(location.pathname + location.search);
+    window.location.replace("/login?ended=1&next=" + here);
+  }
+  if (answer && answer.ok && !(await answer.json()).is_page_of_session) window.location.reload();
 }, 2000);
 </script>"""
 
@@ -57,6 +63,7 @@ def build(  # noqa: PLR0913 - what the application is made of
     decisions: Topic = DECISIONS,
     provider: Provider | None = None,
     secure_cookie: bool = False,
+    sampling_seed: str = "",
 ) -> FastAPI:
     """Build the application, once per process: its pages are registered for the whole process.
 
@@ -72,6 +79,7 @@ def build(  # noqa: PLR0913 - what the application is made of
         decisions: Topic of decided events.
         provider: The bank's identity provider, if people log in there.
         secure_cookie: True where the desk is served over TLS.
+        sampling_seed: What the lots of second readings hang on; empty: a secret of the database.
     """
     in_force = policy or DeskPolicy()
     office = open_office(
@@ -83,6 +91,7 @@ def build(  # noqa: PLR0913 - what the application is made of
         new_id=new_id,
         randomness=randomness,
         decisions=decisions,
+        sampling_seed=sampling_seed,
     )
     for account in accounts:
         office.staff.put_if_absent(account.person, password_hash=account.password_hash)
@@ -96,8 +105,18 @@ def build(  # noqa: PLR0913 - what the application is made of
         return {"live": True}
 
     add_pages(app, office)
-    app.add_middleware(Guard, accounts=office.accounts, secure=secure_cookie)  # the last added stands outermost
+    add_failures(app, new_id)
+    # The last added stands outermost.
+    app.add_middleware(Guard, accounts=office.accounts, secure=secure_cookie, session_of_page=session_of_page)
     return app
+
+
+def session_of_page(page_id: str) -> str | None:
+    """Digest of the session under which a page of this process was built; `None` where there is no such page."""
+    from nicegui import Client
+
+    client = Client.instances.get(page_id)
+    return None if client is None else getattr(client.request.state, "session", None)
 
 
 def logged_in(request: Request) -> Person:
@@ -109,7 +128,7 @@ def logged_in(request: Request) -> Person:
 def add_interfaces(app: FastAPI, office: Office) -> None:
     """Add the JSON interface of every subject, and how they all say no."""
     add_refusals(app)
-    add_sessions_api(app, office.accounts)
+    add_sessions_api(app, office.accounts, session_of_page)
     for add in (
         add_tasks_api,
         add_decisions_api,

@@ -40,15 +40,30 @@ def open_office(  # noqa: PLR0913 - what the desk is made of
     new_id: Callable[[], UUID],
     randomness: random.Random,
     decisions: Topic = DECISIONS,
+    sampling_seed: str = "",
 ) -> Office:
     """Build every service; nothing runs and nothing is asked yet. The arguments are those of `app.build`."""
     store = TaskStore(pool, codec, randomness=randomness)
     staff = StaffRegister(pool, clock=clock)
-    quality = Quality(store, policy=policy, clock=clock)
+    quality = Quality(store, policy=policy, clock=clock, new_secret=new_token, sampling_seed=sampling_seed)
     standing = Standing(staff, agreement=quality.newcomer_agreement, clock=clock)
     guidelines = Guidelines(pool, clock=clock, new_id=new_id)
-    panels = Panels(store, policy=policy, clock=clock, guidelines=guidelines, decisions_topic=decisions)
-    desk = Desk(store, standing.people, policy=policy, clock=clock, why_not_ready=guidelines.why_not_ready)
+    panels = Panels(
+        store,
+        policy=policy,
+        clock=clock,
+        guidelines=guidelines,
+        current=standing.person,
+        decisions_topic=decisions,
+    )
+    desk = Desk(
+        store,
+        standing.people,
+        policy=policy,
+        clock=clock,
+        why_not_ready=guidelines.why_not_ready,
+        current=standing.person,
+    )
     return Office(
         pool=pool,
         policy=policy,
@@ -56,7 +71,13 @@ def open_office(  # noqa: PLR0913 - what the desk is made of
         store=store,
         desk=desk,
         decisions=Decisions(
-            store, policy=policy, clock=clock, guidelines=guidelines, panels=panels, decisions_topic=decisions
+            store,
+            policy=policy,
+            clock=clock,
+            guidelines=guidelines,
+            panels=panels,
+            current=standing.person,
+            decisions_topic=decisions,
         ),
         panels=panels,
         surveys=Surveys(store, policy=policy, clock=clock),
@@ -64,7 +85,15 @@ def open_office(  # noqa: PLR0913 - what the desk is made of
         accounts=Accounts(
             pool, clock=clock, new_token=new_token, policy=policy, standing=standing.of, on_leaving=_leaves(desk)
         ),
-        supervision=Supervision(store, desk=desk, person=standing.person, policy=policy, clock=clock, new_id=new_id),
+        supervision=Supervision(
+            store,
+            desk=desk,
+            person=standing.person,
+            policy=policy,
+            clock=clock,
+            new_id=new_id,
+            panels=panels,
+        ),
         quality=quality,
         disputes=Disputes(store, clock=clock),
         corrections=Corrections(store, clock=clock),

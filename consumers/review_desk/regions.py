@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from schemas.domain.divisions import divisions
+
 
 class Region(StrEnum):
     """长三角, 环渤海, 珠三角, 中西部."""
@@ -40,3 +42,9 @@ NEIGHBOURS: Final[Mapping[Region, Region]] = MappingProxyType(
 def region_of(province: str | None) -> Region:
     """The desk that a province belongs to; 中西部 for all others and for an address whose province is not known."""
     return _PROVINCES.get(province or "", Region.MIDWEST)
+
+
+def region_of_city(city: str) -> Region:
+    """The desk that a city belongs to, by its full name or shortened; 中西部 for one that is not known."""
+    found = divisions().cities.get(city)
+    return region_of(None if found is None else found[0])

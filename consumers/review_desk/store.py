@@ -3,11 +3,13 @@
 Everything a command does (task, audit, its own rows, the event to be published) is one transaction.
 """
 
+import hashlib
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
@@ -68,14 +70,18 @@ class Held:
         audit.append(self.connection, self.task.valuation_id, _placed(act, self.task))
 
     def publish(self, topic: Topic, event: Any, act: Act, *, number: int | None = None) -> None:
-        """Send an event about the valuation once this transaction is done. `number` tells several of a kind apart."""
-        kind = event_type(event)
+        """Send an event about the valuation once this transaction is done. `number` tells several of a kind apart.
+
+        The audit keeps the digest of its bytes, so that a replay finds another event in its place.
+        """
+        kind, value = event_type(event), self._store.codec.encode(event)
+        own_id = event_id(self.task.valuation_id, kind, self.task.revision if number is None else number)
         record = Record(
             topic=topic.named(),
             key=self.task.valuation_id.encode(),
-            value=self._store.codec.encode(event),
+            value=value,
             headers=event_headers(
-                event_id=event_id(self.task.valuation_id, kind, self.task.revision if number is None else number),
+                event_id=own_id,
                 event_type=kind,
                 source=SOURCE,
                 at=act.at,
@@ -83,6 +89,8 @@ class Held:
             ),
         )
         outbox.write(self.connection, [record])
+        sent = {"event_id": own_id, "event": type(event).__name__, "sha256": hashlib.sha256(value).hexdigest()}
+        self.note(Act(actor=act.actor, action="PUBLISHED", at=act.at, details=sent))
 
 
 class TaskStore:
@@ -104,7 +112,7 @@ class TaskStore:
 
     def lock(self, connection: Connection[TupleRow], task_id: str, *, version: int | None = None) -> Held:
         """Lock a task inside a transaction of the caller's. Raises as `locked` does."""
-        found = _rows(connection, _LOCK, [task_id])
+        found = _of_id(connection, _LOCK, task_id)
         if not found:
             raise TaskUnavailableError("没有这项任务", None)
         task = task_of(found[0])
@@ -115,7 +123,7 @@ class TaskStore:
     def find(self, task_id: str) -> tuple[Task, ReviewRequested] | None:
         """Return a task with its evidence, unlocked."""
         with self.pool.connection() as connection:
-            found = _rows(connection, _FIND, [task_id])
+            found = _of_id(connection, _FIND, task_id)
         if not found:
             return None
         return task_of(found[0]), self.codec.decode(bytes(found[0]["evidence"]), ReviewRequested)
@@ -145,10 +153,20 @@ def task_of(row: Mapping[str, Any]) -> Task:
             "region": Region(row["region"]),
             "state": TaskState(row["state"]),
             "reasons": tuple(row["reasons"]),
+            "candidates": tuple(row["candidates"]),
             "excluded": tuple(row["excluded"]),
             "origin": None if row["origin"] is None else str(row["origin"]),
         }
     )
+
+
+def _of_id(connection: Connection[TupleRow], query: str, task_id: str) -> list[dict[str, Any]]:
+    """The row of a task; none for what is no id at all, as typed into an address."""
+    try:
+        wanted = UUID(task_id)
+    except ValueError:
+        return []
+    return _rows(connection, query, [wanted])
 
 
 def _rows(connection: Connection[TupleRow], query: str, values: Any) -> list[dict[str, Any]]:
@@ -160,6 +178,7 @@ def _values(task: Task) -> dict[str, Any]:
     values = {name: _storable(getattr(task, name)) for name in _NAMES}
     return values | {
         "reasons": list(task.reasons),
+        "candidates": list(task.candidates),
         "excluded": list(task.excluded),
         "draft": Jsonb(dict(task.draft)),
     }

@@ -61,6 +61,7 @@ class Task:
     claim that shows no sign of life; `lease_ends_at` ends it in any case. `group` is the pool it was given to.
     `preferred` gets it first until `preferred_until`; `excluded` never get it. `paused` is how long the clock has stood
     still for the channel so far, `paused_since` since when it stands still now. `origin` is the task it came from.
+    `candidates` are the communities that the address may mean, where it left that open. `draft` is `drafted_by`'s.
     """
 
     task_id: str
@@ -72,6 +73,7 @@ class Task:
     property_type: str
     skill: str = ""
     community_id: str | None = None
+    candidates: tuple[str, ...] = ()
     address: str
     area_m2: Decimal
     reasons: tuple[str, ...]
@@ -102,12 +104,18 @@ class Task:
     paused_since: datetime | None = None
     origin: str | None = None
     draft: Mapping[str, Any] = field(default_factory=dict)
+    drafted_by: str | None = None
     version: int = 1
 
     @property
     def queue(self) -> str:
         """`YANGTZE_DELTA/RESIDENTIAL`: the region's desk and the property class."""
         return f"{self.region}/{self.skill}"
+
+    @property
+    def communities(self) -> frozenset[str]:
+        """Where the house lies, or may lie."""
+        return frozenset(self.candidates if self.community_id is None else (*self.candidates, self.community_id))
 
     def is_held(self, now: datetime) -> bool:
         """Whether somebody has it, or has the offer of it, at this moment."""

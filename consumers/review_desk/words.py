@@ -106,9 +106,9 @@ PRESENCE: Final[Mapping[str, str]] = MappingProxyType(
     {
         PresenceState.OFFLINE: "离线",
         PresenceState.READY: "就绪",
-        PresenceState.OFFERED: "待接单",
+        PresenceState.OFFERED: "待接受",
         PresenceState.WORKING: "处理中",
-        PresenceState.WRAP_UP: "整理中",
+        PresenceState.WRAP_UP: "收尾",
         PresenceState.BREAK: "小休",
     }
 )
@@ -128,7 +128,7 @@ GRADE: Final[Mapping[str, str]] = MappingProxyType(
 FAMILY: Final[Mapping[str, str]] = MappingProxyType(
     {
         Family.ADDRESS: "地址疑难",
-        Family.THIN_MARKET: "成交稀少",
+        Family.THIN_MARKET: "可比稀少",
         Family.OUTLIER: "价格异常",
         Family.DISPUTE: "复估",
     }

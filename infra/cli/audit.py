@@ -1,7 +1,7 @@
 """`avm audit`: check the audit's chains, take them out as a file, and replay a valuation from them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,13 +22,17 @@ from infra.postgres.audit_check import Verdict, lines_of, verify
 from infra.postgres.audit_file import export, verify_file
 from infra.postgres.pool import connect
 from schemas.domain.rounding import total
+from schemas.events import Resulted
 from schemas.ids import valuation_id as id_of
 
 app = typer.Typer(help="Check, export and replay the audit.", no_args_is_help=True)
 
 _ROOMS: Final = {"desk": "review_desk", "ledger": "ledger"}
 _CONCLUDES: Final = frozenset({"DECIDE", "APPROVE", "PANEL_DECIDE", "CLARIFY", "RETURN_TO_AUTO"})
-_STAYS: Final = frozenset({"AUDIT", "SECOND_READING", "SEEDED", "OPINION"})  # decisions of these go nowhere
+_STAYS: Final = frozenset({"SECOND_READING", "SEEDED", "OPINION"})  # decisions of these go nowhere
+_ASKS_AGAIN: Final = frozenset({"CLARIFY", "RETURN_TO_AUTO"})  # nor do these of a sampled automatic answer
+_SAMPLE: Final = "AUDIT"
+_SENT, _DECIDED = "PUBLISHED", "Decided"
 _COMPARED: Final = ("outcome", "unit_price", "guideline_version")
 
 Room = Annotated[str | None, typer.Option("--room", help="`desk` or `ledger`; both where it is left out.")]
@@ -48,8 +52,12 @@ def verify_command(
     as_json: AsJson = False,
 ) -> None:
     """Check every line, every chain's end and every seal; exit code 1 when anything is wrong."""
+    if anchor is not None and subject is not None:
+        raise CommandError("--anchor is about the seals of a whole room: leave out --subject, or --anchor")
+    if anchor is not None and file is None and room is None:
+        raise CommandError("--anchor is a seal of one room: say which by --room desk or --room ledger")
     if file is not None:
-        verdicts = {file.name: _of_file(file)}
+        verdicts = {file.name: _of_file(file, anchor)}
     else:
         verdicts = {}
         for name in _chosen(room):
@@ -104,6 +112,8 @@ def replay_command(valuation: ValuationId, as_json: AsJson = False) -> None:
     subject = _subject(valuation)
     with _room("ledger") as connection:
         verdict = verify(connection, subject=subject)
+        in_ledger = lines_of(connection, subject)
+        connection.rollback()
         try:
             replayed = replay(connection, subject, codec(settings_in_force()))
         except NothingToReplayError as error:
@@ -115,6 +125,7 @@ def replay_command(valuation: ValuationId, as_json: AsJson = False) -> None:
     differences = [
         *map(str, (*verdict.defects, *verdict_of_desk.defects)),
         *replayed.differences,
+        *_of_events(at_desk, in_ledger),
         *_of_decision(at_desk, replayed.decided, replayed.result),
     ]
     answer = {name: value for name, value in replayed.rebuilt.items() if value is not None}
@@ -130,20 +141,57 @@ def replay_command(valuation: ValuationId, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _of_decision(lines: tuple[Line, ...], decided: Any, result: Any) -> Iterator[str]:
-    """What does not fit between the desk's chain, the decision that went out, and the answer it led to."""
-    told = [json.loads(line.details) for line in lines if line.action in _CONCLUDES]
-    concluded = [one for one in told if one.get("kind") not in _STAYS]
-    if decided is None:
-        return
-    if not concluded:
-        yield "Decided: the desk's chain has no such decision"
-        return
+def _of_events(at_desk: Sequence[Line], in_ledger: Sequence[Line]) -> Iterator[str]:
+    """What does not fit between what people concluded, the events that went out, and those the ledger read.
+
+    Events are known by the digests of their bytes: desk and ledger number them each in its own way.
+    """
+    details = [json.loads(line.details) | {"action": line.action} for line in at_desk]
+    sent = {one["sha256"]: one for one in details if one["action"] == _SENT and one["event"] == _DECIDED}
+    moves = {_move(one) for one in sent.values()}
+    yield from (
+        f"{one['action']}: the desk's chain has no event of it"
+        for one in details
+        if _goes_out(one) and _move(one) not in moves
+    )
+    told = [json.loads(line.details) | {"action": line.action} for line in in_ledger]
+    read = {one["sha256"] for one in told if "sha256" in one}
+    decided = {one["event_id"] for one in told if one["action"] == _DECIDED}
+    yield from (
+        f"Decided: the ledger has not read the bytes that the desk sent as {one['event_id']}"
+        for digest, one in sent.items()
+        if digest not in read
+    )
+    yield from (
+        f"Decided: the bytes that the ledger read as {event_id} are none that the desk sent"
+        for one in told
+        if (event_id := one.get("event_id", one.get("again"))) in decided and one["sha256"] not in sent
+    )
+
+
+def _move(details: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Which state of which task a line is about."""
+    return details.get("task_id"), details.get("version")
+
+
+def _goes_out(details: Mapping[str, Any]) -> bool:
+    """Whether a line is a conclusion of which there is an event."""
+    is_of_nobody = details.get("kind") == _SAMPLE and details.get("outcome") in _ASKS_AGAIN
+    return details["action"] in _CONCLUDES and details.get("kind") not in _STAYS and not is_of_nobody
+
+
+def _of_decision(lines: Sequence[Line], decided: Mapping[str, Any] | None, result: Resulted | None) -> Iterator[str]:
+    """What does not fit between the desk's chain, the decision that went out last, and the answer it led to."""
+    details = [json.loads(line.details) | {"action": line.action} for line in lines]
+    concluded = [one for one in details if _goes_out(one)]
+    if decided is None or not concluded:
+        return  # `_of_events` has told
     for name in _COMPARED:
         if name in concluded[-1] and concluded[-1][name] != decided.get(name):
             said = f"the desk's chain says {concluded[-1][name]!r}, published is {decided.get(name)!r}"
             yield f"Decided.{name}: {said}"
-    price = concluded[-1].get("unit_price")
+    answers = [one for one in concluded if one.get("kind") != _SAMPLE]  # a sample's decision is no answer
+    price = answers[-1].get("unit_price") if answers else None
     if result is None or price is None or not result.human_touched:
         return
     value = total(price, result.area_m2) if result.area_m2 is not None else None
@@ -172,9 +220,9 @@ def _tell(verdicts: dict[str, Verdict], *, as_json: bool) -> None:
             typer.echo(f"  and {verdict.broken - len(verdict.defects):,} more")
 
 
-def _of_file(path: Path) -> Verdict:
+def _of_file(path: Path, anchor: str | None) -> Verdict:
     try:
-        return verify_file(path)
+        return verify_file(path, anchor=anchor)
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -46,6 +46,7 @@ def desk() -> None:
             policy=policy,
             provider=provider_of(settings.desk.oidc),
             secure_cookie=settings.desk.secure_cookie,
+            sampling_seed=settings.desk.sampling_seed.get_secret_value(),
         )
         work = consuming(settings, partial(loop.run, policy=policy))
         code = serve_beside(web, host=settings.desk.host, port=settings.desk.port, work=work)

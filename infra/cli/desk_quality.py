@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -51,7 +52,9 @@ def draw(
     if as_json:
         print(json.dumps(asdict(found), default=str))
         return
-    print(f"{found.on_day}: {found.drawn} of {found.decisions} decisions are read again, lots from {found.seed!r}")
+    print(
+        f"{found.on_day}: {found.drawn} of {found.decisions} decisions are read again; seed digest {found.seed_digest}"
+    )
 
 
 @app.command()
@@ -140,7 +143,13 @@ def _pool(settings: Settings, room: str) -> Iterator[Pool]:
 def _quality(settings: Settings) -> Iterator[Quality]:
     with _pool(settings, _DESK) as pool:
         store = TaskStore(pool, codec(settings), randomness=random.Random())
-        yield Quality(store, policy=DeskPolicy(), clock=utc_now)
+        yield Quality(
+            store,
+            policy=DeskPolicy(),
+            clock=utc_now,
+            new_secret=secrets.token_urlsafe,
+            sampling_seed=settings.desk.sampling_seed.get_secret_value(),
+        )
 
 
 def _is_fit(one: Outcome) -> bool:

@@ -69,8 +69,10 @@ def _line_record(line: Line) -> dict[str, Any]:
     return asdict(line) | {"at": instant(line.at)}
 
 
-def verify_file(path: Path) -> Verdict:
+def verify_file(path: Path, *, anchor: str | None = None) -> Verdict:
     """Check an export, without a database; against its manifest too where that lies beside it.
+
+    `anchor`: hash of a seal noted elsewhere, which must be among the file's.
 
     Raises:
         ValueError: A line is no line of an export; the message gives its number.
@@ -91,11 +93,25 @@ def verify_file(path: Path) -> Verdict:
 
     check_chains(verdict, lines())
     verdict.blame(Defect(subject=s, sequence=n, fault=Fault.SEALED_LINE_MISSING) for s, n in sorted(wanted))
-    verdict.blame(faults_of_seals(_file_seals(path, verdict)))
+    verdict.blame(_faults_of_file_seals(path, verdict, anchor))
     manifest = _manifest_path(path)
     if manifest.exists() and not _fits(path, json.loads(manifest.read_text(encoding="utf-8")), verdict):
         verdict.blame([Defect(subject=path.name, sequence=verdict.lines, fault=Fault.FILE_CHANGED)])
     return verdict
+
+
+def _faults_of_file_seals(path: Path, verdict: Verdict, anchor: str | None) -> Iterator[Defect]:
+    seen = anchor is None
+
+    def seals() -> Iterator[tuple[Seal, Iterable[Head]]]:
+        nonlocal seen
+        for seal, heads in _file_seals(path, verdict):
+            seen = seen or seal.hash == anchor
+            yield seal, heads
+
+    yield from faults_of_seals(seals())
+    if not seen:
+        yield Defect(subject="seal", sequence=verdict.seals, fault=Fault.SEAL_MISSING)
 
 
 def _file_seals(path: Path, verdict: Verdict) -> Iterator[tuple[Seal, Iterable[Head]]]:

@@ -1,7 +1,8 @@
 """The gateway's web application, put together from what it is given. Nothing happens on import."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
 from http import HTTPStatus
@@ -85,6 +86,12 @@ def build(  # noqa: PLR0913 - what the application is made of
 
     `typing` admits those who ask for suggestions: a person types many letters for each valuation.
     """
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await audit.close()
+
     # The interactive pages of FastAPI load their scripts from outside; the machine-readable document is enough.
     app = FastAPI(
         title="House valuation",
@@ -93,6 +100,7 @@ def build(  # noqa: PLR0913 - what the application is made of
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        lifespan=living,
     )
     add_audit(app, audit)
     _trace_and_count(app, gateway, meters)

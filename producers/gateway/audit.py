@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -35,6 +35,7 @@ _AUDITED: Final = ("/v1/", "/h5/", "/verify/")
 _ONLY_REFUSALS_OF: Final = frozenset({"LOOK", "VERIFY", "SUGGEST"})  # polled, or open to everybody by design
 _FLOODS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.TOO_MANY_REQUESTS})
 _FLOOD_TOLD_EVERY: Final = timedelta(seconds=1)
+_LAST_WORDS_S: Final = 2.0  # at the end, with a broker that may be away
 _UNKNOWN: Final = "UNKNOWN"  # an address that we do not have
 
 _Kind = tuple[str, str, int]
@@ -52,24 +53,41 @@ class GatewayAudit:
     randomness: random.Random
     topic: Topic = AUDIT
     _told_at: dict[_Kind, datetime] = field(default_factory=dict)
-    _untold: dict[_Kind, int] = field(default_factory=dict)
+    _untold: dict[_Kind, Audited] = field(default_factory=dict)  # the last of each kind; `repeated` before it
+    _timer: asyncio.TimerHandle | None = None
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
     def note(self, request: Request, response: Response | None) -> None:
         """Tell of a request that was answered; `None`: it failed. The caller does not wait for the broker."""
         said = self.line_of(request, response)
-        if said is None:
-            return
-        task = asyncio.get_running_loop().create_task(self._send(said, request))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        if said is not None:
+            self._tell(said, getattr(request.state, "traceparent", None))
+        if self._untold and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_FLOOD_TOLD_EVERY.total_seconds(), self.tell_untold)
+
+    def tell_untold(self) -> None:
+        """Tell of refusals that were counted and not told of: no other of their kind may come to bring the count."""
+        self._timer = None
+        untold, self._untold = self._untold, {}
+        for kind, last in untold.items():
+            self._told_at[kind] = last.at
+            self._tell(last, None)
+
+    async def close(self) -> None:
+        """Tell what is untold, and wait a moment until the broker has everything. Nothing may be noted afterwards."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.tell_untold()
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=_LAST_WORDS_S)
 
     def is_busy(self) -> bool:
         """Whether lines are on their way to the broker."""
         return bool(self._sending)
 
     def line_of(self, request: Request, response: Response | None) -> Audited | None:
-        """The line; `None` for what is not audited, and for one of a flood of refusals (the next line counts them)."""
+        """The line; `None` for what is not audited, and for one of a flood of refusals, which a later line counts."""
         endpoint = request.scope.get("endpoint")
         action = endpoint.__name__.upper() if endpoint else _UNKNOWN
         status = response.status_code if response else int(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -78,17 +96,23 @@ class GatewayAudit:
         if status < HTTPStatus.BAD_REQUEST and action in _ONLY_REFUSALS_OF:
             return None
         actor, at = self._actor(request), self.clock()
-        repeated = 0
-        if status in _FLOODS or action == _UNKNOWN:
-            kind = (actor, action, status)
-            last = self._told_at.get(kind)
-            if last is not None and at - last < _FLOOD_TOLD_EVERY:
-                self._untold[kind] = self._untold.get(kind, 0) + 1
-                return None
-            self._told_at[kind] = at
-            repeated = self._untold.pop(kind, 0)
-        subject = _subject(request, response)
-        return Audited(valuation_id=subject, actor=actor, action=action, http_status=status, at=at, repeated=repeated)
+        said = Audited(valuation_id=_subject(request, response), actor=actor, action=action, http_status=status, at=at)
+        return self._unless_flooded(said) if status in _FLOODS or action == _UNKNOWN else said
+
+    def _unless_flooded(self, said: Audited) -> Audited | None:
+        kind = (said.actor, said.action, said.http_status)
+        before, told_at = self._untold.pop(kind, None), self._told_at.get(kind)
+        counted = said if before is None else replace(said, repeated=before.repeated + 1)
+        if told_at is not None and said.at - told_at < _FLOOD_TOLD_EVERY:
+            self._untold[kind] = counted
+            return None
+        self._told_at[kind] = said.at
+        return counted
+
+    def _tell(self, said: Audited, traceparent: str | None) -> None:
+        task = asyncio.get_running_loop().create_task(self._send(said, traceparent))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     def _actor(self, request: Request) -> str:
         """Channel and key. A key nobody has is not even told by its hash: people type other things into that field."""
@@ -98,9 +122,8 @@ class GatewayAudit:
         channel = self.keys.channel_of(key)
         return f"{channel}/{hashed(key)[:KEY_DIGITS]}" if key and channel else "-"
 
-    async def _send(self, said: Audited, request: Request) -> None:
+    async def _send(self, said: Audited, parent: str | None) -> None:
         kind = event_type(said)
-        parent: str | None = getattr(request.state, "traceparent", None)
         span = child_of(parent.encode() if parent else None, self.randomness)
         headers = event_headers(
             event_id=event_id(span, kind, 1), event_type=kind, source=SOURCE, at=said.at, traceparent=span

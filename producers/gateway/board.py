@@ -126,6 +126,8 @@ class AnswerBoard:
             if entry is None or entry.result is None or entry.status in _UNDER_WAY:
                 return
             answer = entry.result  # receipt of a repeat, whose answer is here already
+        elif not replaces and entry is not None and _is_ended(entry) and arrival.status is not Status.REJECTED_INVALID:
+            answer = entry.result or answer  # it came behind the end that stands
         resulted = self._decoded(answer, Resulted) if waiters else None
         if resulted is not None:
             for waiter in waiters:
@@ -186,14 +188,16 @@ class AnswerBoard:
             self._entries.popitem(last=False)
 
     def _replaces(self, new: Arrival, kept: _Entry) -> bool:
-        """Whether an answer takes the place of the one kept. Only two interim answers are decoded to see it."""
+        """Whether an answer takes the place of the one kept. Two interims, or two finals, are decoded to see it."""
         if new.kind is not Kind.RESULT or new.status is None:
             return False
-        if kept.status is None or kept.result is None or new.status.is_final or kept.status.is_final:
+        if kept.status is None or kept.result is None or new.status.is_final is not kept.status.is_final:
             return _supersedes(new.status, kept.status)
         later, earlier = self._decoded(new.value, Resulted), self._decoded(kept.result, Resulted)
         if later is None or earlier is None:
             return later is not None
+        if new.status.is_final:
+            return _dispute_of(later) > _dispute_of(earlier)
         if later.revision != earlier.revision:  # what came of a reply is not undone by the question it replied to
             return later.revision > earlier.revision
         return _supersedes(new.status, kept.status)
@@ -212,7 +216,18 @@ def _supersedes(new: Status, kept: Status | None) -> bool:
         return True
     if new in _UNDER_WAY:
         return kept in _UNDER_WAY
+    if new is Status.PENDING_MANUAL:  # a late word about the queue does not undo what people asked since
+        return kept is not Status.NEEDS_CLARIFICATION and not kept.is_final
     return new.is_final or not kept.is_final
+
+
+def _is_ended(entry: _Entry) -> bool:
+    return entry.status is not None and entry.status.is_final
+
+
+def _dispute_of(final: Resulted) -> int:
+    """Which asking a final answer supersedes another by; 0: it is a first end, which never gives way to another."""
+    return final.revision if final.supersedes else 0
 
 
 def arrival(key: bytes | None, value: bytes | None, headers: Sequence[Header] | None) -> Arrival | None:

@@ -20,6 +20,11 @@ class Remembered:
     accepted_at: datetime
     chosen_community_id: str | None = None
 
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether it has a digest: the time-out of a question about what a reviewer returned knows none."""
+        return bool(self.digest)
+
     def is_for(self, digest: str, chosen_community_id: str | None) -> bool:
         """Whether a request with this hex digest and this choice is the same again."""
         return self.digest.hex() == digest and self.chosen_community_id == chosen_community_id

@@ -97,7 +97,7 @@ class IntakeStage:
         first = self._known(requested.valuation_id, FIRST_REVISION, fresh)
         known = first if revision == FIRST_REVISION else self._known(requested.valuation_id, revision, fresh)
         earlier = first or known  # of a request on the other lane only the reply is remembered
-        if earlier is not None and earlier.digest.hex() != asked:
+        if earlier is not None and earlier.is_told_apart and earlier.digest.hex() != asked:
             return self._refuse(requested, (_CONFLICT,), received_at, now)
         if known is not None and known.is_for(asked, requested.chosen_community_id):
             return self._acknowledge_again(requested, known, revision, asked)

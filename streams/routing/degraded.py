@@ -26,6 +26,7 @@ _SAYS_NO_MODEL: Final = frozenset({Reason.SYSTEM_DEGRADED, Reason.NO_MODEL})
 # of its own, which people end (`avm outage end`).
 _TAKEN_OVER_WITHIN: Final = timedelta(hours=1)
 _TRIED_AGAIN_AFTER: Final = timedelta(minutes=5)
+_WAITS_FOR_A_MODEL: Final = 1  # which PROCESSING of its asking
 
 
 class Resumption(NamedTuple):
@@ -181,14 +182,20 @@ class Outages:
 
 
 def park(scored: Scored, reasons: tuple[str, ...], policy: Policy, now: datetime) -> Outcome:
-    """The channel hears that it takes longer; the valuation waits for a model."""
-    interim = answer(
-        scored,
-        Status.PROCESSING,
-        policy=policy.reference(reasons[0]),
-        at=now,
-        reasons=reasons,
-        reason_text=sentences.PARKED,
+    """The channel hears that it takes longer; the valuation waits for a model.
+
+    The same asking may have said PROCESSING before, being late or given back to the model: this is another fact.
+    """
+    interim = replace(
+        answer(
+            scored,
+            Status.PROCESSING,
+            policy=policy.reference(reasons[0]),
+            at=now,
+            reasons=reasons,
+            reason_text=sentences.PARKED,
+        ),
+        update=_WAITS_FOR_A_MODEL,
     )
     return Outcome(
         outputs=(

@@ -1,4 +1,8 @@
-"""Decisions that end nothing: a question to the channel, and the way back to the model. Each at most once."""
+"""Decisions that end nothing: a question to the channel, and the way back to the model.
+
+That either happens once for a valuation is held by the desk, which knows its history. Streams keep no tables: what is
+refused here is what the case itself shows, a second time in a row. A question, a return and a question pass.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +33,7 @@ class CannotBeSentBackError(PermanentError):
 def asked_back(decided: Decided, *, now: datetime) -> Resulted:
     """NEEDS_CLARIFICATION with the case's candidates. The ledger's clock of questions reminds and closes it.
 
-    Raises `CannotBeSentBackError` where there is no choice, the desk has asked already, or a dispute is to be decided.
+    Raises `CannotBeSentBackError` where there is no choice, the case came of the desk's question, or of a dispute.
     """
     scored = decided.review.scored
     choices = scored.address.candidates[:MOST_CHOICES]
@@ -55,7 +59,7 @@ def returned(decided: Decided, *, now: datetime) -> tuple[Output, ...]:
     """The next revision, valued by the model with the community that the reviewer knows to be meant.
 
     Receipt and due time stay: if people have to look again, they have the time that is left. Raises
-    `CannotBeSentBackError` without a community, for a second return, and for a dispute.
+    `CannotBeSentBackError` without a community, and where the case came of a return or a dispute.
     """
     request = decided.review.scored.request
     if decided.confirmed_community_id is None:
@@ -79,6 +83,7 @@ def returned(decided: Decided, *, now: datetime) -> tuple[Output, ...]:
 
 
 def _refuse(decided: Decided, unfit: dict[Occasion, str]) -> None:
+    """Looks at the last occasion alone: earlier ones do not travel with the case."""
     if (why := unfit.get(decided.review.scored.request.occasion)) is not None:
         raise CannotBeSentBackError(decided, why)
 

@@ -50,6 +50,13 @@ async def test_an_auditor_steps_through_a_chain_and_sees_that_it_is_whole_and_th
     await page.get_by_text("第 2 行：该行内容被改动").wait_for()
 
 
+async def test_an_unknown_subject_has_nothing_to_verify_and_is_not_called_whole(desk, page_of):
+    page = await page_of("audit")
+    await page.goto(f"{desk.address}/audit?subject={uuid.uuid4()}")
+    await says(page, "verdict", "没有记录可核验")
+    assert "good" not in (await page.locator(of("verdict")).get_attribute("class") or "")
+
+
 @pytest.mark.requirement("RD13")
 async def test_a_mandatory_bulletin_is_written_with_a_preview_found_and_confirmed(desk, page_of):
     sun, lin = await page_of("sun"), await page_of("lin")

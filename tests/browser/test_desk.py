@@ -1,5 +1,6 @@
 """The desk in a real browser, on a real PostgreSQL: from claim to decision, and what comes between."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
@@ -276,6 +277,150 @@ async def test_adjusting_a_comparable_moves_the_value_and_breaks_a_rule_in_sight
     await says(page, "rules", "✓ 采用实例 4 例")
     await says(page, "rules", "✓ 单项修正 1.5%")
     await page.wait_for_function("document.querySelector('[data-testid=unit-price]').value === '42054'")
+
+
+@pytest.mark.requirement("RD9")
+async def test_what_is_typed_in_a_cell_counts_although_ctrl_enter_follows_with_the_cursor_still_in_it(desk, page_of):
+    task = desk.open("cell")
+    page = await page_of("lin")
+    await open_my_work(page, desk)
+    await page.keyboard.press("n")
+    await at_case(page, task.task_id)
+    await write_grounds(page)
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Enter")  # the current line's first figure: 第1例市场修正
+    await page.wait_for_function("document.activeElement.getAttribute('aria-label') === '第1例市场修正'")
+    await page.keyboard.type("10")
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_selector(of("my-tasks"))
+    (decided,) = desk.published()
+    assert decided.unit_price == 42_564
+    with desk.pool.connection() as connection:
+        query = "select comparison -> 0 from decision where task_id = %s"
+        (comparison,) = connection.execute(query, [task.task_id]).fetchone()
+    assert comparison["adjustments"]["TIME"] == 0.1
+
+
+@pytest.mark.requirement("RD9")
+async def test_an_adjustment_that_cannot_be_meant_is_refused_at_its_cell_and_the_case_opens_again(desk, page_of):
+    task = desk.open("slip")
+    page = await page_of("lin")
+    await open_my_work(page, desk)
+    await page.keyboard.press("n")
+    await at_case(page, task.task_id)
+    await write_grounds(page)
+    field = page.get_by_label("第1例区位修正")
+    await field.focus()
+    await page.keyboard.press("Control+a")
+    await page.keyboard.type("-150")
+    await says(page, "slip", "须在±90%以内")
+    await says(page, "comparison-result", "41,875")
+    await page.keyboard.press("Control+Enter")
+    await says(page, "problems", "第1例区位修正")
+    assert desk.published() == []
+    await page.keyboard.press("Tab")
+    await page.wait_for_function("document.querySelector('[aria-label=第1例区位修正]').value === '0.0'")
+
+    edit = {"deal_id": "deal-1", "adjustments": {"LOCATION": -1.5}, "weight": 0.2}
+    kept = {"rationale": _NOTE, "comparison": [edit]}  # as a draft may have kept it
+    desk.change(task.task_id, "draft = %s", json.dumps(kept))
+    other = await page.context.new_page()
+    await page.goto("about:blank")
+    await other.goto(f"{desk.address}/tasks/{task.task_id}")
+    await says(other, "comparison-result", "41,875")
+
+
+async def test_a_price_of_parts_of_a_yuan_is_told_and_not_submitted_and_nothing_moves_meanwhile(desk, page_of):
+    task = desk.open("parts")
+    page = await page_of("lin")
+    await open_my_work(page, desk)
+    await page.keyboard.press("n")
+    await at_case(page, task.task_id)
+    await write_grounds(page)
+    await page.keyboard.press("Escape")
+    submit = page.locator(of("submit"))
+    place = await submit.bounding_box()
+    await page.keyboard.press("v")
+    await page.wait_for_function("document.activeElement.matches('[data-testid=unit-price]')")
+    await page.keyboard.press("Control+a")
+    await page.keyboard.type("40500.7")
+    await says(page, "deviation", "单价须为整数")
+    await says(page, "total", "总价 —")
+    await page.keyboard.press("Control+Enter")
+    await says(page, "problems", "单价须为整数")
+    assert await submit.bounding_box() == place
+    await page.keyboard.press("Control+a")
+    await page.keyboard.type("47000")
+    await says(page, "deviation", "⚠ 较模型 +14.6%")
+    await page.keyboard.press("Control+Enter")
+    await says(page, "problems", "请选择偏离原因")
+    assert await submit.bounding_box() == place
+    assert desk.published() == []
+
+
+async def test_a_submission_lost_with_the_connection_is_told_and_can_be_sent_again(desk, page_of):
+    task = desk.open("stalled")
+    page = await page_of("lin")
+    await open_my_work(page, desk)
+    await page.keyboard.press("n")
+    await at_case(page, task.task_id)
+    await write_grounds(page)
+    await page.evaluate("() => { window.emitted = window.socket.emit; window.socket.emit = () => {}; }")
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_selector("body.submitting")  # at once, although nothing has reached the desk
+    await page.evaluate("() => { window.socket.emit = window.emitted; }")
+    await says(page, "problems", "未提交，请重试")
+    await page.wait_for_selector("body:not(.submitting)")
+    assert desk.published() == []
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_selector(of("my-tasks"))
+    assert len(desk.published()) == 1
+
+
+@pytest.mark.requirement("RD12")
+async def test_a_long_list_is_walked_with_a_key_held_down_and_the_marked_row_stays_in_sight(desk, page_of):
+    for number in range(16):
+        desk.open(f"row-{number}")
+    page = await page_of("lin", height=420)
+    await page.goto(f"{desk.address}/pool")
+    await page.wait_for_selector(f"{of('pool')} tbody tr:nth-child(16)")
+    await listens(page)
+    await page.keyboard.down("j")
+    for _ in range(11):
+        await page.keyboard.down("j")  # pressed already: the browser repeats it
+    await page.keyboard.up("j")
+    await page.wait_for_function("""() => {
+      const rows = [...document.querySelectorAll('[data-testid=pool] tbody tr')];
+      const row = rows[12], box = row.getBoundingClientRect();
+      return row.classList.contains('at') && box.top > 44 && box.bottom <= innerHeight;
+    }""")
+    assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+@pytest.mark.requirement("RD12")
+async def test_enter_in_a_choice_chooses_and_a_refused_command_leaves_its_dialogue_open(desk, page_of):
+    task = desk.open("refused")
+    page = await page_of("lin")
+    await open_my_work(page, desk)
+    await page.keyboard.press("n")
+    await at_case(page, task.task_id)
+    await page.keyboard.press("t")
+    await asked(page)
+    await page.keyboard.press("Enter")  # opens the list of the first field, which has the cursor
+    await page.get_by_role("option", name="吴核（G3）").click()
+    await page.wait_for_selector(".q-menu", state="detached")
+    await page.locator(of("ask")).get_by_label("说明").fill("该小区您更熟悉")
+    desk.change(task.task_id, "lease_until = %s, lease_ends_at = %s", *[datetime.now(UTC) - timedelta(seconds=1)] * 2)
+    await page.keyboard.press("Control+Enter")
+    await says(page, "ask-problem", "未执行")
+    assert await page.locator(of("ask")).get_by_label("说明").input_value() == "该小区您更熟悉"
+    await page.get_by_role("button", name="取消").click()
+    await page.wait_for_selector(of("ask"), state="detached")
+    await says(page, "frozen", "本页已停止编辑")
+    await page.keyboard.press("t")  # a command of a task that is lost: nothing comes of it
+    await page.keyboard.press("?")
+    await page.wait_for_selector(of("keys-help"))
+    assert await page.locator(of("ask")).count() == 0
 
 
 async def test_single_keys_are_silent_while_something_is_typed_or_an_input_method_composes(desk, page_of):

@@ -34,22 +34,28 @@ async def test_an_administrator_keeps_the_register_and_who_is_retired_is_led_out
     await admin.goto(f"{desk.address}/staff")
     await admin.get_by_role("cell", name="梅审").click()
     await admin.keyboard.press("Enter")
-    await admin.get_by_label("技能（如").fill("ADDRESS=9")
-    await admin.click("[data-testid=keep]")
-    await admin.wait_for_selector("text=应写作 技能=1 至 技能=5")
-    await admin.get_by_label("技能（如").fill("ADDRESS=4")
     await admin.get_by_label("需回避的小区编号").fill("c-17;c-18")
+    skills = admin.get_by_label("技能（1 可尝试")
+    await skills.fill("地址疑难 3")
+    await admin.get_by_role("option", name="地址疑难 3 级").click()
+    await admin.keyboard.press("Escape")
+    await admin.click("[data-testid=keep]")
+    await admin.wait_for_selector("text=地址疑难选了两个等级")
+    await skills.fill("地址疑难 4")
+    await admin.get_by_role("option", name="地址疑难 4 级").click()
+    await admin.keyboard.press("Escape")
     await admin.click("[data-testid=keep]")
     await admin.wait_for_selector("text=已保存")
     kept = register.person("mei")
-    assert (dict(kept.skills), kept.conflicts) == ({"ADDRESS": 4}, {"c-17", "c-18"})
+    assert (kept.skills["ADDRESS"], kept.conflicts) == (3, {"c-17", "c-18"})
 
     await admin.get_by_role("cell", name="梅审").click()  # already chosen: opens it
     await admin.get_by_label("状态").click()
     await admin.get_by_role("option", name="停用").click()
     await admin.click("[data-testid=keep]")
     await admin.wait_for_selector("text=○ 该人员已停用")
-    await theirs.wait_for_url(f"{desk.address}/login")
+    await theirs.wait_for_url(f"{desk.address}/login?ended=1*")
+    await theirs.wait_for_selector("text=会话已结束，请重新登录")
 
 
 @pytest.mark.requirement("GV6")
@@ -74,6 +80,24 @@ async def test_a_page_one_has_no_right_to_says_so_and_leads_back(desk, page_of):
     await page.wait_for_selector("[data-testid=presence]")
 
 
+@pytest.mark.requirement("SE3", "RD11")
+async def test_an_open_page_goes_on_as_the_page_of_whoever_logs_in_after_in_the_same_browser(desk, page_of):
+    page = await page_of("lin")
+    await page.goto(desk.address)
+    await page.locator("header").get_by_text("林审").wait_for()
+    other = await page.context.new_page()
+    await other.goto(f"{desk.address}/login")
+    await other.fill("#username", "wu")
+    await other.fill("#password", PASSWORD)
+    await other.keyboard.press("Enter")
+    await other.wait_for_selector("[data-testid=presence]")
+    await page.locator("header").get_by_text("吴核").wait_for()
+    task = desk.open("r-1")
+    await page.click("[data-testid=claim]")
+    await page.wait_for_url(f"**/tasks/{task.task_id}*")
+    assert desk.task(task.task_id).reviewer == "wu"
+
+
 @pytest.mark.requirement("SE3")
 async def test_somebody_logs_in_by_the_form_and_out_again(desk, page_of):
     page = await page_of(None)
@@ -86,7 +110,8 @@ async def test_somebody_logs_in_by_the_form_and_out_again(desk, page_of):
     await page.fill("#password", PASSWORD)
     await page.keyboard.press("Enter")
     await page.wait_for_selector("text=退出")
+    assert page.url == f"{desk.address}/staff"  # where they wanted to
     await page.click("text=退出")
     await page.wait_for_url(f"{desk.address}/login")
     await page.goto(f"{desk.address}/staff")
-    assert page.url == f"{desk.address}/login"
+    assert page.url == f"{desk.address}/login?next=%2Fstaff"

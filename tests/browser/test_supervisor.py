@@ -64,8 +64,12 @@ async def test_a_supervisor_reads_along_as_the_draft_grows_and_the_reviewer_is_t
     await lin.wait_for_function("document.activeElement.matches('[data-testid=rationale]')")
     await lin.keyboard.insert_text("楼层偏低，按三例修正")
     await says(sun, "watched-draft", "楼层偏低，按三例修正")
-    assert await sun.locator("main input, main textarea").count() == 0
+    assert await sun.locator("main :is(input, textarea):not([inert] *)").count() == 0
     assert desk.task(task.task_id).reviewer == "lin"
+    weight = lin.locator(of("comparables")).get_by_label("第1例权重")
+    await weight.fill("55")
+    await weight.press("Tab")
+    await sun.wait_for_function("document.querySelector('[aria-label=第1例权重]')?.value === '55'")
     await lin.reload()
     await says(lin, "notices", _REASON)
 

@@ -148,7 +148,7 @@ class Users:
         desk = self.reviewer()
 
         def waiting() -> str | None:
-            tasks = desk.get("/api/tasks").raise_for_status().json()["tasks"]
+            tasks = desk.get("/api/tasks").raise_for_status().json()["pool"]
             return next((task["task_id"] for task in tasks if task["valuation_id"] == valuation), None)
 
         claim = {"task_id": eventually(waiting, f"a task for {valuation}")}

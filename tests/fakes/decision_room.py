@@ -13,7 +13,8 @@ from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.store import TaskStore, insert
 from consumers.review_desk.task import Task, TaskState
-from consumers.review_desk.work import moves
+from consumers.review_desk.work import moves, presence_rows
+from consumers.review_desk.work.presence import PresenceState, turned
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
@@ -82,9 +83,17 @@ class DecisionRoom:
         return self.claimed(self.put(review, **changes).task_id, person)
 
     def claimed(self, task_id: str, person: Person) -> Task:
+        """The task in the hands of this person, who is at work."""
+        self.is_there(person)
         with self.store.locked(task_id) as held:
             task = moves.claim(held.task, person, self.now, POLICY)
             return held.save(task, Act(actor=person.username, action="CLAIM", at=self.now))
+
+    def is_there(self, person: Person, state: PresenceState = PresenceState.READY) -> None:
+        """Let somebody be at the desk at this moment."""
+        with self.pool.connection() as connection:
+            stored = presence_rows.lock(connection, person.username, self.now)
+            presence_rows.put(connection, turned(stored, state, self.now))
 
     def task(self, task_id: str) -> Task:
         return self.store.find(task_id)[0]

@@ -111,6 +111,23 @@ class Day:
             act = Act(actor=person.username, action="DECIDE", at=now)
             decision_rows.finish(held, ended, signed, act, DECISIONS)
 
+    def returns(self, task_id: str, person: Person) -> None:
+        """Somebody takes a task and gives it back to the model."""
+        self.desk.claim(task_id, person)
+        now = self.clock.now
+        conclusion = Conclusion(outcome=ReviewOutcome.RETURN_TO_AUTO, rationale="已确认小区，请重新自动估值")
+        signed = Signed(
+            conclusion=conclusion,
+            reviewer=person.username,
+            grade=person.grade,
+            claimed_at=now,
+            decided_at=now,
+            guideline_version="2026-01",
+        )
+        with self.store.locked(task_id) as held:
+            act = Act(actor=person.username, action="RETURN_TO_AUTO", at=now)
+            decision_rows.finish(held, moves.return_to_auto(held.task, person, now), signed, act, DECISIONS)
+
     def tasks(self, kind: Kind) -> list[Task]:
         with self.pool.connection() as connection:
             ids = connection.execute("select task_id from task where kind = %s order by task_id", [kind]).fetchall()

@@ -84,9 +84,10 @@ class SentBack(Seen):
 
 
 class Grounds(Seen):
-    """The chair's grounds for the median of a panel."""
+    """The chair's grounds for the median of a panel; of several communities confirmed by its members, which it is."""
 
     rationale: _Text
+    confirmed_community_id: _Id | None = None
 
 
 class SurveyOrder(Seen):
@@ -161,7 +162,14 @@ def _second_people(office: Office, logged_in: LoggedIn) -> APIRouter:
     @router.post("/tasks/{task_id}/opinion", status_code=status.HTTP_201_CREATED)
     def conclude(task_id: UUID, person: someone, grounds: Grounds) -> dict[str, str]:
         """Sum up a panel as its chair. A sealed opinion is given as the decision of its own task."""
-        return _stands(task_id, panels.conclude(str(task_id), person, grounds.rationale, version=grounds.version))
+        state = panels.conclude(
+            str(task_id),
+            person,
+            grounds.rationale,
+            version=grounds.version,
+            confirmed_community_id=grounds.confirmed_community_id,
+        )
+        return _stands(task_id, state)
 
     return router
 

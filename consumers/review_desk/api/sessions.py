@@ -1,5 +1,6 @@
 """`/api/login`, `/api/logout`, `/api/session`: sessions by JSON. The token goes as `Authorization: Bearer …`."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request, status
@@ -21,8 +22,10 @@ class Login(BaseModel):
     password: str = Field(max_length=200)
 
 
-def add_sessions_api(app: FastAPI, accounts: Accounts) -> None:
-    """Add the interface to an application."""
+def add_sessions_api(
+    app: FastAPI, accounts: Accounts, session_of_page: Callable[[str], str | None] = lambda _: None
+) -> None:
+    """Add the interface to an application; `session_of_page` as the guard has it."""
     router = APIRouter(prefix="/api")
 
     @router.post("/login")
@@ -34,9 +37,10 @@ def add_sessions_api(app: FastAPI, accounts: Accounts) -> None:
         accounts.log_out(token_of(request.headers))
 
     @router.get("/session")
-    def session(request: Request) -> dict[str, Any]:
-        """Who is logged in, and what they may do."""
+    def session(request: Request, page: str = "") -> dict[str, Any]:
+        """Who is logged in, and what they may do; of a `page`, by its id, whether it is this session's."""
         person: Person = request.state.person
+        owner = session_of_page(page)
         permissions = frozenset[str]().union(*(RIGHTS[role] for role in person.roles))
         return {
             "username": person.username,
@@ -44,6 +48,7 @@ def add_sessions_api(app: FastAPI, accounts: Accounts) -> None:
             "grade": person.grade,
             "roles": sorted(person.roles),
             "permissions": sorted(permissions),
+            "is_page_of_session": owner is None or owner == request.state.session,
         }
 
     @app.exception_handler(LogInRefusedError)

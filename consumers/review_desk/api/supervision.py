@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Final
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Request, status
+from fastapi import APIRouter, Depends, FastAPI, Path, Request, status
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -19,6 +20,7 @@ from consumers.review_desk.task import Task
 
 _Reason = Annotated[str, Field(max_length=500)]
 _Name = Annotated[str, Field(min_length=1, max_length=100)]
+_Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 LoggedIn = Callable[[Request], Person]
 
 
@@ -37,6 +39,12 @@ class Reassignment(Because):
     """Who gets the task, by user name."""
 
     to: _Name
+
+
+class Chair(Because):
+    """Which expert sums up, by user name."""
+
+    chair: _Name
 
 
 class Priority(Because):
@@ -112,20 +120,32 @@ def _tasks(office: Office, logged_in: LoggedIn) -> APIRouter:
     someone = Annotated[Person, Depends(logged_in)]
 
     @router.post("/seize")
-    def seize(task_id: str, by: someone, said: Because) -> dict[str, Any]:
-        return _line(commands.seize(by, task_id, said.reason, version=said.version))
+    def seize(task_id: UUID, by: someone, said: Because) -> dict[str, Any]:
+        return _line(commands.seize(by, str(task_id), said.reason, version=said.version))
 
     @router.post("/reassign")
-    def reassign(task_id: str, by: someone, said: Reassignment) -> dict[str, Any]:
-        return _line(commands.reassign(by, task_id, said.to, said.reason, version=said.version))
+    def reassign(task_id: UUID, by: someone, said: Reassignment) -> dict[str, Any]:
+        return _line(commands.reassign(by, str(task_id), said.to, said.reason, version=said.version))
 
     @router.post("/release")
-    def force_release(task_id: str, by: someone, said: Because) -> dict[str, Any]:
-        return _line(commands.force_release(by, task_id, said.reason, version=said.version))
+    def force_release(task_id: UUID, by: someone, said: Because) -> dict[str, Any]:
+        return _line(commands.force_release(by, str(task_id), said.reason, version=said.version))
+
+    @router.post("/panel")
+    def call_panel(task_id: UUID, by: someone, said: Because) -> dict[str, Any]:
+        return _line(commands.call_panel(by, str(task_id), said.reason, version=said.version))
+
+    @router.post("/reseat")
+    def reseat(task_id: UUID, by: someone, said: Because) -> dict[str, Any]:
+        return _line(commands.reseat(by, str(task_id), said.reason, version=said.version))
+
+    @router.post("/chair")
+    def name_chair(task_id: UUID, by: someone, said: Chair) -> dict[str, Any]:
+        return _line(commands.name_chair(by, str(task_id), said.chair, said.reason, version=said.version))
 
     @router.post("/priority")
-    def set_priority(task_id: str, by: someone, said: Priority) -> dict[str, Any]:
-        return _line(commands.set_priority(by, task_id, said.priority, said.reason, version=said.version))
+    def set_priority(task_id: UUID, by: someone, said: Priority) -> dict[str, Any]:
+        return _line(commands.set_priority(by, str(task_id), said.priority, said.reason, version=said.version))
 
     return router
 
@@ -135,9 +155,9 @@ def _desk(office: Office, logged_in: LoggedIn) -> APIRouter:
     someone = Annotated[Person, Depends(logged_in)]
 
     @router.get("/wallboard")
-    def wallboard() -> dict[str, Any]:
-        """The desk at this moment; spans of time as ISO 8601 durations."""
-        return asdict(Wallboard(office.pool, policy=office.policy, clock=office.clock).snapshot())
+    def wallboard(person: someone) -> dict[str, Any]:
+        """The person's regions at this moment; spans of time as ISO 8601 durations."""
+        return asdict(Wallboard(office.pool, policy=office.policy, clock=office.clock).snapshot(person.regions))
 
     @router.post("/hand-over")
     def hand_over(by: someone, said: HandOver) -> dict[str, Any]:
@@ -145,8 +165,8 @@ def _desk(office: Office, logged_in: LoggedIn) -> APIRouter:
         return asdict(commands.hand_over(by, said.username, said.to, said.reason))
 
     @router.get("/pauses")
-    def pauses() -> dict[str, Any]:
-        return {"pauses": [asdict(pause) for pause in commands.pauses()]}
+    def pauses(person: someone) -> dict[str, Any]:
+        return {"pauses": [asdict(pause) for pause in commands.pauses(person)]}
 
     @router.post("/pauses", status_code=status.HTTP_204_NO_CONTENT)
     def pause(by: someone, said: QueuePause) -> None:
@@ -186,7 +206,7 @@ def _notices(office: Office, logged_in: LoggedIn) -> APIRouter:
         return {"notice_id": commands.broadcast(by, notice)}
 
     @router.post("/{notice_id}/seen", status_code=status.HTTP_204_NO_CONTENT)
-    def seen(notice_id: int, person: someone) -> None:
+    def seen(notice_id: _Number, person: someone) -> None:
         commands.acknowledge(person, notice_id)
 
     return router

@@ -4,10 +4,9 @@ One pass every few seconds, of one process at a time. What is told about a task 
 it, under the lock on its row.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -49,6 +48,7 @@ _NOTICE_STAYS: Final = timedelta(hours=1)
 _HUNDRED: Final = 100
 # Numbers of what is told about one asking of a valuation: marks by their percentage, then two rows of levels.
 _PER_REVISION, _OVERDUE, _BLOCKED = 1000, 200, 300
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ROLES: Final = {
     Level.SUPERVISOR: frozenset({Role.SUPERVISOR}),
     Level.OPERATIONS: frozenset({Role.SUPERVISOR, Role.ADMIN}),
@@ -91,21 +91,20 @@ class Clocks:
 
     def _warn(self, connection: Connection[TupleRow], tasks: Sequence[Clocked], now: datetime) -> None:
         due = (task for task in tasks if self._has_due(task, now))
-        said: Counter[tuple[Region, Decimal | Level]] = Counter()
         for _, task in zip(range(_MOST_AT_ONCE), due, strict=False):
-            said.update((task.region, mark) for mark in self._warned(task.task_id, now))
-        for (region, mark), count in said.items():
-            _notify(connection, region, mark, count, now)
+            self._warn_of(task.task_id, now)
+        for (region, mark), count in clock_rows.unsaid(connection).items():
+            _notify(connection, region, mark, count, now, self._policy)
 
     def _has_due(self, task: Clocked, now: datetime) -> bool:
         return bool(marks_due(task, now, self._policy) or levels_due(task, now, self._policy))
 
-    def _warned(self, task_id: str, now: datetime) -> tuple[Decimal | Level, ...]:
-        """Tell of everything that is due for one task, and return it."""
+    def _warn_of(self, task_id: str, now: datetime) -> None:
+        """Tell of everything that is due for one task, and keep it for the notice to the desk, which speaks of all."""
         with self._store.locked(task_id) as held:
             task = clock_rows.one(held.connection, task_id, now)
             if not task.state.is_open:
-                return ()
+                return
             marks, levels = marks_due(task, now, self._policy), levels_due(task, now, self._policy)
             for mark in marks:
                 self._publish(held, task, now, share=mark, place=int(mark * _HUNDRED))
@@ -113,7 +112,7 @@ class Clocks:
                 self._publish(held, task, now, share=BREACH, place=_OVERDUE + LEVELS.index(level), level=level)
             level_told = task.level_told + len(levels)
             clock_rows.mark(held.connection, task_id, share=max((task.share_told, *marks)), level=level_told)
-        return (*marks, *levels)
+            clock_rows.to_say(held.connection, task.region, (*marks, *levels))
 
     def _publish(
         self, held: Held, task: Clocked, now: datetime, *, share: Decimal, place: int, level: Level | None = None
@@ -130,6 +129,7 @@ class Clocks:
             escalated_to="" if level is None else str(level),
             queue=task.queue,
             desk=str(task.region),
+            kind=task.kind_told,
         )
         act = Act(
             actor=ACTOR,
@@ -169,7 +169,7 @@ class Clocks:
         with self._store.locked(first.task_id) as held:
             share = min(share_used(first.due_at, now, first.paused_since), BREACH)
             for level in levels:
-                self._publish(held, first, now, share=share, place=_BLOCKED + LEVELS.index(level), level=level)
+                self._publish(held, first, now, share=share, place=_place_of(block, level), level=level)
 
     # ---- channels that wait -------------------------------------------------------------------------------------
 
@@ -191,15 +191,26 @@ class Clocks:
             clock_rows.told(held.connection, task, place.position, place.expected_at, now)
 
 
-def _notify(connection: Connection[TupleRow], region: Region, mark: Decimal | Level, count: int, now: datetime) -> None:
+def _notify(
+    connection: Connection[TupleRow],
+    region: Region,
+    mark: Decimal | Level,
+    count: int,
+    now: datetime,
+    policy: DeskPolicy,
+) -> None:
     """One notice for all tasks of a region that came to the same mark in a pass."""
     if isinstance(mark, Level):
-        text, roles = "超时任务仍未办结，请立即处理", _ROLES[mark]
+        late = f"{count}项超时任务仍未办结，超过时限已{_minutes(mark, policy)}分钟，请立即处理"
+        text, roles = late, _ROLES[mark]
     elif mark in MARK_TEXT:
-        text, roles = MARK_TEXT[mark], frozenset({Role.SUPERVISOR, Role.SENIOR} if mark < BREACH else {Role.SUPERVISOR})
+        text, roles = (
+            f"{count}项任务{MARK_TEXT[mark]}",
+            frozenset({Role.SUPERVISOR, Role.SENIOR} if mark < BREACH else {Role.SUPERVISOR}),
+        )
     else:
         return
-    notices.write(connection, _notice(f"{count}项任务{text}", roles, region, now))
+    notices.write(connection, _notice(text, roles, region, now))
 
 
 def _notice(text: str, roles: frozenset[Role], region: Region, now: datetime) -> Notice:
@@ -212,6 +223,11 @@ def _notice(text: str, roles: frozenset[Role], region: Region, now: datetime) ->
         roles=roles,
         regions=frozenset({region}),
     )
+
+
+def _place_of(block: Blocked, level: Level) -> int:
+    """A number of its own for each time that a queue is blocked, also before the same task."""
+    return _BLOCKED + (block.since - _EPOCH) // timedelta(milliseconds=1) * _PER_REVISION + LEVELS.index(level)
 
 
 def _minutes(level: Level, policy: DeskPolicy) -> int:

@@ -1,6 +1,7 @@
 """The clocks in SQL. Open tasks come in the order in which they are handed out."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -8,10 +9,11 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row, dict_row
 
-from consumers.review_desk.clock.rules import Blocked, Clocked
+from consumers.review_desk.clock.rules import LEVELS, Blocked, Clocked, Level
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, TaskState
 
+_LEVELS: Final = frozenset(map(str, LEVELS))
 _LOCK: Final = "select pg_try_advisory_xact_lock(hashtextextended(current_schema || '.clocks', 0))"
 # What has lapsed waits again, as it does for everybody who asks for work (`moves.as_of`).
 _SELECT: Final = """
@@ -42,6 +44,8 @@ _TOLD: Final = """
     on conflict (task_id) do update set (revision, position, expected_at, told_at)
         = (excluded.revision, excluded.position, excluded.expected_at, excluded.told_at)
 """
+_TO_SAY: Final = "insert into clock_unsaid (region, mark) select %s, unnest(%s::text[])"
+_UNSAID: Final = "delete from clock_unsaid returning region, mark"
 _BLOCKS: Final = "select queue, since, level_told from queue_blocked for update"
 _BLOCK: Final = "insert into queue_blocked (queue, since) values (%s, %s) on conflict (queue) do nothing"
 _FREED: Final = "delete from queue_blocked where queue <> all(%s)"
@@ -77,6 +81,17 @@ def decided_by_queue(connection: Connection[TupleRow], now: datetime, over: time
 def mark(connection: Connection[TupleRow], task_id: str, *, share: Decimal, level: int) -> None:
     """Note what was told of a task; neither figure ever falls."""
     connection.execute(_MARK, [task_id, share, level])
+
+
+def to_say(connection: Connection[TupleRow], region: Region, marks: Sequence[Decimal | Level]) -> None:
+    """Keep what a task has come to until the people of its region are told, in the transaction that marks the task."""
+    connection.execute(_TO_SAY, [region, [str(mark) for mark in marks]])
+
+
+def unsaid(connection: Connection[TupleRow]) -> Counter[tuple[Region, Decimal | Level]]:
+    """Take how many tasks of each region have come to each mark, in the transaction that says it."""
+    found = connection.execute(_UNSAID).fetchall()
+    return Counter((Region(region), Level(mark) if mark in _LEVELS else Decimal(mark)) for region, mark in found)
 
 
 def told(connection: Connection[TupleRow], task: Clocked, position: int, expected_at: datetime, now: datetime) -> None:

@@ -64,6 +64,11 @@ class Clocked:
         return not self.internal and self.kind in _PROMISED
 
     @property
+    def kind_told(self) -> str:
+        """The kind as the channel knows it: it raised a dispute, and has not heard of any other kind."""
+        return str(self.kind) if self.kind is Kind.DISPUTE else ""
+
+    @property
     def is_in_line(self) -> bool:
         """Whether it has a place in the queue."""
         return self.state in _IN_LINE and not self.is_in_hand

@@ -1,6 +1,7 @@
 """Who may decide what alone, who approves it, and what goes to a panel (requirements 4.2)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -8,12 +9,11 @@ from typing import Final
 from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.task import Kind, Task
+from consumers.review_desk.work.assignment import barred, conflict_in
 from schemas.codes import ReviewOutcome
 
 # Their decisions change nothing for a channel: the automatic answer stands, or they are compared at the desk.
 _CHANGES_NOTHING: Final = frozenset({Kind.AUDIT, Kind.SECOND_READING, Kind.SEEDED, Kind.OPINION})
-# Neither is a last word on the house.
-_NO_LAST_WORD: Final = frozenset({ReviewOutcome.CLARIFY, ReviewOutcome.RETURN_TO_AUTO})
 _ORDER: Final = tuple(Grade)
 _LEAST_APPROVER: Final = Grade.G3
 
@@ -59,13 +59,15 @@ def stakes_of(value: int | None, unit_price: int | None, model_unit_price: int |
 
 def ruling(grade: Grade, kind: Kind, outcome: ReviewOutcome, stakes: Stakes, policy: DeskPolicy) -> Ruling:
     """What a decision by a person of this grade needs. A figure at the ceiling is within it."""
-    if kind in _CHANGES_NOTHING or outcome in _NO_LAST_WORD:
+    if kind in _CHANGES_NOTHING or outcome is ReviewOutcome.CLARIFY:  # a question is no conclusion
         return Ruling(need=Need.NOTHING)
     beyond_all = _beyond(stakes, Grade.G4, policy)
     if beyond_all:
         return Ruling(need=Need.PANEL, because=beyond_all)
     if grade is Grade.G1:
         return Ruling(need=Need.APPROVAL, because="新入职人员的结论均须复核")
+    if outcome is ReviewOutcome.RETURN_TO_AUTO:  # the answer is the model's, with its own safeguards
+        return Ruling(need=Need.NOTHING)
     if not stakes.model_had_value:
         return Ruling(need=Need.APPROVAL, because="无模型估值，须双人复核")
     beyond = _beyond(stakes, grade, policy)
@@ -84,14 +86,26 @@ def approval_refusal(
         return "不能复核本人的结论"
     if approver.username in task.excluded:
         return "您曾经办或复核该笔估值，须由他人复核"
-    if task.community_id is not None and task.community_id in approver.conflicts:
-        return "您与该小区存在利益关系，须回避"
+    conflict = conflict_in(task.communities, approver)
+    if conflict is not None:
+        return conflict
     is_higher = _ORDER.index(approver.grade) > _ORDER.index(author_grade)
     both_experts = approver.grade is Grade.G4 and author_grade is Grade.G4
     if _ORDER.index(approver.grade) < _ORDER.index(_LEAST_APPROVER) or not (is_higher or both_experts):
         return "复核人的级别须高于估值人；专家的结论由另一名专家复核"
     beyond = _beyond(stakes, approver.grade, policy)
     return f"超出复核人本人的权限：{beyond}" if beyond else ""
+
+
+def decision_refusal(person: Person, task: Task, confirmed: str | None, now: datetime, policy: DeskPolicy) -> str:
+    """Why this person may not put their name to a conclusion on a task (Chinese); empty where they may.
+
+    They have to be somebody who may have it, as they are at that moment, also with the community it confirms.
+    """
+    why = barred(task, person, now, policy)
+    if why is None and confirmed is not None:
+        why = conflict_in((confirmed,), person)
+    return why or ""
 
 
 def panel_refusal(person: Person, given: tuple[tuple[str, Grade], ...], seats: int) -> str:

@@ -5,7 +5,7 @@ anything of the customer or the loan amount, which no event carries anyway. A ce
 token, and only whether it matches would be shown; no event carries one yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,14 +13,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from consumers.review_desk.deciding.comparison import lines_of, rule_checks
+from consumers.review_desk.deciding.comparison import as_sold, lines_of, rule_checks
 from consumers.review_desk.deciding.decision import outcomes_of
 from consumers.review_desk.deciding.history import Earlier
 from consumers.review_desk.knowledge.guideline_set import Guideline
 from consumers.review_desk.task import Kind, Task
 from consumers.review_desk.work.notes import Note
 from schemas.codes import Reason, ReviewOutcome, ServiceType
-from schemas.events import Adjustment, Candidate, ReasonPart, ReviewRequested, RuleCheck
+from schemas.events import Adjustment, Candidate, Comparable, ReasonPart, ReviewRequested, RuleCheck
 
 # What a blind case still says of why it is here: what concerns the house, and nothing of what a model made of it.
 _OF_THE_HOUSE: Final = frozenset(
@@ -174,6 +174,9 @@ def masked(task: Task) -> Task:
         internal=False,
         origin=None,
         excluded=(),
+        drafted_by=None,
+        requested_at=task.received_at,  # routing takes a moment, which a sample has not taken
+        queued_at=task.received_at if task.queued_at == task.requested_at else task.queued_at,
         model_value=None if task.blind else task.model_value,
     )
     return replace(shown, reasons=_seen(task.reasons)) if task.blind else shown
@@ -183,13 +186,15 @@ def case_of(task: Task, review: ReviewRequested, around: Surroundings, *, now: d
     """Return what may be seen of a task and its evidence."""
     scored, valuation = review.scored, review.scored.valuation
     deals = valuation.comparables if valuation else ()
+    if task.blind:
+        deals = as_sold(deals)
     return Case(
         task=masked(task),
         subject=_subject(review),
         candidates=scored.address.candidates,
         model=None if task.blind else _model(review),
-        comparables=_comparables(review),
-        comparables_text=valuation.comparables_text if valuation else "",
+        comparables=_comparables(deals),
+        comparables_text=valuation.comparables_text if valuation and not task.blind else "",
         rule_checks=rule_checks(lines_of(deals), scored.request.value_date),
         concerns=_seen(scored.concerns) if task.blind else scored.concerns,
         tags=scored.tags,
@@ -275,8 +280,7 @@ def _model(review: ReviewRequested) -> ModelOpinion | None:
     )
 
 
-def _comparables(review: ReviewRequested) -> tuple[ComparableCase, ...]:
-    said = review.scored.valuation
+def _comparables(deals: Iterable[Comparable]) -> tuple[ComparableCase, ...]:
     return tuple(
         ComparableCase(
             deal_id=deal.deal_id,
@@ -292,5 +296,5 @@ def _comparables(review: ReviewRequested) -> tuple[ComparableCase, ...]:
             adjustments=deal.adjustments,
             source=deal.source,
         )
-        for deal in (said.comparables if said else ())
+        for deal in deals
     )

@@ -79,6 +79,19 @@ def lines_of(comparables: Iterable[Comparable], edits: Iterable[EditedComparable
     return tuple(_line(deal, edited.get(deal.deal_id)) for deal in comparables)
 
 
+def as_sold(comparables: Iterable[Comparable]) -> tuple[Comparable, ...]:
+    """The deals with the plain facts of them, newest first: no adjustment, and the same weight for each.
+
+    For who values without the model's word: its adjusted prices, by its weights, come to its value.
+    """
+    newest_first = sorted(comparables, key=lambda deal: (deal.deal_date, deal.deal_id), reverse=True)
+    weight = 1 / max(1, len(newest_first))
+    return tuple(
+        replace(deal, adjusted_unit_price=deal.unit_price, total_adjustment=0.0, adjustments=(), weight=weight)
+        for deal in newest_first
+    )
+
+
 def _line(deal: Comparable, edit: EditedComparable | None) -> Line:
     return Line(
         deal_id=deal.deal_id,
@@ -133,12 +146,16 @@ def rule_checks(lines: Sequence[Line], value_date: date) -> tuple[RuleCheck, ...
 
 
 def slips(edits: Iterable[EditedComparable]) -> tuple[str, ...]:
-    """Deals whose edits cannot be meant: a factor beyond ±90 %, one named twice or by no code, a weight below 0."""
+    """Deals whose edits cannot be meant.
+
+    A factor beyond ±90 %, all together below -90 %, one named twice or by no code, a weight below 0.
+    """
     return tuple(edit.deal_id for edit in edits if _is_slip(edit))
 
 
 def _is_slip(edit: EditedComparable) -> bool:
     factors = [adjustment.factor for adjustment in edit.adjustments]
     too_far = any(not abs(adjustment.share) <= FURTHEST for adjustment in edit.adjustments)  # also not a number
+    to_nothing = prod(1 + adjustment.share for adjustment in edit.adjustments) - 1 < -FURTHEST
     unknown = not all(_FACTOR.fullmatch(factor) for factor in factors)
-    return unknown or too_far or len(set(factors)) < len(factors) or not 0 <= edit.weight < float("inf")
+    return unknown or too_far or to_nothing or len(set(factors)) < len(factors) or not 0 <= edit.weight < float("inf")

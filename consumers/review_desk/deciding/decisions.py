@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from psycopg.errors import UniqueViolation
 
 from consumers.review_desk.deciding import decision_rows, history, looking
-from consumers.review_desk.deciding.authority import Need, Ruling, approval_refusal, distance, ruling, stakes_of
+from consumers.review_desk.deciding.approving import Approval, approval_of, why_not
+from consumers.review_desk.deciding.authority import Need, Ruling, decision_refusal, distance, ruling, stakes_of
 from consumers.review_desk.deciding.case import Case, masked
 from consumers.review_desk.deciding.decision import Conclusion, IncompleteDecisionError, Signed, Violation, violations
 from consumers.review_desk.deciding.decision_rows import FirstOpinion
@@ -23,7 +23,8 @@ from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.store import Held, TaskStore
 from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves
+from consumers.review_desk.work import moves, presence, presence_rows
+from consumers.review_desk.work.afresh import as_they_are
 from infra.postgres import audit
 from infra.postgres.audit import Act
 from schemas.catalogue import DECISIONS, Topic
@@ -33,21 +34,6 @@ from schemas.events import ReviewRequested
 SHORTEST_REMARK: Final = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """A conclusion that waits for a second person, as they see it.
-
-    `model_unit_price` and `move` (share of it, without sign) are `None` where the model gave no value, or nobody is to
-    see it. `value` is the total in yuan.
-    """
-
-    task: Task
-    first: FirstOpinion
-    value: int | None
-    model_unit_price: int | None = None
-    move: Decimal | None = None
-
-
 class Decisions:
     """The commands that end a task or bring it before others.
 
@@ -55,7 +41,7 @@ class Decisions:
     person who may not.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what deciding touches
         self,
         store: TaskStore,
         *,
@@ -63,11 +49,13 @@ class Decisions:
         clock: Callable[[], datetime],
         guidelines: Guidelines,
         panels: Panels,
+        current: Callable[[str], Person | None] | None = None,
         decisions_topic: Topic = DECISIONS,
     ) -> None:
-        """Prepare; `decisions_topic` is where decided events go."""
+        """Prepare; `current` as in `Desk`; `decisions_topic` is where decided events go."""
         self._store, self._policy, self._clock = store, policy, clock
         self._guidelines, self._panels, self._decisions = guidelines, panels, decisions_topic
+        self._current = current
 
     # ---- looking ----------------------------------------------------------------------------------------------------
 
@@ -77,7 +65,7 @@ class Decisions:
         task, review = self._found(task_id)
         guidelines = self._guidelines.for_case(masked(task))
         with self._audited(task_id, person, "LOOK"), self._store.pool.connection() as connection:
-            return looking.look(connection, task, review, person, guidelines, now)
+            return looking.look(connection, task, review, person, guidelines, now, self._policy)
 
     def search(self, person: Person, text: str) -> tuple[Found, ...]:
         """Find tasks of the person's regions by address (a part, also in pinyin), id, user name or day (2026-03-02)."""
@@ -99,7 +87,7 @@ class Decisions:
         Raises:
             IncompleteDecisionError: Something is missing or wrong; nothing has changed.
         """
-        now = self._clock()
+        now, person = self._clock(), as_they_are(person, self._current)
         with self._audited(task_id, person, "DECIDE"):
             task, review = self._found(task_id)
             require(person, Permission.WORK, task.region)
@@ -120,6 +108,9 @@ class Decisions:
     def _decide(self, held: Held, review: ReviewRequested, person: Person, signed: Signed) -> TaskState:
         task, now = held.task, signed.decided_at
         moves.submit(task, person, now, TaskState.DECIDED)  # refuses who does not have it in hand
+        refused = decision_refusal(person, task, signed.conclusion.confirmed_community_id, now, self._policy)
+        if refused:
+            raise NotAllowedError(refused)
         returned = decision_rows.was_returned(held.connection, task.valuation_id)
         found = violations(signed.conclusion, review, self._policy, task=task, returned=returned)
         if found:
@@ -162,7 +153,7 @@ class Decisions:
                 act = _act(person, "DECIDE", now, self._facts(held, signed))
                 ended = moves.submit(held.task, person, now, TaskState.DECIDED)
                 decision_rows.finish(held, ended, signed, act, self._decisions)
-        return held.task.state
+        return _told(held.task.state, signed.conclusion.outcome)
 
     def _submit(self, held: Held, person: Person, signed: Signed, ruled: Ruling, to: TaskState) -> None:
         now, review = signed.decided_at, held.review
@@ -177,30 +168,34 @@ class Decisions:
             because=ruled.because,
             guideline_version=signed.guideline_version,
         )
+        before = decision_rows.first_opinion(held.connection, held.task.task_id)
         decision_rows.submit_first(held.connection, held.task.task_id, first)
-        facts = {**self._facts(held, signed), "because": ruled.because}
-        held.save(moves.submit(held.task, person, now, to), _act(person, "SUBMIT", now, facts))
+        submitted = moves.submit(held.task, person, now, to)
+        if before is not None and before.reviewer != signed.reviewer:  # who wrote one does not approve the next
+            submitted = replace(submitted, excluded=tuple(sorted({*submitted.excluded, before.reviewer})))
+        held.save(submitted, _act(person, "SUBMIT", now, {**self._facts(held, signed), "because": ruled.because}))
 
     # ---- a second person --------------------------------------------------------------------------------------------
 
     def approvals(self, person: Person) -> tuple[Approval, ...]:
         """What waits for a second person and this one may approve, by due time."""
+        now, person = self._clock(), as_they_are(person, self._current)
         if not may(person, Permission.APPROVE):
             return ()
         with self._store.pool.connection() as connection:
             waiting = history.pending(connection, person.regions)
             firsts = decision_rows.first_opinions(connection, [task.task_id for task in waiting])
         return tuple(
-            _approval(task, first)
+            approval_of(task, first)
             for task in waiting
-            if (first := firsts.get(task.task_id)) is not None and not self._why_not(person, task, first)
+            if (first := firsts.get(task.task_id)) is not None and not why_not(person, task, first, now, self._policy)
         )
 
     def approve(self, task_id: str, person: Person, *, version: int) -> TaskState:
         """Put one's name beside a first opinion, which then goes out."""
-        now = self._clock()
+        now, person = self._clock(), as_they_are(person, self._current)
         with self._audited(task_id, person, "APPROVE"), self._store.locked(task_id, version=version) as held:
-            first = self._pending(held, person)
+            first = self._pending(held, person, now)
             signed = Signed(
                 conclusion=first.conclusion,
                 reviewer=first.reviewer,
@@ -211,7 +206,9 @@ class Decisions:
                 approver=person.username,
             )
             act = _act(person, "APPROVE", now, {**self._facts(held, signed), "author": first.reviewer})
-            return decision_rows.finish(held, moves.decide(held.task), signed, act, self._decisions).state
+            is_returned = first.conclusion.outcome is ReviewOutcome.RETURN_TO_AUTO
+            to = TaskState.RETURNED_TO_AUTO if is_returned else TaskState.DECIDED
+            return decision_rows.finish(held, moves.decide(held.task, to), signed, act, self._decisions).state
 
     def send_back(
         self, task_id: str, person: Person, remark: str, *, version: int, unit_price: int | None = None
@@ -228,13 +225,17 @@ class Decisions:
             raise IncompleteDecisionError((found,))
         try:
             return self._send_back(task_id, person, remark, version, unit_price)
-        except UniqueViolation:  # the author took another task in this very moment
+        except UniqueViolation:  # a supervisor gave the author another task in this very moment
             raise TaskUnavailableError("估值人刚领取了其他任务，请再退回一次", self._found(task_id)[0]) from None
 
     def _send_back(self, task_id: str, person: Person, remark: str, version: int, unit_price: int | None) -> TaskState:
-        now = self._clock()
-        with self._audited(task_id, person, "SEND_BACK"), self._store.locked(task_id, version=version) as held:
-            first = self._pending(held, person)
+        now, person = self._clock(), as_they_are(person, self._current)
+        author = self._found(task_id)[0].reviewer
+        with self._audited(task_id, person, "SEND_BACK"), self._store.pool.connection() as connection:
+            # The author's row before the task's, as in their own turns: what they take meanwhile waits for this.
+            there = None if author is None else presence_rows.lock(connection, author, now)
+            held = self._store.lock(connection, task_id, version=version)
+            first = self._pending(held, person, now)
             decision_rows.send_first_back(held.connection, task_id, person.username, now, remark)
             theirs = first.conclusion.unit_price
             if unit_price and theirs and self._are_apart(unit_price, theirs):
@@ -242,22 +243,20 @@ class Decisions:
                 held.save(replace(held.task, state=TaskState.PANEL), act)
                 self._panels.open(held, because=self._apart_text(), at=now, excluded=(person.username,))
                 return held.task.state
-            is_busy = history.is_busy(held.connection, first.reviewer)
-            returned = moves.send_back(held.task, now, self._policy, is_busy=is_busy)
+            is_there = there is not None and presence.as_of(there, now, self._policy).is_at_work
+            is_free = is_there and not history.is_busy(held.connection, first.reviewer)
+            returned = moves.send_back(held.task, now, self._policy, is_free=is_free)
             return held.save(returned, _act(person, "SEND_BACK", now, {"author": first.reviewer})).state
 
-    def _pending(self, held: Held, person: Person) -> FirstOpinion:
+    def _pending(self, held: Held, person: Person, now: datetime) -> FirstOpinion:
         require(person, Permission.APPROVE, held.task.region)
         first = decision_rows.first_opinion(held.connection, held.task.task_id)
         if first is None or held.task.state is not TaskState.PENDING_APPROVAL:
             raise TaskUnavailableError("该任务不在待复核状态", held.task)
-        refused = self._why_not(person, held.task, first)
+        refused = why_not(person, held.task, first, now, self._policy)
         if refused:
             raise NotAllowedError(refused)
         return first
-
-    def _why_not(self, person: Person, task: Task, first: FirstOpinion) -> str:
-        return approval_refusal(person, task, first.reviewer, first.grade, first.stakes, self._policy)
 
     # ---- what they share ------------------------------------------------------------------------------------------
 
@@ -290,17 +289,13 @@ class Decisions:
         return refusals_audited(self._store, self._clock, person, command, task_id)
 
 
-def _approval(task: Task, first: FirstOpinion) -> Approval:
-    if task.blind:  # what nobody was to see stays unseen here too
-        unseen = replace(first, model_unit_price=None, because="按规定须双人复核")
-        return Approval(task=masked(task), first=unseen, value=first.value)
-    return Approval(
-        task=masked(task),
-        first=first,
-        value=first.value,
-        model_unit_price=first.model_unit_price,
-        move=first.stakes.move,
-    )
+def _told(state: TaskState, outcome: ReviewOutcome) -> TaskState:
+    """What a reviewer hears of where their task stands: of a sample what they would hear of any other."""
+    elsewhere = {
+        ReviewOutcome.CLARIFY: TaskState.WAIT_REPLY,
+        ReviewOutcome.RETURN_TO_AUTO: TaskState.RETURNED_TO_AUTO,
+    }
+    return elsewhere.get(outcome, state)
 
 
 def _act(person: Person, action: str, at: datetime, details: Mapping[str, Any]) -> Act:

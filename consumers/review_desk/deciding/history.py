@@ -39,14 +39,17 @@ _PENDING: Final = """
 _BUSY: Final = "select exists (select from task where reviewer = %s and state in ('OFFERED', 'WORKING'))"
 _SEARCH: Final = """
     select t.task_id, t.valuation_id, t.kind, t.region, t.state, t.address, t.city, t.reviewer, t.due_at,
-        d.outcome, d.decided_at
+        d.outcome, d.decided_at, d.reviewer = %(username)s as is_own
     from task t left join decision d on d.task_id = t.task_id
-    where t.region = any(%(regions)s) and (%(sees_samples)s or not t.internal) and ({})
+    where t.region = any(%(regions)s)
+      and (%(sees_samples)s or not t.internal or %(username)s in (t.reviewer, d.reviewer)
+           or (t.task_id = %(id)s::uuid and %(username)s <> all(t.excluded))) and ({})
     order by coalesce(d.decided_at, t.requested_at) desc, t.task_id limit %(most)s
 """
 _BY_SOUND_AMONG: Final = 2_000  # the latest cases, whose addresses are read aloud; a tenth of a second
 _SHORTEST_SOUND: Final = 3
-_BY_ID: Final = "t.valuation_id = %(id)s or t.task_id = %(id)s"
+# A sample has the id of the valuation it came from: found by that, it would be known.
+_BY_ID: Final = "t.task_id = %(id)s or (t.valuation_id = %(id)s and (%(sees_samples)s or not t.internal))"
 _BY_DAY: Final = """
     (t.requested_at >= %(since)s and t.requested_at < %(until)s)
     or (d.decided_at >= %(since)s and d.decided_at < %(until)s)
@@ -144,13 +147,15 @@ def is_busy(connection: Connection[TupleRow], username: str) -> bool:
 def search(connection: Connection[TupleRow], person: Person, text: str, *, sees_samples: bool) -> tuple[Found, ...]:
     """Find tasks of the person's regions, newest first. Empty for a text of blanks.
 
-    `sees_samples`: whether samples and opinions are among them, and called what they are.
+    `sees_samples`: whether all samples and opinions are among them, and called what they are. Others find those
+    that they had in hand themselves, and by its id one that they might have: a task on the screen that cannot be found
+    would be known by that.
     """
     wanted = text.strip()
     condition, values = _asked(wanted)
     if not condition:
         return ()
-    known = {"regions": sorted(person.regions), "sees_samples": sees_samples}
+    known = {"regions": sorted(person.regions), "sees_samples": sees_samples, "username": person.username, "id": None}
     rows = _select(connection, condition, {**known, **values, "most": _MOST})
     if not rows and _is_sound(wanted):
         latest = _select(connection, _ANY, {**known, "most": _BY_SOUND_AMONG})
@@ -187,12 +192,13 @@ def _asked(text: str) -> tuple[str, dict[str, Any]]:
 def _found(row: dict[str, Any], *, sees_samples: bool) -> Found:
     kind = Kind(row["kind"])
     shown = kind if sees_samples or kind is Kind.DISPUTE else Kind.VALUATION
-    outcome = None if kind is Kind.OPINION else row["outcome"]  # an opinion is sealed
+    is_sealed = kind is Kind.OPINION and not row["is_own"]
+    outcome = None if is_sealed else row["outcome"]
     return Found(
-        **row
+        **{name: value for name, value in row.items() if name != "is_own"}
         | {
             "task_id": str(row["task_id"]),
-            "valuation_id": str(row["valuation_id"]),
+            "valuation_id": str(row["valuation_id" if sees_samples else "task_id"]),  # as `case.masked` says
             "kind": shown,
             "region": Region(row["region"]),
             "state": TaskState(row["state"]),

@@ -8,11 +8,14 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from consumers.review_desk.deciding import decision_rows, history
+from consumers.review_desk.deciding.approving import may_approve
 from consumers.review_desk.deciding.case import Case, Surroundings, case_of
-from consumers.review_desk.deciding.panels import SEATS, opinions_of
+from consumers.review_desk.deciding.panel_rows import opinions_of, standing
+from consumers.review_desk.deciding.panels import SEATS
 from consumers.review_desk.knowledge.guideline_set import Guideline
-from consumers.review_desk.people.access import Permission, may, require
+from consumers.review_desk.people.access import Permission, require
 from consumers.review_desk.people.staff import Person, Role
+from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.task import Kind, Task, TaskState, TaskUnavailableError
 from consumers.review_desk.work import moves, notes
 from infra.postgres import audit
@@ -20,13 +23,14 @@ from infra.postgres.audit import Act
 from schemas.events import ReviewRequested
 
 
-def look(
+def look(  # noqa: PLR0913, PLR0917 - what a look consists of
     connection: Connection[TupleRow],
     task: Task,
     review: ReviewRequested,
     person: Person,
     guidelines: tuple[Guideline, ...],
     now: datetime,
+    policy: DeskPolicy,
 ) -> Case:
     """Return all that a person may see of a case.
 
@@ -34,8 +38,9 @@ def look(
         NotAllowedError: The person sees no cases, or none of this region.
         TaskUnavailableError: The case is in others' hands.
     """
-    require_sight(task, person, _asked(connection, task), now)
     first = decision_rows.first_opinion(connection, task.task_id)
+    if not may_approve(person, task, first, now, policy):
+        require_sight(task, person, _asked(connection, task), now)
     around = Surroundings(
         earlier=history.earlier(connection, task, decision_rows.key_of(review)),
         guidelines=guidelines,
@@ -51,20 +56,20 @@ def look(
 
 
 def require_sight(task: Task, person: Person, asked: Collection[str], now: datetime) -> None:
-    """Refuse who may not look. A case is seen by who has it or its offer, approves it, is `asked`, or oversees."""
+    """Refuse who may not look. A case is seen by who has it or its offer, is `asked`, or oversees."""
     require(person, Permission.SEE_CASE, task.region)
     if moves.as_of(task, now).reviewer == person.username or person.username in asked:
         return
     if person.has(Role.SUPERVISOR, Role.QA, Role.AUDITOR):
         return
-    if task.state is TaskState.PENDING_APPROVAL and may(person, Permission.APPROVE):
-        return
     raise TaskUnavailableError("该任务不在您手上，不能查看", task)
 
 
 def _asked(connection: Connection[TupleRow], task: Task) -> frozenset[str]:
-    """Colleagues whose advice is still awaited, and the members of a panel that is full: no opinion is sealed then."""
+    """Colleagues whose advice is still awaited; members and chair of a panel that is full: nothing is sealed then."""
     consulted = {one.asked_of for one in notes.consultations_of(connection, task.task_id) if one.answered_at is None}
     opinions = opinions_of(connection, task.task_id) if task.state is TaskState.PANEL else ()
-    members = {opinion.reviewer for opinion in opinions} if len(opinions) == SEATS else set()
-    return frozenset(consulted | members)
+    if len(opinions) < SEATS:
+        return frozenset(consulted)
+    chair = standing(connection, task.task_id).chair
+    return frozenset(consulted | {opinion.reviewer for opinion in opinions} | ({chair} if chair else set()))

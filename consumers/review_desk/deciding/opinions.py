@@ -1,6 +1,6 @@
 """The opinions of a panel, and what they come to together (requirements 4.2, RD7). Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,22 +20,55 @@ _MAJORITY: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """One seat's opinion. `unit_price` in yuan per m², for the outcome VALUE."""
+    """One seat's opinion. `unit_price` in yuan per m², for the outcome VALUE.
+
+    `confirmed_community_id`: which candidate of an open address they mean. `comparable_ids`: what they rest on.
+    """
 
     reviewer: str
     grade: Grade
     outcome: ReviewOutcome
     unit_price: int | None
+    confirmed_community_id: str | None = None
+    comparable_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chair:
+    """The expert who signs for a panel."""
+
+    username: str
+    grade: Grade
 
 
 def joint(opinions: Sequence[Opinion]) -> tuple[ReviewOutcome, int | None]:
     """What a full panel comes to: the outcome of its majority (without one: UNABLE), and the median unit price."""
+    agreeing = _agreeing(opinions)
+    if not agreeing:
+        return ReviewOutcome.UNABLE, None
+    prices = [opinion.unit_price for opinion in agreeing if opinion.unit_price is not None]
+    return agreeing[0].outcome, whole_yuan(Decimal(median(prices))) if prices else None
+
+
+def communities_of(opinions: Sequence[Opinion]) -> tuple[str, ...]:
+    """The communities that the majority confirmed, by id. Of more than one the chair has to choose."""
+    named = {opinion.confirmed_community_id for opinion in _agreeing(opinions)}
+    return tuple(sorted(community_id for community_id in named if community_id is not None))
+
+
+def _agreeing(opinions: Sequence[Opinion]) -> list[Opinion]:
+    """The majority by outcome; nobody where there is none."""
     for outcome in ReviewOutcome:
-        agreeing = [opinion for opinion in opinions if opinion.outcome is outcome]
-        if len(agreeing) >= _MAJORITY:
-            prices = [opinion.unit_price for opinion in agreeing if opinion.unit_price is not None]
-            return outcome, whole_yuan(Decimal(median(prices))) if prices else None
-    return ReviewOutcome.UNABLE, None
+        found = [opinion for opinion in opinions if opinion.outcome is outcome]
+        if len(found) >= _MAJORITY:
+            return found
+    return []
+
+
+def _nearest(opinions: Sequence[Opinion], unit_price: int) -> Opinion:
+    """Whose price is nearest; of two equally near ones the earlier."""
+    priced = [(opinion, opinion.unit_price) for opinion in opinions if opinion.unit_price is not None]
+    return min(priced, key=lambda each: abs(each[1] - unit_price))[0]
 
 
 def spread_of(opinions: Sequence[Opinion]) -> Decimal:
@@ -46,7 +79,7 @@ def spread_of(opinions: Sequence[Opinion]) -> Decimal:
     return (max(prices) - min(prices)) / median(prices) if prices else Decimal(0)
 
 
-def seat(origin: Task, number: int, *, at: datetime, excluded: tuple[str, ...]) -> Task:
+def seat(origin: Task, number: int, *, at: datetime, excluded: Iterable[str], is_experts: bool) -> Task:
     """The task of one opinion: the same house, due at the same time, with nothing shown that others think of it."""
     return Task(
         task_id=event_id(origin.task_id, Kind.OPINION, number),
@@ -58,6 +91,7 @@ def seat(origin: Task, number: int, *, at: datetime, excluded: tuple[str, ...]) 
         property_type=origin.property_type,
         skill=origin.skill,
         community_id=origin.community_id,
+        candidates=origin.candidates,
         address=origin.address,
         area_m2=origin.area_m2,
         reasons=origin.reasons,
@@ -69,7 +103,7 @@ def seat(origin: Task, number: int, *, at: datetime, excluded: tuple[str, ...]) 
         blind=True,
         internal=True,
         queued_at=at,
-        group=EXPERTS if number == 1 else None,  # one seat at least is an expert's
+        group=EXPERTS if is_experts else None,  # one seat at least
         excluded=tuple(sorted({*origin.excluded, *excluded})),
         origin=origin.task_id,
     )
@@ -80,15 +114,31 @@ def members(opinions: Sequence[Opinion]) -> tuple[tuple[str, Grade], ...]:
     return tuple((opinion.reviewer, opinion.grade) for opinion in opinions)
 
 
-def summed_up(
-    task: Task, opinions: Sequence[Opinion], chair: Opinion, rationale: str, now: datetime, guideline_version: str
+def summed_up(  # noqa: PLR0913, PLR0917 - what a panel comes to is made of
+    task: Task,
+    opinions: Sequence[Opinion],
+    chair: Chair,
+    rationale: str,
+    now: datetime,
+    guideline_version: str,
+    community_id: str | None,
 ) -> Signed:
-    """What a panel comes to, under the chair's name with another member's beside it."""
+    """What a panel comes to, under the chair's name with another member's beside it.
+
+    The comparables are those of the opinion nearest the median; `community_id` is what it says of an open address.
+    """
     outcome, price = joint(opinions)
-    second = next(opinion for opinion in opinions if opinion.reviewer != chair.reviewer)
+    second = next(opinion for opinion in opinions if opinion.reviewer != chair.username)
+    conclusion = Conclusion(
+        outcome=outcome,
+        rationale=rationale,
+        unit_price=price,
+        comparable_ids=() if price is None else _nearest(_agreeing(opinions), price).comparable_ids,
+        confirmed_community_id=community_id,
+    )
     return Signed(
-        conclusion=Conclusion(outcome=outcome, rationale=rationale, unit_price=price),
-        reviewer=chair.reviewer,
+        conclusion=conclusion,
+        reviewer=chair.username,
         grade=chair.grade,
         claimed_at=task.claimed_at or task.queued_at,
         decided_at=now,

@@ -4,17 +4,17 @@ The opinions are tasks of their own, blind and internal, so that each of the thr
 are in, the panel ends by itself, or, where they lie far apart, with the grounds of its chair: an expert who sat on it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from psycopg import Connection
-from psycopg.rows import TupleRow, dict_row
+from psycopg.rows import TupleRow
 
-from consumers.review_desk.deciding import decision_rows
-from consumers.review_desk.deciding.authority import is_chair, panel_refusal
+from consumers.review_desk.deciding import decision_rows, panel_rows
+from consumers.review_desk.deciding.authority import decision_refusal, is_chair, panel_refusal
 from consumers.review_desk.deciding.case import masked
 from consumers.review_desk.deciding.decision import (
     SHORTEST_RATIONALE,
@@ -23,49 +23,30 @@ from consumers.review_desk.deciding.decision import (
     Violation,
     violations,
 )
-from consumers.review_desk.deciding.opinions import Opinion, members, seat, spread_of, summed_up
+from consumers.review_desk.deciding.opinions import Chair, Opinion, communities_of, members, seat, spread_of, summed_up
+from consumers.review_desk.deciding.panel_rows import opinions_of
 from consumers.review_desk.knowledge.guidelines import Guidelines
 from consumers.review_desk.people.access import Permission, require
 from consumers.review_desk.people.audited_refusals import refusals_audited
 from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.store import Held, TaskStore, insert, select_tasks
+from consumers.review_desk.store import Held, TaskStore, insert
 from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
 from consumers.review_desk.work import moves
+from consumers.review_desk.work.afresh import as_they_are
 from infra.postgres.audit import Act
 from schemas.catalogue import DECISIONS, Topic
-from schemas.codes import ReviewOutcome
 
 SEATS: Final = 3
 _AGREED: Final = "三位合议人意见相近，取中位数"
-
-_OPEN = "insert into panel (task_id, opened_at, because) values (%s, %s, %s)"
-_PANEL = "select * from panel where task_id = %s"
-_OPINIONS = """
-    select d.task_id, d.reviewer, d.grade, d.outcome, d.unit_price, d.decided_at from decision d
-    join task t on t.task_id = d.task_id
-    where t.origin = %s and t.kind = 'OPINION' order by d.decided_at, d.task_id
-"""
-# Whoever has spoken gets no second seat. No version moves: others at work on theirs are not disturbed.
-_EXCLUDE = """
-    update task set excluded = array_append(excluded, %s)
-    where origin = %s and kind = 'OPINION' and state not in ('DECIDED', 'CANCELLED')
-"""
-_SPREAD = "update panel set spread = %s where task_id = %s"
-_CLOSE = "update panel set spread = %s, chair = %s, rationale = %s, closed_at = %s where task_id = %s"
-_OF_PERSON = """
-    where t.state = 'PANEL' and exists (
-        select from task o join decision d on d.task_id = o.task_id
-        where o.origin = t.task_id and o.kind = 'OPINION' and d.reviewer = %(username)s)
-    order by t.due_at, t.task_id
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """A panel as its members see it: while it is sealed (`spread` is `None`), no opinion is shown.
 
-    `spread` is (highest − lowest) ÷ median of the unit prices; where the outcomes differ it is 1.
+    `spread` is (highest − lowest) ÷ median of the unit prices; where the outcomes differ it is 1. Of `communities`,
+    where there is more than one, the chair chooses.
     """
 
     task: Task
@@ -73,6 +54,7 @@ class Panel:
     given: int
     opinions: tuple[Opinion, ...] = ()
     spread: Decimal | None = None
+    communities: tuple[str, ...] = ()
     needs_chair: bool = False
 
 
@@ -86,19 +68,73 @@ class Panels:
         policy: DeskPolicy,
         clock: Callable[[], datetime],
         guidelines: Guidelines,
+        current: Callable[[str], Person | None] | None = None,
         decisions_topic: Topic = DECISIONS,
     ) -> None:
-        """Prepare; `decisions_topic` is where decided events go."""
+        """Prepare; `current` as in `Desk`; `decisions_topic` is where decided events go."""
+        self._current = current
         self._store, self._policy, self._clock = store, policy, clock
         self._guidelines, self._decisions = guidelines, decisions_topic
 
     def open(self, held: Held, *, because: str, at: datetime, excluded: tuple[str, ...] = ()) -> None:
         """Seat a panel for a task in state PANEL, inside its transaction. Whoever spoke before takes no seat."""
-        held.connection.execute(_OPEN, [held.task.task_id, at, because])
+        panel_rows.open_panel(held.connection, held.task.task_id, because, at)
         author = (held.task.reviewer,) if held.task.reviewer else ()
+        self._seat(held, range(1, SEATS + 1), at=at, excluded=(*author, *excluded), needs_expert=True)
+
+    def reseat(self, task_id: str, by: Person, reason: str, *, version: int | None = None) -> None:
+        """Give the seats that are still open anew, for a panel that does not come to its end: a supervisor's command.
+
+        Opinions that are in stay in and stay sealed. Whoever was at work on one of those seats loses it and the draft.
+
+        Raises:
+            TaskUnavailableError: It is no panel, or all its opinions are in.
+            NotAllowedError: The person does not oversee the region. Audited.
+        """
+        now = self._clock()
+        refusals = refusals_audited(self._store, self._clock, by, "RESEAT", task_id)
+        with refusals, self._store.locked(task_id, version=version) as origin:
+            require(by, Permission.SUPERVISE, origin.task.region)
+            opinions = opinions_of(origin.connection, task_id)
+            if origin.task.state is not TaskState.PANEL or len(opinions) >= SEATS:
+                raise TaskUnavailableError("该案件没有待填写的合议席位", origin.task)
+            seats = panel_rows.locked_seats(origin.connection, task_id)
+            barred_ones = {name for task in seats for name in task.excluded} | {one.reviewer for one in opinions}
+            for task in seats:
+                if task.state.is_open:
+                    closed = self._store.lock(origin.connection, task.task_id)
+                    closed.save(moves.cancel(closed.task), _act(by, "SEAT_CLOSED", now))
+            numbers = range(len(seats) + 1, len(seats) + 1 + SEATS - len(opinions))
+            needs_expert = all(opinion.grade is not Grade.G4 for opinion in opinions)
+            self._seat(origin, numbers, at=now, excluded=barred_ones, needs_expert=needs_expert)
+            details = {"reason": reason, "given": len(opinions)}
+            origin.save(origin.task, Act(actor=by.username, action="RESEAT", at=now, details=details))
+
+    def name_chair(self, task_id: str, by: Person, chair: Person, reason: str, *, version: int | None = None) -> None:
+        """Let an expert who did not sit on it sum up a full panel, as its own cannot: a supervisor's command.
+
+        Raises:
+            TaskUnavailableError: It is no panel, or an opinion is still out.
+            NotAllowedError: The supervisor does not oversee the region, or the chair may not be it. Audited.
+        """
+        now = self._clock()
+        refusals = refusals_audited(self._store, self._clock, by, "NAME_CHAIR", task_id)
+        with refusals, self._store.locked(task_id, version=version) as held:
+            require(by, Permission.SUPERVISE, held.task.region)
+            if held.task.state is not TaskState.PANEL or len(opinions_of(held.connection, task_id)) < SEATS:
+                raise TaskUnavailableError("合议意见尚未齐备，或合议已结束", held.task)
+            why = chair_refusal(chair, held.task, now, self._policy)
+            if why:
+                raise NotAllowedError(f"{chair.name}：{why}")
+            panel_rows.name_chair(held.connection, task_id, chair.username)
+            details = {"reason": reason, "chair": chair.username}
+            held.save(held.task, Act(actor=by.username, action="NAME_CHAIR", at=now, details=details))
+
+    def _seat(self, held: Held, numbers: range, *, at: datetime, excluded: Collection[str], needs_expert: bool) -> None:
         evidence = self._store.codec.encode(held.review)
-        for number in range(1, SEATS + 1):
-            task = seat(held.task, number, at=at, excluded=(*author, *excluded))
+        for number in numbers:
+            is_experts = needs_expert and number == numbers.start
+            task = seat(held.task, number, at=at, excluded=excluded, is_experts=is_experts)
             act = Act(actor="desk", action="SEAT", at=at, details={"seat": number})
             insert(held.connection, task, evidence, held.traceparent, act)
 
@@ -111,7 +147,7 @@ class Panels:
             origin = self._store.lock(connection, seat_.origin)  # first, always: two last opinions wait here
             mine = self._store.lock(connection, seat_.task_id, version=version)
             # All rows before the first audit line: whoever claims a seat locks it first, and then the chain.
-            connection.execute(_EXCLUDE, [person.username, origin.task.task_id])
+            panel_rows.exclude(connection, origin.task.task_id, person.username)
             self._check(origin, mine, person, signed)
             decided = moves.submit(mine.task, person, now, TaskState.DECIDED)
             decision_rows.finish(mine, decided, signed, _act(person, "OPINION", now), self._decisions)
@@ -125,6 +161,10 @@ class Panels:
         if refused:
             raise NotAllowedError(refused)
         moves.submit(mine.task, person, signed.decided_at, TaskState.DECIDED)  # refuses who has it not in hand
+        confirmed = signed.conclusion.confirmed_community_id
+        refused = decision_refusal(person, mine.task, confirmed, signed.decided_at, self._policy)
+        if refused:
+            raise NotAllowedError(refused)
         found = violations(signed.conclusion, mine.review, self._policy, task=mine.task)
         if found:
             raise IncompleteDecisionError(found)
@@ -133,25 +173,30 @@ class Panels:
         opinions = opinions_of(origin.connection, origin.task.task_id)
         if len(opinions) < SEATS:
             return
-        spread = spread_of(opinions)
-        if spread > self._policy.panel_spread:
-            origin.connection.execute(_SPREAD, [spread, origin.task.task_id])
+        spread, communities = spread_of(opinions), communities_of(opinions)
+        if spread > self._policy.panel_spread or len(communities) > 1:
+            panel_rows.keep_spread(origin.connection, origin.task.task_id, spread)
             origin.save(origin.task, Act(actor="desk", action="OPENED", at=now, details={"spread": f"{spread:.4f}"}))
             return
-        chair = next(opinion for opinion in opinions if opinion.grade is Grade.G4)
-        signed = summed_up(origin.task, opinions, chair, _AGREED, now, guideline_version)
+        expert = next(opinion for opinion in opinions if opinion.grade is Grade.G4)
+        chair = Chair(username=expert.reviewer, grade=expert.grade)
+        community_id = communities[0] if communities else None
+        signed = summed_up(origin.task, opinions, chair, _AGREED, now, guideline_version, community_id)
         self._conclude(origin, signed, spread)
 
-    def conclude(self, task_id: str, person: Person, rationale: str, *, version: int) -> TaskState:
+    def conclude(
+        self, task_id: str, person: Person, rationale: str, *, version: int, confirmed_community_id: str | None = None
+    ) -> TaskState:
         """Sum up a panel whose opinions lie apart: the chair gives the grounds for the median.
 
         Raises:
-            IncompleteDecisionError: The grounds are missing or too short.
+            IncompleteDecisionError: The grounds are missing or too short, or members confirmed different communities
+                and the chair has not chosen among them.
         """
         if len(rationale.strip()) < SHORTEST_RATIONALE:
             found = Violation(field="rationale", message=f"请写明合议理由，不少于{SHORTEST_RATIONALE}个字")
             raise IncompleteDecisionError((found,))
-        now = self._clock()
+        now, person = self._clock(), as_they_are(person, self._current)
         guideline_version = self._guidelines.version_in_force()
         refusals = refusals_audited(self._store, self._clock, person, "CONCLUDE", task_id)
         with refusals, self._store.locked(task_id, version=version) as held:
@@ -159,55 +204,67 @@ class Panels:
             opinions = opinions_of(held.connection, task_id)
             if held.task.state is not TaskState.PANEL or len(opinions) < SEATS:
                 raise TaskUnavailableError("合议意见尚未齐备，或合议已结束", held.task)
-            if not is_chair(person, members(opinions)):
+            if not self._chairs(held, person, opinions):
                 raise NotAllowedError("由参加合议的专家担任主持人")
-            chair = next(opinion for opinion in opinions if opinion.reviewer == person.username)
-            signed = summed_up(held.task, opinions, chair, rationale, now, guideline_version)
+            community_id = _chosen(communities_of(opinions), confirmed_community_id)
+            refused = decision_refusal(person, held.task, community_id, now, self._policy)
+            if refused:
+                raise NotAllowedError(refused)
+            chair = Chair(username=person.username, grade=person.grade)
+            signed = summed_up(held.task, opinions, chair, rationale, now, guideline_version, community_id)
             return self._conclude(held, signed, spread_of(opinions)).state
+
+    def _chairs(self, held: Held, person: Person, opinions: tuple[Opinion, ...]) -> bool:
+        return is_chair(person, members(opinions)) or person.username == (
+            panel_rows.standing(held.connection, held.task.task_id).chair
+        )
 
     def _conclude(self, held: Held, signed: Signed, spread: Decimal) -> Task:
         now, conclusion = signed.decided_at, signed.conclusion
-        rationale = conclusion.rationale.replace("\x00", "\ufffd")
-        held.connection.execute(_CLOSE, [spread, signed.reviewer, rationale, now, held.task.task_id])
+        panel_rows.close(held.connection, held.task.task_id, spread, signed.reviewer, conclusion.rationale, now)
         details = {"outcome": conclusion.outcome, "unit_price": conclusion.unit_price, "spread": f"{spread:.4f}"}
         act = Act(actor=signed.reviewer, action="PANEL_DECIDE", at=now, details=details)
         return decision_rows.finish(held, moves.decide(held.task), signed, act, self._decisions)
 
     def panels(self, person: Person) -> tuple[Panel, ...]:
-        """The open panels a person has given an opinion to."""
+        """The open panels a person has given an opinion to, or is to sum up."""
         with self._store.pool.connection() as connection:
-            tasks = select_tasks(connection, _OF_PERSON, {"username": person.username})
+            tasks = panel_rows.of_person(connection, person.username)
             return tuple(self._seen(connection, task, person) for task in tasks if task.region in person.regions)
 
     def _seen(self, connection: Connection[TupleRow], task: Task, person: Person) -> Panel:
-        with connection.cursor(row_factory=dict_row) as cursor:
-            row: dict[str, Any] = cursor.execute(_PANEL, [task.task_id]).fetchone() or {}
+        stands = panel_rows.standing(connection, task.task_id)
         opinions = opinions_of(connection, task.task_id)
         if len(opinions) < SEATS:
-            return Panel(task=masked(task), because=row["because"], given=len(opinions))
+            return Panel(task=masked(task), because=stands.because, given=len(opinions))
         return Panel(
             task=masked(task),
-            because=row["because"],
+            because=stands.because,
             given=SEATS,
             opinions=opinions,
             spread=spread_of(opinions),
-            needs_chair=is_chair(person, members(opinions)),
+            communities=communities_of(opinions),
+            needs_chair=is_chair(person, members(opinions)) or stands.chair == person.username,
         )
 
 
-def opinions_of(connection: Connection[TupleRow], origin_id: str) -> tuple[Opinion, ...]:
-    """The opinions given so far, first first. For the desk's own eyes while the panel is sealed."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(_OPINIONS, [origin_id]).fetchall()
-    return tuple(
-        Opinion(
-            reviewer=row["reviewer"],
-            grade=Grade(row["grade"]),
-            outcome=ReviewOutcome(row["outcome"]),
-            unit_price=row["unit_price"],
-        )
-        for row in rows
-    )
+def chair_refusal(chair: Person, task: Task, now: datetime, policy: DeskPolicy) -> str:
+    """Why somebody may not sum up a panel they did not sit on (Chinese); empty where they may."""
+    if chair.grade is not Grade.G4:
+        return "主持人须为专家"
+    if chair.username == task.reviewer:
+        return "不能主持对本人结论的合议"
+    return decision_refusal(chair, task, None, now, policy)
+
+
+def _chosen(communities: tuple[str, ...], chosen: str | None) -> str | None:
+    """The community that a panel confirms: the only one named, or the one of several that its chair chose."""
+    if len(communities) == 1 and chosen in {None, communities[0]}:
+        return communities[0]
+    if chosen in communities or (not communities and chosen is None):
+        return chosen
+    message = "合议人确认的小区不一致，请在其中选定一个" if communities else "合议人均未确认小区，不能由主持人另行确认"
+    raise IncompleteDecisionError((Violation(field="confirmed_community_id", message=message),))
 
 
 def _act(person: Person, action: str, at: datetime) -> Act:

@@ -13,6 +13,7 @@ from consumers.review_desk.task import Kind, Task
 from schemas.domain.worktime import SHANGHAI
 
 FIRST_SET: Final = Path(__file__).with_name("guideline_texts.toml")
+RELEASE: Final = "release"  # who published what came with the programs
 LONGEST_TITLE: Final = 60
 LONGEST_TEXT: Final = 20_000
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,39}\Z")
@@ -140,7 +141,7 @@ def first_set(path: Path = FIRST_SET) -> tuple[Guideline, ...]:
             families=tuple(one.get("families", ())),
             in_force_at=at,
             published_at=at,
-            published_by="release",
+            published_by=RELEASE,
         )
         for one in told["guideline"]
     )

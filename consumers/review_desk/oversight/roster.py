@@ -1,7 +1,8 @@
 """排班: who is on duty when, and shifts swapped between colleagues with a supervisor's agreement."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -11,9 +12,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from consumers.review_desk.oversight import notices
+from consumers.review_desk.oversight.scope import require_common_region
 from consumers.review_desk.oversight.supervisor_moves import CommandError, checked_reason
 from consumers.review_desk.people.access import Permission, require
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.task import NotAllowedError
 from infra.postgres import audit
 from infra.postgres.audit import Act
 from infra.postgres.pool import Pool
@@ -121,11 +124,11 @@ class Roster:
 
     def put(self, by: Person, username: str, starts_at: datetime, ends_at: datetime) -> Shift:
         """Plan a shift. Raises `CommandError`, or `NotAllowedError` for who may not plan."""
-        require(by, Permission.PLAN_ROSTER)
         shift = Shift(shift_id=str(self._new_id()), username=username, starts_at=starts_at, ends_at=ends_at)
         now = self._clock()
-        with self._pool.connection() as connection:
+        with self._refusals_audited(by, "PUT_SHIFT"), self._pool.connection() as connection:
             connection.execute(_LOCK)
+            self._require(by, username)
             self._check(connection, shift)
             connection.execute(_PUT, [shift.shift_id, username, starts_at, ends_at, by.username, now])
             audit.append(connection, SUBJECT, Act(actor=by.username, action="PUT_SHIFT", at=now, details=_said(shift)))
@@ -133,11 +136,12 @@ class Roster:
 
     def remove(self, by: Person, shift_id: str, reason: str) -> None:
         """Take a shift off the roster; who had it is told. A second call does nothing."""
-        require(by, Permission.PLAN_ROSTER)
         because, now = checked_reason(reason), self._clock()
-        with self._pool.connection() as connection:
+        with self._refusals_audited(by, "REMOVE_SHIFT"), self._pool.connection() as connection:
+            self._require(by)
             found = _shifts(connection, _ONE, [shift_id])
             for shift in found:
+                self._require(by, shift.username)
                 connection.execute(_REMOVE, [shift_id])
                 act = Act(actor=by.username, action="REMOVE_SHIFT", at=now, details={**_said(shift), "reason": because})
                 audit.append(connection, SUBJECT, act)
@@ -169,14 +173,15 @@ class Roster:
 
     def decide_swap(self, by: Person, swap_id: str, *, approve: bool, remark: str = "") -> SwapState:
         """Agree to a swap or not; a refusal needs a remark. Both people are told. Raises `CommandError`."""
-        require(by, Permission.PLAN_ROSTER)
         said = remark.strip() if approve else checked_reason(remark)
         state, now = SwapState.APPROVED if approve else SwapState.REFUSED, self._clock()
-        with self._pool.connection() as connection:
+        with self._refusals_audited(by, "DECIDE_SWAP"), self._pool.connection() as connection:
             connection.execute(_LOCK)
+            self._require(by)
             swap = _only(_swaps(connection, _ONE_SWAP, [swap_id]), "没有这项调班申请")
             if swap.state is not SwapState.ASKED:
                 raise CommandError("swap_id", "该调班申请已处理")
+            self._require(by, swap.asked_by, swap.colleague)
             if by.username in {swap.asked_by, swap.colleague}:
                 raise CommandError("swap_id", "不能批准与本人有关的调班")
             shift = _only(_shifts(connection, _ONE, [swap.shift_id]), "该班次已取消")
@@ -190,6 +195,26 @@ class Roster:
             for username in (swap.asked_by, swap.colleague):
                 notices.tell(connection, username, told, by=by.username, at=now)
         return state
+
+    def _require(self, by: Person, *usernames: str) -> None:
+        """Who plans may do so for people with whom they have a region in common; not for who is in no register."""
+        require(by, Permission.PLAN_ROSTER)
+        for username in usernames:
+            person = self._person(username)
+            if person is not None:
+                require_common_region(by, person)
+
+    @contextmanager
+    def _refusals_audited(self, by: Person, command: str) -> Iterator[None]:
+        """Write a refusal down in a transaction of its own, since the command's is rolled back."""
+        try:
+            yield
+        except NotAllowedError as error:
+            details = {"command": command, "why": error.why}
+            with self._pool.connection() as connection:
+                act = Act(actor=by.username, action="REFUSED", at=self._clock(), details=details)
+                audit.append(connection, SUBJECT, act)
+            raise
 
     def _check(self, connection: Connection[TupleRow], shift: Shift) -> None:
         person = self._person(shift.username)

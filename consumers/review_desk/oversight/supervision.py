@@ -4,37 +4,49 @@ Who may not is refused, and the refusal audited too.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from psycopg import Connection
 from psycopg.errors import UniqueViolation
+from psycopg.rows import TupleRow
 
+from consumers.review_desk.deciding.decision_rows import first_opinion
+from consumers.review_desk.deciding.panels import Panels
 from consumers.review_desk.oversight import notices, pauses, segment_holds, watching
 from consumers.review_desk.oversight.handover import OPEN_OF, ending, handover_list, reminder
 from consumers.review_desk.oversight.notices import Notice
 from consumers.review_desk.oversight.pauses import Pause
 from consumers.review_desk.oversight.roster import shifts_of
+from consumers.review_desk.oversight.scope import (
+    region_of_queue,
+    require_able,
+    require_common_region,
+    require_regions,
+    seen_by,
+)
 from consumers.review_desk.oversight.supervisor_moves import (
     Command,
     CommandError,
     checked_reason,
     force_released,
     left_behind,
+    panel_called,
     prioritised,
     reassigned,
     seized,
 )
 from consumers.review_desk.oversight.watching import Watch, Watched
 from consumers.review_desk.people.access import Permission, require
+from consumers.review_desk.people.audited_refusals import DESK, refusals_audited
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.regions import Region
+from consumers.review_desk.regions import Region, region_of_city
 from consumers.review_desk.store import TaskStore, select_tasks
-from consumers.review_desk.task import NotAllowedError, Task, TaskUnavailableError
-from consumers.review_desk.work.assignment import barred
+from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskUnavailableError
 from infra.postgres import audit
 from infra.postgres.audit import Act
 from schemas.catalogue import SEGMENTS, Topic
@@ -43,8 +55,6 @@ from schemas.events import SegmentStanding
 if TYPE_CHECKING:
     from consumers.review_desk.work.desk import Desk
 
-SUBJECT: Final = "desk"  # the audit's chain of what concerns no single valuation
-
 _DONE: Final[Mapping[Command, str]] = {
     Command.SEIZE: "班长已接管您的任务",
     Command.REASSIGN: "班长已将您的任务改派他人",
@@ -52,6 +62,7 @@ _DONE: Final[Mapping[Command, str]] = {
     Command.SET_PRIORITY: "班长已调整您名下任务的优先级",
     Command.WATCH: "班长正在旁看您处理的任务",
 }
+_IS_THERE: Final = "select 1 from presence where username = %s and seen_at > %s"
 _STATES: Final[Mapping[str, str]] = {"READY": "就绪", "BREAK": "小休", "OFFLINE": "离线"}
 
 
@@ -75,10 +86,11 @@ class Supervision:
         policy: DeskPolicy,
         clock: Callable[[], datetime],
         new_id: Callable[[], uuid.UUID],
+        panels: Panels,
         segments: Topic = SEGMENTS,
     ) -> None:
         """`person` gives somebody by user name; `new_id` makes ids of watches, e.g. `uuid.uuid4`."""
-        self._store, self._desk, self._person = store, desk, person
+        self._store, self._desk, self._person, self._panels = store, desk, person, panels
         self._policy, self._clock, self._new_id, self._segments = policy, clock, new_id, segments
 
     # ---- on a task --------------------------------------------------------------------------------------------------
@@ -90,7 +102,7 @@ class Supervision:
         """
 
         def move(task: Task, now: datetime) -> Task:
-            _require_able(task, by, now, self._policy)
+            require_able(task, by, now, self._policy)
             return seized(task, by, now, self._policy)
 
         return self._change(by, task_id, Command.SEIZE, reason, move, version=version)
@@ -100,7 +112,7 @@ class Supervision:
         colleague = self._known(to)
 
         def move(task: Task, now: datetime) -> Task:
-            _require_able(task, colleague, now, self._policy)
+            require_able(task, colleague, now, self._policy)
             return reassigned(task, colleague, now, self._policy)
 
         task = self._change(by, task_id, Command.REASSIGN, reason, move, version=version, more={"to": to})
@@ -117,6 +129,36 @@ class Supervision:
             by, task_id, Command.SET_PRIORITY, reason, lambda task, _now: prioritised(task, priority), version=version
         )
 
+    def call_panel(self, by: Person, task_id: str, reason: str, *, version: int | None = None) -> Task:
+        """Let a panel decide what waits for an approval that nobody can give. Raises as `seize` does."""
+        because, now = checked_reason(reason), self._clock()
+        refusals = self._refusals_audited(by, Command.CALL_PANEL, task_id)
+        with refusals, self._store.locked(task_id, version=version) as held:
+            require(by, Permission.SUPERVISE, held.task.region)
+            first = first_opinion(held.connection, task_id)
+            details = {"reason": because, "before": _standing(held.task)}
+            act = Act(actor=by.username, action=Command.CALL_PANEL, at=now, details=details)
+            held.save(panel_called(held.task), act)
+            has_judged = (first.returned_by,) if first is not None and first.returned_by else ()
+            self._panels.open(held, because=f"班长召集：{because}", at=now, excluded=has_judged)
+            if held.task.reviewer is not None:
+                told = f"您的结论改由合议决定（{held.task.address}）：{because}"
+                notices.tell(held.connection, held.task.reviewer, told, by=by.username, at=now)
+            return held.task
+
+    def reseat(self, by: Person, task_id: str, reason: str, *, version: int | None = None) -> Task:
+        """Give the seats of a panel anew that nobody has filled. Raises as `seize` does."""
+        self._panels.reseat(task_id, by, checked_reason(reason), version=version)
+        return self._found(task_id)
+
+    def name_chair(self, by: Person, task_id: str, chair: str, reason: str, *, version: int | None = None) -> Task:
+        """Let another expert sum up a full panel whose own cannot; they are told. Raises as `seize` does."""
+        expert, because = self._known(chair), checked_reason(reason)
+        self._panels.name_chair(task_id, by, expert, because, version=version)
+        task = self._found(task_id)
+        self._say(by, chair, f"班长请您主持合议（{task.address}）：{because}")
+        return task
+
     def hand_over(self, by: Person, username: str, to: str | None, reason: str) -> HandedOver:
         """Hand everything a leaver has open to one person, or back to the queues.
 
@@ -131,7 +173,7 @@ class Supervision:
 
         def move(task: Task, now: datetime) -> Task:
             if colleague is not None:
-                _require_able(task, colleague, now, self._policy)
+                require_able(task, colleague, now, self._policy)
             return left_behind(task, colleague, now, self._policy)
 
         moved, left = [], {}
@@ -148,6 +190,8 @@ class Supervision:
         because, now, watch_id = checked_reason(reason), self._clock(), str(self._new_id())
         with self._refusals_audited(by, Command.WATCH, task_id), self._store.locked(task_id) as held:
             require(by, Permission.SUPERVISE, held.task.region)
+            if held.task.kind is Kind.OPINION:
+                raise NotAllowedError("合议意见独立封存，不能旁看")
             watch = Watch(watch_id=watch_id, task_id=task_id, supervisor=by.username, reason=because, since=now)
             watching.open_watch(held.connection, watch)
             held.note(Act(actor=by.username, action=Command.WATCH, at=now, details={"reason": because}))
@@ -164,7 +208,7 @@ class Supervision:
         if watch is None or watch.supervisor != by.username or found is None:
             raise NotAllowedError("没有这项旁看，请在班长台重新发起")
         require(by, Permission.SUPERVISE, found[0].region)
-        return Watched(watch=watch, task=found[0], review=found[1])
+        return Watched(watch=watch, task=seen_by(by, found[0]), review=found[1])
 
     # ---- on queues, people, the market -----------------------------------------------------------------------------
 
@@ -172,42 +216,45 @@ class Supervision:
         """Let nothing of a queue (`YANGTZE_DELTA/VILLA`, or a region) be given out. A second call does nothing."""
         because, now = checked_reason(reason), self._clock()
         with self._refusals_audited(by, Command.PAUSE_QUEUE), self._store.pool.connection() as connection:
-            require(by, Permission.SUPERVISE, _region_of(queue))
+            require(by, Permission.SUPERVISE, region_of_queue(queue))
             what = Pause(queue=queue, reason=because, paused_by=by.username, paused_at=now)
             if pauses.pause(connection, what):
-                audit.append(connection, SUBJECT, self._act(by, Command.PAUSE_QUEUE, because, now, queue=queue))
+                audit.append(connection, DESK, self._act(by, Command.PAUSE_QUEUE, because, now, queue=queue))
 
     def resume_queue(self, by: Person, queue: str, reason: str) -> None:
         """End the pause of a queue. A second call does nothing."""
         because, now = checked_reason(reason), self._clock()
         with self._refusals_audited(by, Command.RESUME_QUEUE), self._store.pool.connection() as connection:
-            require(by, Permission.SUPERVISE, _region_of(queue))
+            require(by, Permission.SUPERVISE, region_of_queue(queue))
             if pauses.resume(connection, queue):
-                audit.append(connection, SUBJECT, self._act(by, Command.RESUME_QUEUE, because, now, queue=queue))
+                audit.append(connection, DESK, self._act(by, Command.RESUME_QUEUE, because, now, queue=queue))
 
-    def pauses(self) -> tuple[Pause, ...]:
-        """The queues paused now, with who, when and why."""
+    def pauses(self, person: Person) -> tuple[Pause, ...]:
+        """The queues of a person's regions that are paused now, with who, when and why."""
         with self._store.pool.connection() as connection:
-            return pauses.pauses(connection)
+            return tuple(one for one in pauses.pauses(connection) if region_of_queue(one.queue) in person.regions)
 
     def set_state(self, by: Person, username: str, state: str, reason: str) -> None:
-        """Make somebody READY, or put them on BREAK or OFFLINE (which hands their tasks back).
+        """Make somebody READY who is there, or put them on BREAK or OFFLINE (which hands their tasks back).
 
-        Written down before it is done, so that a command the desk then refuses is on record; told only once it is done.
+        None of it is a sign that they are there: who is away stays away, and is given nothing. Written down before it
+        is done, so that a command the desk then refuses is on record; told only once it is done.
         """
         because, now, person = checked_reason(reason), self._clock(), self._known(username)
         change = {
-            "READY": lambda: self._desk.ready(person),
-            "BREAK": lambda: self._desk.take_break(person, f"班长安排：{because}"),
-            "OFFLINE": lambda: self._desk.leave(person),
+            "READY": lambda: self._desk.ready(person, by_themselves=False),
+            "BREAK": lambda: self._desk.take_break(person, f"班长安排：{because}", by_themselves=False),
+            "OFFLINE": lambda: self._desk.leave(person, by_themselves=False),
         }.get(state)
         if change is None:
             raise CommandError("state", "只能设为就绪、小休或离线")
         with self._refusals_audited(by, Command.SET_STATE), self._store.pool.connection() as connection:
             require(by, Permission.SUPERVISE)
-            _require_common_region(by, person)
+            require_common_region(by, person)
+            if state == "READY" and not self._is_there(connection, person, now):
+                raise CommandError("state", f"{person.name}没有打开复核台，不能设为就绪")
             act = self._act(by, Command.SET_STATE, because, now, username=username, to=state)
-            audit.append(connection, SUBJECT, act)
+            audit.append(connection, DESK, act)
         change()
         self._say(by, username, f"班长已将您的状态设为{_STATES[state]}：{because}")
 
@@ -219,15 +266,19 @@ class Supervision:
         standing = segment_holds.hold(city, property_class, community_id, reason=because, by=by.username, at=now)
         with self._refusals_audited(by, Command.HOLD_SEGMENT), self._store.pool.connection() as connection:
             require(by, Permission.SUPERVISE)
+            require_regions(by, {region_of_city(standing.city)})
             act = self._act(by, Command.HOLD_SEGMENT, because, now, segment=standing.segment)
-            audit.append(connection, SUBJECT, act)
+            audit.append(connection, DESK, act)
             segment_holds.publish(connection, standing, self._segments, self._store.codec)
         return standing
 
     # ---- notices ---------------------------------------------------------------------------------------------------
 
     def broadcast(self, by: Person, notice: Notice) -> int:
-        """Show a notice to the roles and regions it is for, and return its id. Raises `CommandError`."""
+        """Show a notice to the roles and regions it is for, and return its id.
+
+        The regions must be one's own; a notice to all needs all of them. Raises `CommandError`, `NotAllowedError`.
+        """
         text = notice.text.strip()
         if not 0 < len(text) <= notices.LONGEST_NOTICE:
             raise CommandError("text", f"公告内容须为1至{notices.LONGEST_NOTICE}个字")
@@ -235,10 +286,11 @@ class Supervision:
             raise CommandError("shown_until", "截止时间须晚于现在")
         with self._refusals_audited(by, Command.BROADCAST), self._store.pool.connection() as connection:
             require(by, Permission.SUPERVISE)
+            require_regions(by, notice.regions or frozenset(Region))
             number = notices.write(connection, notice)
             details = {"notice_id": number, "severity": str(notice.severity), "text": text}
             act = Act(actor=by.username, action=Command.BROADCAST, at=notice.written_at, details=details)
-            audit.append(connection, SUBJECT, act)
+            audit.append(connection, DESK, act)
         return number
 
     def notices(self, person: Person) -> tuple[Notice, ...]:
@@ -288,23 +340,20 @@ class Supervision:
                 notices.tell(held.connection, before.reviewer, told, by=by.username, at=now)
         return after
 
-    @contextmanager
-    def _refusals_audited(self, by: Person, command: Command, task_id: str | None = None) -> Iterator[None]:
-        """Write a refusal down in a transaction of its own, since the command's is rolled back."""
-        try:
-            yield
-        except NotAllowedError as error:
-            found = None if task_id is None else self._store.find(task_id)
-            subject = SUBJECT if found is None else found[0].valuation_id
-            details = {"command": str(command), "why": error.why, "task_id": task_id}
-            with self._store.pool.connection() as connection:
-                act = Act(actor=by.username, action="REFUSED", at=self._clock(), details=details)
-                audit.append(connection, subject, act)
-            raise
+    def _refusals_audited(
+        self, by: Person, command: Command, task_id: str | None = None
+    ) -> AbstractContextManager[None]:
+        return refusals_audited(self._store, self._clock, by, str(command), task_id)
 
     def _say(self, by: Person, username: str, text: str) -> None:
         with self._store.pool.connection() as connection:
             notices.tell(connection, username, text, by=by.username, at=self._clock())
+
+    def _found(self, task_id: str) -> Task:
+        found = self._store.find(task_id)
+        if found is None:
+            raise TaskUnavailableError("没有这项任务", None)
+        return found[0]
 
     def _known(self, username: str) -> Person:
         person = self._person(username)
@@ -312,27 +361,13 @@ class Supervision:
             raise CommandError("username", "没有这位同事")
         return person
 
+    def _is_there(self, connection: Connection[TupleRow], person: Person, now: datetime) -> bool:
+        """Whether a page of the person's has given a sign of life of late."""
+        return connection.execute(_IS_THERE, [person.username, now - self._policy.silent]).fetchone() is not None
+
     @staticmethod
     def _act(by: Person, command: Command, reason: str, at: datetime, **more: str) -> Act:
         return Act(actor=by.username, action=command, at=at, details={"reason": reason, **more})
-
-
-def _require_able(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> None:
-    """A supervisor's word replaces skill and turn, not the promises about people: certificate, region, conflicts."""
-    if (why := barred(task, person, now, policy)) is not None:
-        raise NotAllowedError(f"{person.name}：{why}")
-
-
-def _require_common_region(by: Person, person: Person) -> None:
-    if by.regions.isdisjoint(person.regions):
-        raise NotAllowedError(f"{person.name}不在您负责的区域")
-
-
-def _region_of(queue: str) -> Region:
-    region = queue.partition("/")[0]
-    if region not in set(Region):
-        raise CommandError("queue", "没有这个队列")
-    return Region(region)
 
 
 def _standing(task: Task) -> dict[str, Any]:

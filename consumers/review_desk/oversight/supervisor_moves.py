@@ -10,12 +10,13 @@ from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.task import Task, TaskState, TaskUnavailableError
 from consumers.review_desk.work import moves
 
+_WAITS_FOR_OTHERS: Final = frozenset({TaskState.PENDING_APPROVAL, TaskState.WAIT_REPLY, TaskState.WAIT_SURVEY})
 HIGHEST_PRIORITY: Final = 999  # above everything that routing gives
 SHORTEST_REASON: Final = 4
 
 
 class Command(StrEnum):
-    """The commands of requirement RD15, as the audit names them."""
+    """The commands of requirement RD15 and the call for a panel, as the audit names them."""
 
     WATCH = "WATCH"
     SEIZE = "SEIZE"
@@ -27,6 +28,7 @@ class Command(StrEnum):
     SET_STATE = "SET_STATE"
     HOLD_SEGMENT = "HOLD_SEGMENT"
     BROADCAST = "BROADCAST"
+    CALL_PANEL = "CALL_PANEL"
 
 
 class CommandError(Exception):
@@ -67,14 +69,26 @@ def reassigned(task: Task, to: Person, now: datetime, policy: DeskPolicy) -> Tas
 
 
 def force_released(task: Task, now: datetime) -> Task:
-    """Back to the queue, in its old place, for anybody."""
+    """Back to the queue, with its draft, for anybody; also what waits for an approval, the channel or a survey.
+
+    For when that does not come: nobody of the grade is left, the channel does not answer, nobody can see the house.
+    """
+    if task.state in _WAITS_FOR_OTHERS:
+        return moves.recall(task, now)
     if task.state is TaskState.QUEUED or moves.is_free(task, now):
         raise TaskUnavailableError("该任务不在任何人手中", task)
     return replace(moves.free(task), preferred=None, preferred_until=None)
 
 
+def panel_called(task: Task) -> Task:
+    """PENDING_APPROVAL → PANEL: its author stays named, and takes no seat."""
+    if task.state is not TaskState.PENDING_APPROVAL:
+        raise TaskUnavailableError("只有待复核的任务可以改由合议决定", task)
+    return replace(task, state=TaskState.PANEL)
+
+
 def prioritised(task: Task, priority: int) -> Task:
-    """With another priority, 0 … 100; the higher comes first. Raises `CommandError` for another number."""
+    """With another priority, 0 … `HIGHEST_PRIORITY`; the higher comes first. Raises `CommandError` for any other."""
     if not 0 <= priority <= HIGHEST_PRIORITY:
         raise CommandError("priority", f"优先级须在0至{HIGHEST_PRIORITY}之间")
     if not task.state.is_open:
@@ -85,8 +99,8 @@ def prioritised(task: Task, priority: int) -> Task:
 def left_behind(task: Task, to: Person | None, now: datetime, policy: DeskPolicy) -> Task:
     """A leaver's task handed on: to one person first, or to anybody.
 
-    What waits for the channel goes on waiting, and its reply comes to the new person. Raises `TaskUnavailableError` for
-    an opinion before its approval or in a panel: those who approve and chair decide about it.
+    What waits for the channel goes on waiting, and its reply comes to the new person. What waits for an approval or a
+    panel is left to those who approve and chair: it is not asked for here.
     """
     if task.state is TaskState.WAIT_REPLY:
         return replace(task, reviewer=None if to is None else to.username)

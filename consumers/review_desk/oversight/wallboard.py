@@ -7,6 +7,7 @@ Decisions that stay inside the desk (second readings, seeded cases, opinions) ar
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +17,7 @@ from psycopg.rows import TupleRow, dict_row
 
 from consumers.review_desk.oversight import pauses
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.regions import Region
 from consumers.review_desk.work import presence_rows
 from consumers.review_desk.work.presence import Presence, PresenceState, newcomer
 from infra.postgres.pool import Pool
@@ -35,7 +37,7 @@ _OPEN = f"""
     with open as (
         select queue, due_at, requested_at, internal, coalesce(level_told, 0) as level, {_STANDING} as standing
         from task left join task_clock using (task_id)
-        where state not in ('DECIDED', 'RETURNED_TO_AUTO', 'CANCELLED')
+        where state not in ('DECIDED', 'RETURNED_TO_AUTO', 'CANCELLED') and region = any(%(regions)s)
     )
     select queue,
         count(*) filter (where standing = 'QUEUED') as waiting,
@@ -56,7 +58,8 @@ _OPEN = f"""
 _BLOCKED = "select queue, since from queue_blocked"
 _DONE = """
     select t.queue, count(*) as done
-    from decision d join task t using (task_id) where d.decided_at >= %(today)s group by t.queue
+    from decision d join task t using (task_id)
+    where d.decided_at >= %(today)s and t.region = any(%(regions)s) group by t.queue
 """
 _FIGURES = """
     with ended as (
@@ -64,11 +67,11 @@ _FIGURES = """
                extract(epoch from d.decided_at - d.claimed_at) as handling,
                extract(epoch from d.claimed_at - t.requested_at) as waiting
         from decision d join task t using (task_id)
-        where t.received_at >= %(long)s or d.decided_at >= %(today)s
+        where (t.received_at >= %(long)s or d.decided_at >= %(today)s) and t.region = any(%(regions)s)
     ), late as (
         select received_at, due_at from task
         where not internal and state not in ('DECIDED', 'RETURNED_TO_AUTO', 'CANCELLED', 'WAIT_REPLY')
-          and due_at < %(now)s
+          and due_at < %(now)s and region = any(%(regions)s)
     )
     select
         count(*) filter (where decided_at >= %(today)s) as done_today,
@@ -99,7 +102,7 @@ _PEOPLE = """
         h.working_since, h.task_id, coalesce(h.on_hold, 0) as on_hold,
         coalesce(d.done, 0) as done, d.handling
     from staff s left join done d on d.reviewer = s.username left join hand h on h.reviewer = s.username
-    where s.is_active and s.roles && array['REVIEWER', 'SENIOR'] order by s.username
+    where s.is_active and s.roles && array['REVIEWER', 'SENIOR'] and s.regions && %(regions)s order by s.username
 """
 
 
@@ -207,8 +210,8 @@ class Wallboard:
         """Prepare; `clock` gives the instant now, in UTC."""
         self._pool, self._policy, self._clock = pool, policy, clock
 
-    def snapshot(self) -> Snapshot:
-        """The desk now. Reads indexes of open tasks and of the decisions of thirty days; locks nothing."""
+    def snapshot(self, regions: AbstractSet[Region]) -> Snapshot:
+        """These regions now. Reads indexes of open tasks and of the decisions of thirty days; locks nothing."""
         now = self._clock()
         today = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
         values = {
@@ -216,6 +219,7 @@ class Wallboard:
             "soon": now + SOON,
             "today": today,
             "long": today - LONG_RUN,
+            "regions": sorted(map(str, regions)),
         }
         with self._pool.connection() as connection:
             queues = _queues(connection, values)
@@ -238,7 +242,8 @@ class Wallboard:
 
 
 def _queues(connection: Connection[TupleRow], values: Mapping[str, Any]) -> tuple[QueueLine, ...]:
-    paused = pauses.paused_queues(connection)
+    shown = set(values["regions"])
+    paused = {one for one in pauses.paused_queues(connection) if one.partition("/")[0] in shown}
     done = {row["queue"]: row["done"] for row in _rows(connection, _DONE, values)}
     found = {row["queue"]: row for row in _rows(connection, _OPEN, values)}
     blocked = {row["queue"]: row["since"] for row in _rows(connection, _BLOCKED, values)}

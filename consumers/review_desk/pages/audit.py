@@ -158,6 +158,9 @@ class AuditPage:
     def _judge(self, verdict: Verdict) -> None:
         self._verdict.clear()
         with self._verdict:
+            if verdict.is_sound and not verdict.lines:
+                ui.label("没有记录可核验").classes("soft").props("data-testid=verdict")
+                return
             if verdict.is_sound:
                 sealed = f"，封存 {verdict.seals:,} 条" if verdict.seals else ""
                 text = f"✔ 链条完整：核验 {verdict.lines:,} 行、{verdict.chains:,} 条链{sealed}，未发现改动、缺失或插入"

@@ -9,14 +9,14 @@ from nicegui import ui
 
 from consumers.review_desk.deciding.case import Case
 from consumers.review_desk.office import Office
-from consumers.review_desk.pages import evidence
+from consumers.review_desk.pages import evidence, submission
 from consumers.review_desk.pages.comparables import Sheet
 from consumers.review_desk.pages.deciding import Deciding
 from consumers.review_desk.pages.form import DecisionForm
 from consumers.review_desk.pages.form_words import SURVEY
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keeping import Keeper
-from consumers.review_desk.pages.keys import Keys
+from consumers.review_desk.pages.keys import Does, Keys
 from consumers.review_desk.pages.moving import Moves
 from consumers.review_desk.pages.pictures import Pictures
 from consumers.review_desk.pages.remarks import Remarks
@@ -35,6 +35,12 @@ _DONE: Final = {
     TaskState.RETURNED_TO_AUTO: "上一件已退回自动估值",
 }
 _TABS: Final = {4: "历史结论", 5: "指引", 6: "备注与征询"}
+# The tab is built when it is chosen: its first guideline, or field, takes the cursor once it is there.
+_INTO_TAB: Final = """requestAnimationFrame(() => setTimeout(() => {
+  window.scrollTo({top: document.body.scrollHeight});
+  const tab = document.getElementById('tab-%d');
+  (tab?.querySelector('input, [tabindex="0"]') || tab)?.focus({preventScroll: true});
+}, 0))"""
 _EXPIRING: Final = timedelta(minutes=5)
 _COLUMNS: Final = (
     "display: grid; gap: 8px; padding: 8px; width: 100%; align-items: start; "
@@ -114,7 +120,7 @@ class CasePage:
     def _build_sheet(self) -> None:
         with panel("可比实例", 3) as title:
             with title:
-                ui.label("J / K 选行，C 取舍；修正与权重可改").classes("soft").style("font-weight: 400")
+                ui.label("J / K 选行，回车修改，C 取舍").classes("soft").style("font-weight: 400")
                 if self._case.comparables_text:
                     ui.icon("info_outline").tooltip(self._case.comparables_text)
             house, draft = self._case.subject, self._case.task.draft
@@ -124,16 +130,20 @@ class CasePage:
         case = self._case
         with ui.element("section").classes("panel"):
             with ui.tabs().props("dense no-caps align=left inline-label").style("min-height: 30px") as self._tabs:
-                for number, name in _TABS.items():
-                    ui.tab(str(number), f"{number} {name}{_count(case, number)}")
+                tabs = {n: ui.tab(str(n), f"{n} {name}{_count(case, n)}") for n, name in _TABS.items()}
             with ui.tab_panels(self._tabs, value="4", animated=False).style("width: 100%; min-height: 130px"):
-                with ui.tab_panel("4").style("padding: 6px 0"):
+                with ui.tab_panel("4").style("padding: 6px 0").props("id=tab-4 tabindex=-1"):
                     evidence.show_history(case)
-                with ui.tab_panel("5").style("padding: 6px 0"):
+                with ui.tab_panel("5").style("padding: 6px 0").props("id=tab-5 tabindex=-1"):
                     evidence.show_guidelines(case)
-                with ui.tab_panel("6").style("padding: 6px 0"):
-                    task_id = case.task.task_id
-                    self._remarks = Remarks(self._office, self._person, task_id, case.notes, writes=self._works)
+                with ui.tab_panel("6").style("padding: 6px 0").props("id=tab-6 tabindex=-1"):
+                    self._remarks = Remarks(
+                        self._office,
+                        self._person,
+                        case.task.task_id,
+                        writes=self._works,
+                        on_count=lambda count: _tell_count(tabs[6], count),
+                    )
 
     def _build_form(self) -> None:
         case = self._case
@@ -157,7 +167,7 @@ class CasePage:
             self._sheet.freeze()
             self._show_frozen(f"只读：该任务{said(STATE, case.task.state)}，不在您手上。")
             return
-        with ui.element("div").classes("panel"):
+        with ui.element("div").classes("panel") as self._commands_box:
             self._keeper = Keeper(self._office, self._person, case.task, draft=self._draft, on_lost=self._lose)
             self._moves = Moves(self._office, self._person, self._keeper)
             with ui.element("div").style("display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px"):
@@ -174,7 +184,7 @@ class CasePage:
             ("征询", "G", self._moves.consult),
             ("澄清", "Q", self._clarify),
             ("退回公共池", "", self._moves.release),
-            ("延长占用", "", self._moves.renew),
+            ("延长时限", "", self._moves.renew),
         )
 
     def _add_keys(self) -> None:
@@ -187,21 +197,33 @@ class CasePage:
             return
         self._keys.add("j", "下一例", lambda: self._sheet.move(1))
         self._keys.add("k", "上一例", lambda: self._sheet.move(-1))
+        self._keys.add("Enter", "到选中可比实例的第一个修正", self._sheet.enter_current)
         self._keys.add("c", "采用或不采用选中的可比实例", self._sheet.tick_current)
+        self._keys.add("o", "选处理结果", self._form.open_outcomes)
+        self._keys.add("b", "按可比实例给价", self._form.by_comparables)
         self._keys.add("v", "到单价", self._form.focus_price)
         self._keys.add("e", "到判断依据", self._form.focus_rationale)
         self._keys.add("Ctrl+s", "保存草稿", self._keeper.save if self._keeper else lambda: None)
         self._keys.add("Ctrl+Enter", "提交并领取下一件", self._submit)
-        self._keys.add("t", "转交", self._moves.transfer)
-        self._keys.add("h", "挂起", self._moves.hold)
-        self._keys.add("q", "请渠道确认地址", self._clarify)
-        self._keys.add("g", "征询同事", self._moves.consult)
+        self._keys.add("t", "转交", self._while_ours(self._moves.transfer))
+        self._keys.add("h", "挂起", self._while_ours(self._moves.hold))
+        self._keys.add("q", "请渠道确认地址", self._while_ours(self._clarify))
+        self._keys.add("g", "征询同事", self._while_ours(self._moves.consult))
         self._keys.listen()
+        submission.watch(self._tell_lost_submission)
+
+    def _while_ours(self, does: Does) -> Does:
+        """The command, which does nothing any more once the task is lost."""
+        return lambda: None if self._is_lost else does()
+
+    @property
+    def _is_lost(self) -> bool:
+        return self._keeper is None or self._keeper.is_lost
 
     def _to_tab(self, number: int) -> Any:
         def go() -> None:
             self._tabs.value = str(number)
-            ui.run_javascript("window.scrollTo({top: document.body.scrollHeight})")
+            ui.run_javascript(_INTO_TAB % number)
 
         return go
 
@@ -231,8 +253,21 @@ class CasePage:
     # ---- commands -------------------------------------------------------------------------------------------------
 
     async def _submit(self) -> None:
-        if self._keeper is not None and not self._keeper.is_lost:
-            await self._deciding.submit(self._form, self._keeper, self._confirmed)
+        try:
+            if self._keeper is not None and not self._keeper.is_lost:
+                await self._deciding.submit(self._form, self._keeper, self._confirmed)
+        finally:
+            if not self._deciding.is_busy:
+                submission.answered()
+
+    def _tell_lost_submission(self) -> None:
+        """The browser still waits for an answer. Where nothing is being decided, its press never came here."""
+        if self._deciding.is_busy:
+            return
+        submission.answered()
+        if not self._is_lost:
+            self._form.refuse("✗ 未提交，请重试：连接曾中断")
+            ui.notify("未提交，请重试", type="warning", position="top", timeout=0, close_button="知道了")
 
     def _clarify(self) -> None:
         if ReviewOutcome.CLARIFY in self._case.outcomes:
@@ -244,6 +279,8 @@ class CasePage:
     def _lose(self, why: str) -> None:
         self._form.freeze()
         self._sheet.freeze()
+        self._commands_box.props("inert").style("opacity: .6")
+        self._community.props("inert")
         self._show_frozen(f"{why}。本页已停止编辑，填写的内容仍在下方，可以阅读和复制。")
 
     def _show_frozen(self, why: str) -> None:
@@ -262,12 +299,17 @@ class CasePage:
         if self._works and task.lease_ends_at is not None:
             lease = task.lease_ends_at - now
             warning = "⚠ " if lease < _EXPIRING else ""
-            self._lease.text = f"{warning}占用 {duration(max(lease, timedelta(0)))}"
+            self._lease.text = f"{warning}处理时限 {duration(max(lease, timedelta(0)))}"
 
 
 def _count(case: Case, number: int) -> str:
     count = {4: len(case.earlier), 5: len(case.guidelines), 6: len(case.notes)}[number]
     return f"（{count}）" if count else ""
+
+
+def _tell_count(tab: ui.tab, count: int) -> None:
+    if count:
+        tab.props(f'label="6 {_TABS[6]}（{count}）"')
 
 
 def _to_panel(number: int) -> Any:

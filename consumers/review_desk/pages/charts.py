@@ -20,6 +20,7 @@ _STEP: Final = 500
 _SMALLEST_DOT, _DOT_FOR_WEIGHT = 13.0, 16.0
 _NEAREST_RING_M: Final = 500  # a sketch of one community's deals still shows a scale
 _TURN: Final = 137.5  # degrees: consecutive dots never lie on each other (the golden angle)
+_SCALE_KEEPS: Final = 45  # degrees to each side of the scale where no dot lies on its figures
 
 
 def prices(
@@ -43,6 +44,7 @@ def prices(
     return {
         "animation": False,
         "aria": {"enabled": True},
+        **_emptiness(deals, "没有可比实例"),
         "grid": {"left": 52, "right": 86, "top": 24, "bottom": 22},
         "legend": {
             "top": 0,
@@ -92,6 +94,7 @@ def whereabouts(deals: Sequence[ComparableCase], taken: Collection[str]) -> dict
     return {
         "animation": False,
         "aria": {"enabled": True},
+        **_emptiness(known, "没有距离已知的可比实例" if deals else "没有可比实例"),
         "polar": {"center": ["50%", "50%"], "radius": "86%"},
         "tooltip": {"trigger": "item", "formatter": "{b}"},
         "angleAxis": {"type": "value", "min": 0, "max": 360, "show": False},
@@ -99,7 +102,7 @@ def whereabouts(deals: Sequence[ComparableCase], taken: Collection[str]) -> dict
             "min": 0,
             "max": reach,
             "splitNumber": 3,
-            "axisLabel": {"fontSize": 10, "formatter": "{value} m", "hideOverlap": True},
+            "axisLabel": {"fontSize": 10, "formatter": "{value} m", "hideOverlap": True, "showMinLabel": False},
             "axisLine": {"show": False},
             "splitLine": {"lineStyle": {"color": _GRID}},
         },
@@ -121,6 +124,12 @@ def whereabouts(deals: Sequence[ComparableCase], taken: Collection[str]) -> dict
     }
 
 
+def _emptiness(drawn: Sequence[object], text: str) -> dict[str, Any]:
+    if drawn:
+        return {}
+    return {"title": {"text": text, "left": "center", "bottom": 34, "textStyle": {"fontSize": 12, "color": _SOFT}}}
+
+
 def _dot(number: int, deal: ComparableCase, price: int, *, is_taken: bool) -> dict[str, Any]:
     name = f"{number} {deal.community_name} {deal.deal_date} {deal.area_m2:g}㎡：{yuan(price)} 元/㎡"
     size = _SMALLEST_DOT + _DOT_FOR_WEIGHT * deal.weight
@@ -134,7 +143,7 @@ def _dot(number: int, deal: ComparableCase, price: int, *, is_taken: bool) -> di
 
 def _place(number: int, deal: ComparableCase, *, is_taken: bool) -> dict[str, Any]:
     name = f"{number} {deal.community_name}，距离 {deal.distance_m} m"
-    angle = round(number * _TURN % 360, 1)
+    angle = round(_SCALE_KEEPS + number * _TURN % 360 * (360 - 2 * _SCALE_KEEPS) / 360, 1)
     return {"name": name, "value": [deal.distance_m, angle], "symbolSize": 17, **_numbered(number, is_taken)}
 
 

@@ -25,6 +25,7 @@ _HOURS: Final = {_UNTIL_SEEN: "直到本人知悉", 1: "1 小时", 4: "4 小时"
 _STATES: Final = {"BREAK": "‖ 小休", "READY": "● 就绪", "OFFLINE": "○ 离线（交回其任务）"}
 _TO_QUEUE: Final = ""
 REASON: Final = Field("reason", "原因（必填，记入审计并告知本人）", long=True)
+_WHY: Final = Field("reason", "原因（必填，记入审计）", long=True)  # where the command is about nobody
 
 
 async def command(done: str, doing: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
@@ -39,15 +40,15 @@ async def command(done: str, doing: Callable[..., Any], *arguments: Any, **named
 
 
 async def broadcast(office: Office, person: Person) -> None:
-    """发布公告."""
+    """发通知."""
     answers = await ask(
-        "发布公告",
+        "发通知",
         Field("text", "内容", long=True),
         Field("severity", "级别", choices=_SEVERITIES, value=Severity.INFO),
         Field("role", "对象", choices={_ALL: "全体", **_ROLES}, value=_ALL, required=False),
         Field("region", "区域", choices={_ALL: "全部区域", **REGION}, value=_ALL, required=False),
         Field("hours", "显示多久", choices=_HOURS, value=4, required=False),
-        confirm="发布",
+        confirm="发出",
     )
     if answers is None:
         return
@@ -61,18 +62,18 @@ async def broadcast(office: Office, person: Person) -> None:
         roles=frozenset({Role(answers["role"])}) if answers["role"] else frozenset(),
         regions=frozenset({Region(answers["region"])}) if answers["region"] else frozenset(),
     )
-    await command("公告已发布", office.supervision.broadcast, person, notice)
+    await command("通知已发出", office.supervision.broadcast, person, notice)
 
 
 async def hold_segment(office: Office, person: Person) -> None:
     """暂停板块自动估值."""
     classes = {code: PROPERTY_CLASS[code] for code in PROPERTY_CLASSES}
     answers = await ask(
-        "暂停板块的自动估值：立即生效，该板块全部转人工。恢复须两人在策略管理中办理（avm segments release）。",
+        "暂停板块的自动估值：立即生效，该板块的新案件全部转人工。恢复须两人批准，由策略管理员办理。",
         Field("city", "城市（全称，如 杭州市）"),
         Field("kind", "物业类别", choices=classes, value="RESIDENTIAL"),
         Field("community", "小区编号（可空：整个板块）", required=False),
-        REASON,
+        _WHY,
         confirm="立即暂停",
     )
     if answers is not None:
@@ -115,7 +116,7 @@ async def pause_or_resume(office: Office, person: Person, queue: str, *, is_paus
     """暂停或恢复队列."""
     verb = "恢复派单" if is_paused else "暂停派单"
     said = "恢复后立即继续派单。" if is_paused else "暂停后不再派出或领取；处理中的任务不受影响，时限照计。"
-    answers = await ask(f"{queue_said(queue)} · {verb}。{said}", REASON, confirm=verb)
+    answers = await ask(f"{queue_said(queue)} · {verb}。{said}", _WHY, confirm=verb)
     if answers is not None:
         change = office.supervision.resume_queue if is_paused else office.supervision.pause_queue
         await command(f"已{verb}", change, person, queue, answers["reason"])

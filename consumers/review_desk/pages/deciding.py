@@ -22,9 +22,17 @@ class Deciding:
         self._office, self._person = office, person
         self._busy = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a submission is being worked on."""
+        return self._busy
+
     async def submit(self, form: DecisionForm, keeper: Keeper, confirmed_community_id: str | None) -> None:
         """Decide as the form says, then go to the next task; what is wrong is shown in the form."""
         if self._busy:
+            return
+        if form.slip:
+            form.refuse(form.slip)
             return
         self._busy = True
         form.wait(is_waiting=True)

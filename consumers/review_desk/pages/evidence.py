@@ -38,9 +38,10 @@ def show_asked(case: Case) -> None:
     house = case.subject
     with panel("申请与房屋", 1) as title:
         with title:
-            ui.label(f"优先级 {case.task.priority}").classes("chip calm")
             if case.task.blind:
                 ui.label("盲评任务").classes("chip").props("data-testid=blind")
+            else:
+                ui.label(f"优先级 {case.task.priority}").classes("chip calm")
         with ui.element("div").style("display: flex; flex-wrap: wrap; gap: 4px; margin-bottom: 4px"):
             for reason in case.task.reasons:
                 ui.label(said(REASON, reason)).classes("chip")

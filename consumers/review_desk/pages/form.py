@@ -20,6 +20,7 @@ from schemas.domain.rounding import total
 
 COMPARISON, DIRECT = "COMPARISON", "DIRECT"
 _WITHIN: Final = {4: "4 小时内", 8: "8 小时内", 24: "1 天内", 48: "2 天内", 72: "3 天内"}
+_HIGHEST: Final = 1_000_000  # yuan per m²: beyond, a total was typed
 _METHODS: Final = {COMPARISON: "按可比实例", DIRECT: "直接给价"}
 
 
@@ -67,10 +68,11 @@ class DecisionForm:
                 .props(f"{FIELD} rows=3")
                 .props("data-testid=rationale")
             )
-            self._problems = ui.label("").classes("bad").style("white-space: pre-line; min-height: 20px")
-            self._problems.props("data-testid=problems role=alert")
             with ui.button(on_click=submit).props("unelevated no-caps data-testid=submit") as self._submit:
                 ui.html("提交并领取下一件<kbd>Ctrl+Enter</kbd>", sanitize=False)
+            # Below the button, which stays where it is whatever there is to say.
+            self._problems = ui.label("").classes("bad").style("white-space: pre-line; min-height: 20px")
+            self._problems.props("data-testid=problems role=alert")
         self._refresh()
 
     def _build_money(self, draft: Mapping[str, Any]) -> None:
@@ -98,6 +100,8 @@ class DecisionForm:
             clearable=True,
             on_change=self._typed,
         ).props(f"{FIELD} options-dense data-testid=because")
+        # Always there where a model is, so that nothing moves while a price is typed.
+        self._because.visible = self._case.model is not None or bool(self._because.value)
         self._few = ui.input(
             f"可比实例不足{FEWEST_COMPARABLES}例的原因",
             value=draft.get("few_comparables_because") or "",
@@ -134,8 +138,16 @@ class DecisionForm:
         """The price in yuan per m²: by the comparables, or as typed."""
         if self._method.value == COMPARISON:
             return self._sheet.unit_price
-        price = _whole(self._unit_price.value)
-        return price if price is not None and price > 0 else None
+        price = self._unit_price.value
+        return int(price) if price is not None and not price_slip(price) else None
+
+    @property
+    def slip(self) -> str:
+        """What is typed and cannot be meant, of the price and of the comparables; empty when all is well."""
+        if self.outcome != ReviewOutcome.VALUE:
+            return ""
+        price = "" if self._method.value == COMPARISON else price_slip(self._unit_price.value)
+        return "\n".join(part for part in (price, self._sheet.problem) if part)
 
     def conclusion(self, confirmed_community_id: str | None) -> Conclusion:
         """Return what the fields say; whether it is complete is judged by the rules, not here."""
@@ -178,6 +190,16 @@ class DecisionForm:
         if outcome in self._outcome.options:
             self._outcome.value = outcome
 
+    def open_outcomes(self) -> None:
+        """Put the cursor into the outcomes, with their list open."""
+        self._outcome.run_method("focus")
+        self._outcome.run_method("showPopup")
+
+    def by_comparables(self) -> None:
+        """Let the price follow the comparables."""
+        if self._case.comparables:
+            self._method.value = COMPARISON
+
     def focus_price(self) -> None:
         """Put the cursor into the price."""
         self._unit_price.run_method("focus")
@@ -189,7 +211,12 @@ class DecisionForm:
     def show(self, violations: Sequence[Violation]) -> None:
         """Say what is missing, each with its field."""
         self._problems.text = "\n".join(f"✗ {violation.message}" for violation in violations)
-        self._because.visible = self._because.visible or any(one.field == "deviation_because" for one in violations)
+        if any(one.field == "deviation_because" for one in violations):
+            self._because.visible = True
+
+    def refuse(self, why: str) -> None:
+        """Say why nothing was submitted."""
+        self._problems.text = why
 
     def follow_sheet(self) -> None:
         """The comparables have changed."""
@@ -205,7 +232,7 @@ class DecisionForm:
 
     def _price_typed(self) -> None:
         """Somebody who types another price than the comparables give means to give it directly."""
-        price = _whole(self._unit_price.value)
+        price = self._unit_price.value
         if price is not None and price != self._sheet.unit_price:
             self._method.value = DIRECT
         self._changed()
@@ -226,21 +253,31 @@ class DecisionForm:
         self._few.visible = len(self._sheet.taken) < FEWEST_COMPARABLES
         self._problems.text = ""
         price = self.unit_price
-        if self._method.value == COMPARISON and _whole(self._unit_price.value) != price:
+        if self._method.value == COMPARISON and self._unit_price.value != price:
             self._unit_price.value = price
         self._total.text = "总价 —" if price is None else wan(total(price, self._case.subject.area_m2))
         self._tell_deviation(price)
 
     def _tell_deviation(self, price: int | None) -> None:
         model = self._case.model
+        slip = "" if self._method.value == COMPARISON else price_slip(self._unit_price.value)
         if model is None or price is None:
-            self._deviation.text = ""
-            self._because.visible = bool(self._because.value)
+            self._deviation.text = slip
+            self._deviation.classes(replace="num bad")
             return
         far = is_far(price, model.unit_price, self._policy.deviation_needs_reason)
         self._deviation.text = deviation_text(price, model.unit_price, is_far=far)
         self._deviation.classes(replace=f"num {'warn' if far else 'soft'}")
-        self._because.visible = far or bool(self._because.value)
+        self._because.props(f'label="偏离模型的原因{"（必填）" if far else "（可空）"}"')
+
+
+def price_slip(value: float | None) -> str:
+    """Why a typed unit price in yuan per m² cannot be meant; empty when it can, or when none is typed."""
+    if value is None:
+        return ""
+    if value != int(value):
+        return "✗ 单价须为整数（元/㎡）"
+    return "" if 0 < value <= _HIGHEST else f"✗ 单价须在 1 至 {_HIGHEST:,} 元/㎡ 之间，请核对是否误填了总价"
 
 
 def _whole(value: float | None) -> int | None:

@@ -17,14 +17,14 @@ from asyncio import to_thread
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from html import escape
 from typing import Final
 from urllib.parse import quote
 
 import psycopg
-from nicegui import ui
+from nicegui import ElementFilter, ui
 
 from consumers.review_desk.office import Office
 from consumers.review_desk.oversight.notices import Notice, Severity
@@ -32,6 +32,7 @@ from consumers.review_desk.pages.look import STYLE
 from consumers.review_desk.pages.written import day_and_time, since
 from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.work.presence import Presence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ PLACES: Final = (
     Place(path="/", name="我的任务", needs=Permission.WORK),
     Place(path="/pool", name="公共池", needs=Permission.SEE_POOL),
     Place(path="/approvals", name="复核", needs=Permission.APPROVE),
-    Place(path="/panel", name="合议", needs=Permission.APPROVE),
+    Place(path="/panel", name="合议", needs=Permission.WORK),
     Place(path="/search", name="查询", needs=Permission.SEARCH),
     Place(path="/work-orders", name="复估与工单", needs=Permission.WORK_ORDERS),
     Place(path="/supervisor", name="班长台", needs=Permission.SUPERVISE),
@@ -59,6 +60,7 @@ PLACES: Final = (
     Place(path="/staff", name="人员与权限", needs=Permission.SEE_STAFF),
 )
 _NEWS_EVERY: Final = timedelta(seconds=5)  # an offer seen on another page leaves time enough to take it
+_PRESENCE: Final = "desk-presence"  # marks the bar's word, so that a page may bring it up to date
 _LOUDNESS: Final = {Severity.INFO: "ⓘ 通知", Severity.WARNING: "⚠ 提醒", Severity.URGENT: "‼ 紧急"}
 # A sign as well as a word: never colour alone.
 PRESENCE: Final = {
@@ -83,7 +85,7 @@ def frame(office: Office, person: Person, heading: str) -> Iterator[ui.element]:
         _navigation(person, heading)
         ui.element("div").classes("grow")
         bar = ui.element("div").style("display: flex; gap: 10px; align-items: center")
-        state = ui.label("").classes("state num").props("data-testid=presence")
+        state = ui.label("").classes("state num").props("data-testid=presence").mark(_PRESENCE)
         ui.label(f"{person.name} · {person.grade}").classes("quiet")
         ui.link("退出", "/logout").classes("quiet")
     # In a corner above the page: one that comes while somebody types must not move what they look at.
@@ -92,6 +94,17 @@ def frame(office: Office, person: Person, heading: str) -> Iterator[ui.element]:
     state.visible = may(person, Permission.WORK)
     _Signs(office, person, state, notices, tells_offers=not is_home).start()
     yield bar
+
+
+def tell_presence(presence: Presence, now: datetime) -> None:
+    """Bring the bar to what the page has just seen, so that the two never say different things."""
+    for label in ElementFilter(kind=ui.label, marker=_PRESENCE):
+        label.text = presence_text(presence, now)
+
+
+def presence_text(presence: Presence, now: datetime) -> str:
+    """`▶ 处理中 12分`."""
+    return f"{PRESENCE.get(presence.state, presence.state)} {since(presence.since, now)}"
 
 
 def places_of(person: Person) -> tuple[Place, ...]:
@@ -125,6 +138,7 @@ class _Signs:
         self._office, self._person, self._state, self._notices = office, person, state, notices
         self._tells_offers = tells_offers
         self._shown = _News()
+        self._is_unfolded = False
 
     def start(self) -> None:
         ui.timer(min(self._office.policy.heartbeat, _NEWS_EVERY).total_seconds(), self._tell)
@@ -141,8 +155,8 @@ class _Signs:
             with self._notices:
                 if news.is_offered and self._tells_offers:
                     self._show_offer()
-                for notice in news.notices:
-                    self._show(notice)
+                if news.notices:
+                    self._show_notices(news.notices)
         self._shown = news
 
     def _ask(self) -> _News:
@@ -151,9 +165,8 @@ class _Signs:
             return _News(notices=notices)
         self._office.desk.heartbeat(self._person)
         work = self._office.desk.my_work(self._person)
-        state = PRESENCE.get(work.presence.state, work.presence.state)
-        ago = since(work.presence.since, self._office.clock())
-        return _News(presence=f"{state} {ago}", is_offered=work.offered is not None, notices=notices)
+        presence = presence_text(work.presence, self._office.clock())
+        return _News(presence=presence, is_offered=work.offered is not None, notices=notices)
 
     def _show_offer(self) -> None:
         with ui.element("div").classes("row loud"):
@@ -161,6 +174,35 @@ class _Signs:
             seconds = int(self._office.policy.offer.total_seconds())
             ui.label(f"有任务派给您，{seconds} 秒内有效").style("flex: 1")
             ui.link("去接受", PLACES[0].path)
+
+    def _show_notices(self, notices: tuple[Notice, ...]) -> None:
+        """One line however many there are, so that they never cover the work; the rest unfolds above it."""
+        first = notices[0]
+        with ui.element("div").classes("all") as unfolded:
+            for notice in notices:
+                self._show(notice)
+        unfolded.visible = self._is_unfolded
+
+        def fold() -> None:
+            self._is_unfolded = unfolded.visible = not unfolded.visible
+
+        is_loud = any(notice.severity is not Severity.INFO for notice in notices)
+        with ui.element("div").classes("row loud" if is_loud else "row"):
+            count = f"（{len(notices)} 条）" if len(notices) > 1 else ""
+            ui.label(f"{_LOUDNESS[first.severity]}{count}").style("font-weight: 600; white-space: nowrap")
+            ui.label(first.text).classes("line")
+            with ui.button(on_click=fold).props("flat dense no-caps data-testid=notices-fold"):
+                ui.html("展开 / 收起<kbd>0</kbd>", sanitize=False)
+            ui.button("全部知道了", on_click=partial(self._all_seen, notices)).props(
+                "flat dense no-caps data-testid=notices-all-seen"
+            )
+
+    async def _all_seen(self, notices: tuple[Notice, ...]) -> None:
+        for notice in notices:
+            if notice.notice_id:
+                await to_thread(self._office.supervision.acknowledge, self._person, notice.notice_id)
+        self._is_unfolded = False
+        await self._tell()
 
     def _show(self, notice: Notice) -> None:
         with ui.element("div").classes("row" if notice.severity is Severity.INFO else "row loud") as line:

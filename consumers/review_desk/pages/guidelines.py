@@ -8,12 +8,13 @@ from fastapi import Request
 from nicegui import ui
 
 from consumers.review_desk.knowledge.bulletins import Bulletin
-from consumers.review_desk.knowledge.guideline_set import Guideline, GuidelineError
+from consumers.review_desk.knowledge.guideline_set import RELEASE, Guideline, GuidelineError
 from consumers.review_desk.knowledge.guidelines import Found
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Does, Keys
+from consumers.review_desk.pages.names import Names
 from consumers.review_desk.pages.publishing import BulletinForm, GuidelineForm
 from consumers.review_desk.pages.written import day_and_time
 from consumers.review_desk.people.access import Permission, may
@@ -37,7 +38,7 @@ class GuidelinesPage:
 
     def __init__(self, office: Office, person: Person) -> None:
         """Build the page, still empty."""
-        self._office, self._person = office, person
+        self._office, self._person, self._names = office, person, Names(office.staff)
         self._listed: tuple[Guideline, ...] = ()
         self._chosen: Guideline | None = None
         writes = may(person, Permission.WRITE_GUIDELINES)
@@ -91,7 +92,12 @@ class GuidelinesPage:
         )
         if here or self._listed:
             await self._choose(here or self._listed[0])
-        self._show_board(await to_thread(office.guidelines.bulletins, self._person))
+        self._show_board(await to_thread(self._ask_board))
+
+    def _ask_board(self) -> tuple[Bulletin, ...]:
+        found = self._office.guidelines.bulletins(self._person)
+        self._names.learn(one.published_by for one in found)
+        return found
 
     # ---- guidelines -------------------------------------------------------------------------------------------------
 
@@ -142,11 +148,12 @@ class GuidelinesPage:
         if not (self._field.value or "").strip():
             self._show_list(self._listed)
         versions = await to_thread(self._office.guidelines.versions, one.guideline_id)
+        await to_thread(self._names.learn, [each.published_by for each in versions])
         self._heading.clear()
         with self._heading:
             ui.element("div").style("flex: 1")
             ui.select(
-                {each.number: _version_said(each) for each in versions},
+                {each.number: _version_said(each, self._names) for each in versions},
                 value=one.number,
                 on_change=lambda event: self._show_text(next(v for v in versions if v.number == event.value)),
             ).props(f"{FIELD} options-dense data-testid=versions").style("min-width: 260px")
@@ -192,7 +199,9 @@ class GuidelinesPage:
                 if one.mandatory:
                     ui.label("必读").classes("chip")
             regions = "、".join(said(REGION, region) for region in one.regions) or "全部区域"
-            ui.label(f"{day_and_time(one.published_at)} · {one.published_by} · {regions}").classes("soft num")
+            ui.label(f"{day_and_time(one.published_at)} · {self._names.of(one.published_by)} · {regions}").classes(
+                "soft num"
+            )
             ui.markdown(one.text)
             if one.read_at is not None:
                 ui.label(f"✔ 已阅 {day_and_time(one.read_at)}").classes("good num")
@@ -234,5 +243,6 @@ def _concerns(one: Guideline) -> str:
     return " · ".join(part for part in ("、".join(one.cities), skills, families) if part) or "所有案件"
 
 
-def _version_said(one: Guideline) -> str:
-    return f"{one.version} · {day_and_time(one.in_force_at)} 起 · {one.published_by}"
+def _version_said(one: Guideline, names: Names) -> str:
+    author = "随版本发布" if one.published_by == RELEASE else names.of(one.published_by)
+    return f"{one.version} · {day_and_time(one.in_force_at)} 起 · {author}"

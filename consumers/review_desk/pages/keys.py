@@ -18,20 +18,22 @@ Does: TypeAlias = Callable[[], Awaitable[Any] | Any]
 
 _EVENT: Final = "desk_key"
 _HELP: Final = "?"
-# One listener per page, before any of the page's own (capture); `repeat` is a key held down, not pressed again.
+_NOTICES: Final = "document.querySelector('[data-testid=notices-fold]')?.click()"
+# One listener per page, before any of the page's own (capture); `repeat` is a key held down: it only walks.
 _LISTEN: Final = """
 document.addEventListener('keydown', event => {
-  if (event.isComposing || event.keyCode === 229 || event.repeat || event.altKey || event.metaKey) return;
+  if (event.isComposing || event.keyCode === 229 || event.altKey || event.metaKey) return;
   const at = document.activeElement;
   const field = 'input:not([type=checkbox]):not([type=radio]), textarea, select';
   const typing = at && (at.isContentEditable || at.matches(field));
   if (event.key === 'Escape' && typing) { at.blur(); return; }
   const name = (event.ctrlKey ? 'Ctrl+' : '') + (event.key.length === 1 ? event.key.toLowerCase() : event.key);
-  if (!KNOWN.includes(name)) return;
+  if (!KNOWN.includes(name) || (event.repeat && !['j', 'k'].includes(name))) return;
   if (document.querySelector('.q-dialog__inner, .q-menu') || (typing && !event.ctrlKey)) return;
-  if (name === 'Enter' && at && at.closest('button, a')) return;
+  if (name === 'Enter' && at && at.closest('button, a, [tabindex="0"]')) return;
   event.preventDefault();
   event.stopPropagation();
+  document.dispatchEvent(new CustomEvent('desk-key', {detail: name}));
   emitEvent('EVENT', name);
 }, true);
 """
@@ -44,7 +46,7 @@ class Keys:
         """Begin with none; `add` them while the page is built, then `listen`."""
         self._does: dict[str, Does] = {}
         self._means: dict[str, str] = {}
-        self._is_busy = False
+        self._running: set[str] = set()
 
     def add(self, key: str, means: str, does: Does) -> None:
         """Give a key (`a`, `Enter`, `Ctrl+s`, `1`) its command. `means` is what the overlay of `?` says of it."""
@@ -52,6 +54,7 @@ class Keys:
 
     def listen(self) -> None:
         """Start, once per page, after everything was added."""
+        self.add("0", "通知：展开或收起", lambda: ui.run_javascript(_NOTICES))
         dialogue = self._help()
         self._does[_HELP] = dialogue.open
         script = _LISTEN.replace("KNOWN", json.dumps(list(self._does))).replace("EVENT", _EVENT)
@@ -59,17 +62,18 @@ class Keys:
         ui.on(_EVENT, self._pressed)
 
     async def _pressed(self, event: GenericEventArguments) -> None:
-        """One command at a time: a key pressed twice in a hurry opens one dialogue, not two."""
-        does = self._does.get(event.args if isinstance(event.args, str) else "")
-        if does is None or self._is_busy:
+        """One command at a time: a key pressed twice opens one dialogue, not two. Saving never swallows a submit."""
+        key = event.args if isinstance(event.args, str) else ""
+        does = self._does.get(key)
+        if does is None or key in self._running or (self._running and not key.startswith("Ctrl+")):
             return
-        self._is_busy = True
+        self._running.add(key)
         try:
             answer = does()
             if inspect.isawaitable(answer):
                 await answer
         finally:
-            self._is_busy = False
+            self._running.discard(key)
 
     def _help(self) -> ui.dialog:
         with ui.dialog() as dialogue, ui.card().style("min-width: 340px").props("data-testid=keys-help"):

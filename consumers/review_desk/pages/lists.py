@@ -26,6 +26,7 @@ TASK_COLUMNS: Final[tuple[Row, ...]] = (
     {"name": "area", "label": "面积 ㎡", "field": "area", "align": "right"},
     {"name": "reasons", "label": "转人工原因", "field": "reasons", "align": "left"},
 )
+_INTO_SIGHT: Final = "document.querySelectorAll('[data-testid=%s] tbody tr')[%d]?.scrollIntoView({block: 'nearest'})"
 _LEFT_CELL: Final = """
     <q-td :props="props" :class="props.row.urgency">
       <span v-if="props.row.sign">{{ props.row.sign }} </span>
@@ -52,13 +53,18 @@ def task_row(task: Task, now: datetime) -> Row:
         "urgency": "bad" if over else "warn" if soon else "",
         "sign": "✖" if over else "⚠" if soon else "",
         "due": day_and_time(task.due_at),
-        "priority": task.priority,
+        "priority": priority_said(task),
         "city": task.city,
         "type": said(PROPERTY_TYPE, task.property_type),
         "address": task.address,
         "area": f"{task.area_m2:,.2f}",
         "reasons": [said(REASON, reason) for reason in task.reasons],
     }
+
+
+def priority_said(task: Task) -> str:
+    """The priority; a dash for a blind task, whose place in the queue would tell what the model made of it."""
+    return "—" if task.blind else str(task.priority)
 
 
 class WalkedTable:
@@ -72,10 +78,10 @@ class WalkedTable:
         name: str,
         open_row: Callable[[Row], Awaitable[None] | None],
         on_move: Callable[[], None] | None = None,
-        height: str = "calc(100vh - 120px)",
+        height: str = "calc(100vh - 132px)",
     ) -> None:
         """Build inside the current element. `empty`: what stands there without rows; `name`: for tests."""
-        self._open_row, self._on_move = open_row, on_move
+        self._open_row, self._on_move, self._name = open_row, on_move, name
         self._at = 0
         with ui.element("div").classes("picking").style("width: 100%"):
             self.table = (
@@ -127,6 +133,7 @@ class WalkedTable:
     def _go_to(self, place: int) -> None:
         self._at = place
         self.table.rows = [{**row, "at": each == place} for each, row in enumerate(self.table.rows)]
+        ui.run_javascript(_INTO_SIGHT % (self._name, place))
         if self._on_move is not None:
             self._on_move()
 

@@ -3,13 +3,14 @@
 from html import escape
 from typing import Annotated, Final
 
-from fastapi import FastAPI, Form, Request, Response
+from fastapi import FastAPI, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from consumers.review_desk.api.sessions import address_of, code_of, retry_of
 from consumers.review_desk.people.accounts import Accounts, LogInRefusedError
 from consumers.review_desk.people.guard import SESSION_COOKIE
 from consumers.review_desk.people.oidc import LASTS, OidcLogIn
+from consumers.review_desk.people.way_back import HOME, own_page
 
 _POLICY: Final = {  # stricter than the pages': nothing here needs a script
     "content-security-policy": (
@@ -31,11 +32,13 @@ button, .other { display: block; box-sizing: border-box; width: 100%; margin-top
 .other { margin-top: 10px; background: #e8eef7; color: #14345e; text-decoration: none; }
 .bad { color: #a32018; min-height: 1.6em; margin: 10px 0 0; }
 </style></head><body>"""
-_FORM: Final = """<form method="post" action="/login"><h1>估价复核台</h1><p>个贷业务房屋估值 · 人工复核</p>
+_FORM: Final = """<form method="post" action="/login"><input type="hidden" name="next" value="{next}">
+<h1>估价复核台</h1><p>个贷业务房屋估值 · 人工复核</p>
 <label for="username">用户名</label><input id="username" name="username" autocomplete="username" required autofocus>
 <label for="password">密码</label><input id="password" name="password" type="password"
   autocomplete="current-password" required><div class="bad" role="alert">{message}</div>
 <button type="submit">登录</button>{other}</form></body></html>"""
+_ENDED: Final = "会话已结束，请重新登录"
 _OTHER: Final = '<a class="other" href="/oidc/login">统一身份认证登录</a>'
 # Somebody who comes from the provider's site is led on by a page of ours: a redirect would still count as the other
 # site's, and the browser would keep the session's SameSite=Strict cookie back.
@@ -51,17 +54,22 @@ def add_login(app: FastAPI, accounts: Accounts, oidc: OidcLogIn | None, *, secur
     page = _Page(has_provider=oidc is not None)
 
     @app.get("/login")
-    def form() -> HTMLResponse:
-        return page.form("")
+    def form(ended: str = "", asked: Annotated[str, Query(alias="next")] = HOME) -> HTMLResponse:
+        return page.form(_ENDED if ended else "", asked)
 
     @app.post("/login")
-    def log_in(request: Request, username: Annotated[str, Form()], password: Annotated[str, Form()]) -> Response:
+    def log_in(
+        request: Request,
+        username: Annotated[str, Form()],
+        password: Annotated[str, Form()],
+        asked: Annotated[str, Form(alias="next")] = HOME,
+    ) -> Response:
         former = request.cookies.get(SESSION_COOKIE)
         try:
             token = accounts.log_in(username, password, address=address_of(request), former=former)
         except LogInRefusedError as error:
-            return page.refusal(error)
-        answer = RedirectResponse("/", 303)
+            return page.refusal(error, asked)
+        answer = RedirectResponse(own_page(asked), 303)
         _set_session(answer, token, secure=secure, lasts_s=lasts_s)
         return answer
 
@@ -78,9 +86,9 @@ def add_login(app: FastAPI, accounts: Accounts, oidc: OidcLogIn | None, *, secur
 
 def _add_oidc(app: FastAPI, oidc: OidcLogIn, page: "_Page", *, secure: bool, lasts_s: int) -> None:
     @app.get("/oidc/login")
-    def leave() -> Response:
+    def leave(request: Request) -> Response:
         try:
-            url, browser = oidc.begin()
+            url, browser = oidc.begin(address=address_of(request))
         except LogInRefusedError as error:
             return page.refusal(error)
         answer = RedirectResponse(url, 303)
@@ -116,12 +124,15 @@ class _Page:
     def __init__(self, *, has_provider: bool) -> None:
         self._other = _OTHER if has_provider else ""
 
-    def form(self, message: str, code: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
+    def form(
+        self, message: str, asked: str = HOME, code: int = 200, headers: dict[str, str] | None = None
+    ) -> HTMLResponse:
         text = _FORM.replace("{other}", self._other).replace("{message}", escape(message))
+        text = text.replace("{next}", escape(own_page(asked)))
         return HTMLResponse(_HEAD.replace("{head}", "") + text, code, headers={**_POLICY, **(headers or {})})
 
-    def refusal(self, error: LogInRefusedError) -> HTMLResponse:
-        return self.form(error.why, code_of(error), retry_of(error))
+    def refusal(self, error: LogInRefusedError, asked: str = HOME) -> HTMLResponse:
+        return self.form(error.why, asked, code_of(error), retry_of(error))
 
 
 def _set_session(answer: Response, token: str, *, secure: bool, lasts_s: int) -> None:

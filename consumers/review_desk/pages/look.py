@@ -18,9 +18,18 @@ body { background: var(--ground); color: var(--ink); font: 13px/1.5 "Noto Sans C
 .bar .state { padding: 1px 8px; border: 1px solid #7f97b8; border-radius: 10px; font-size: 12px; min-width: 96px;
               text-align: center; }
 .notices { position: fixed; left: 12px; bottom: 10px; width: min(620px, 46vw); z-index: 40; display: grid; gap: 4px; }
-.notices > div { padding: 2px 6px 2px 12px; background: #fff7e0; border: 1px solid #ecd9a3; border-radius: 6px;
+.notices div.row { padding: 2px 6px 2px 12px; background: #fff7e0; border: 1px solid #ecd9a3; border-radius: 6px;
                  flex-wrap: nowrap; box-shadow: 0 1px 5px rgb(31 42 55 / 18%); }
-.notices > div.loud { background: #fdecea; border-color: #eab8b3; }
+.notices div.row.loud { background: #fdecea; border-color: #eab8b3; }
+.notices .all { display: grid; gap: 4px; max-height: 50vh; overflow: auto; }
+.notices .line { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+body:has(.notices > *) main { padding-bottom: 56px !important; }
+.q-notifications__list--top { top: 46px !important; }
+.q-notification { --q-dark: #fff; --q-warning: #9a4a05; --q-info: #1d4f91; color: #fff; }
+.q-notification .q-btn { text-decoration: underline; }
+.q-table tbody tr, table.sheet tbody tr { scroll-margin-top: 76px; scroll-margin-bottom: 8px; }
+body.submitting [data-testid=submit] { pointer-events: none; opacity: .6; }
+body.submitting [data-testid=submit] .q-btn__content::after { content: "…提交中"; margin-left: 6px; }
 main.page { padding: 10px 14px; width: 100%; display: grid; gap: 10px; grid-template-columns: minmax(0, 1fr); }
 .panel { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: 8px 10px; width: 100%;
          min-width: 0; scroll-margin-top: 52px; }

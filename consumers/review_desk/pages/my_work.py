@@ -8,11 +8,11 @@ from nicegui import ui
 
 from consumers.review_desk.deciding.case import masked
 from consumers.review_desk.office import Office
-from consumers.review_desk.pages.asking import Field, ask, told
+from consumers.review_desk.pages.asking import Answers, Field, ask, told
 from consumers.review_desk.pages.case import tell_done
-from consumers.review_desk.pages.frame import PRESENCE, frame, panel, places_of
+from consumers.review_desk.pages.frame import PRESENCE, frame, panel, places_of, tell_presence
 from consumers.review_desk.pages.keys import Keys
-from consumers.review_desk.pages.lists import TASK_COLUMNS, Row, WalkedTable
+from consumers.review_desk.pages.lists import TASK_COLUMNS, Row, WalkedTable, priority_said
 from consumers.review_desk.pages.my_rows import Before, ask_before, rows_of
 from consumers.review_desk.pages.written import left, since
 from consumers.review_desk.people.access import Permission, may
@@ -113,6 +113,7 @@ class MyWorkPage:
         state = work.presence.state
         self._state.text = PRESENCE.get(state, state)
         ago = since(work.presence.since, now)
+        tell_presence(work.presence, now)
         self._since.text = "，".join(part for part in (work.presence.reason, f"已 {ago}" if ago else "") if part)
         self._ready_button.set_enabled(state in {"OFFLINE", "BREAK", "WRAP_UP"})
         offered = None if work.offered is None else masked(work.offered)
@@ -121,7 +122,7 @@ class MyWorkPage:
             self._address.text = offered.address
             self._about.text = (
                 f"{offered.city} · {said(PROPERTY_TYPE, offered.property_type)} · {offered.area_m2:,.2f} ㎡ · "
-                f"优先级 {offered.priority} · 剩余 {left(offered.due_at, now)}"
+                f"优先级 {priority_said(offered)} · 剩余 {left(offered.due_at, now)}"
             )
             self._reasons.text = "、".join(said(REASON, reason) for reason in offered.reasons)
         self._table.show(rows_of(self._before, now))
@@ -146,10 +147,11 @@ class MyWorkPage:
         await self._refresh()
 
     async def _break(self) -> None:
-        answers = await ask("小休", Field("reason", "原因", choices=_BREAKS, value=_BREAKS[0]), confirm="开始小休")
-        if answers is not None:
-            await told(to_thread(self._office.desk.take_break, self._person, answers["reason"]))
-            await self._refresh()
+        async def does(answers: Answers) -> None:
+            await to_thread(self._office.desk.take_break, self._person, answers["reason"])
+
+        await ask("小休", Field("reason", "原因", choices=_BREAKS, value=_BREAKS[0]), confirm="开始小休", does=does)
+        await self._refresh()
 
     async def _leave(self) -> None:
         if await ask("下线：手上的任务连同草稿交回队列，由他人继续。", confirm="交回并下线") is not None:
@@ -180,10 +182,12 @@ class MyWorkPage:
         if offered is None:
             return
         question = Field("reason", "谢绝的原因（记录在案）", choices=_REFUSALS, value=_REFUSALS[0])
-        answers = await ask("谢绝任务", question, confirm="谢绝")
-        if answers is not None:
-            await told(to_thread(self._office.desk.refuse, offered.task_id, self._person, answers["reason"]))
-            await self._refresh()
+
+        async def does(answers: Answers) -> None:
+            await to_thread(self._office.desk.refuse, offered.task_id, self._person, answers["reason"])
+
+        await ask("谢绝任务", question, confirm="谢绝", does=does)
+        await self._refresh()
 
     async def _open(self, row: Row) -> None:
         if row["question"]:
@@ -195,11 +199,13 @@ class MyWorkPage:
         ui.navigate.to(f"/tasks/{row['id']}")
 
     async def _answer(self, row: Row) -> None:
-        answers = await ask(f"{row['note']}", Field("text", "答复（仅内部）", long=True), confirm="答复")
-        if answers is not None:
-            answering = to_thread(self._office.desk.answer_consultation, row["question"], self._person, answers["text"])
-            await told(answering)
-            await self._refresh()
+        async def does(answers: Answers) -> None:
+            await to_thread(self._office.desk.answer_consultation, row["question"], self._person, answers["text"])
+
+        answer = Field("text", "答复（仅内部）", long=True)
+        case = ("看案件（只读，另开一页）", f"/tasks/{row['task_id']}")
+        await ask(f"{row['address']}　{row['note']}", answer, confirm="答复", does=does, link=case)
+        await self._refresh()
 
 
 def _button(text: str, key: str, does: object, look: str = "unelevated") -> ui.button:

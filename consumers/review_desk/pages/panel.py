@@ -16,6 +16,7 @@ from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import facts, frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import TASK_COLUMNS, WalkedTable, task_row
+from consumers.review_desk.pages.names import Names
 from consumers.review_desk.pages.written import yuan
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.words import OUTCOME, said
@@ -35,7 +36,7 @@ def add_panel(office: Office) -> None:
     async def panels(request: Request) -> None:
         person: Person = request.state.person
         page = PanelPage(office, person)
-        page.show(await to_thread(office.panels.panels, person))
+        page.show(await to_thread(page.ask))
 
 
 class PanelPage:
@@ -44,6 +45,7 @@ class PanelPage:
     def __init__(self, office: Office, person: Person) -> None:
         """Build the page, still empty."""
         self._office, self._person = office, person
+        self._names = Names(office.staff)
         self._panels: dict[str, Panel] = {}
         self._shown: Panel | None = None
         keys = Keys()
@@ -77,6 +79,12 @@ class PanelPage:
         keys.listen()
         ui.timer(_REFRESH_S, self._refresh, immediate=False)
 
+    def ask(self) -> tuple[Panel, ...]:
+        """Ask for the panels, and for the names of their members, off the event loop."""
+        found = self._office.panels.panels(self._person)
+        self._names.learn(opinion.reviewer for one in found for opinion in one.opinions)
+        return found
+
     def show(self, panels: tuple[Panel, ...]) -> None:
         """Show these panels."""
         self._panels = {one.task.task_id: one for one in panels}
@@ -104,10 +112,10 @@ class PanelPage:
                 ui.label(f"🔒 未启封：{given_text(one)}").props("data-testid=sealed")
                 ui.label("全部提交前，任何人看不到他人的意见。").classes("soft")
             else:
-                _show_opened(one)
+                _show_opened(one, self._names)
 
     async def _refresh(self) -> None:
-        self.show(await to_thread(self._office.panels.panels, self._person))
+        self.show(await to_thread(self.ask))
 
     async def _conclude(self) -> None:
         one = self._current()
@@ -131,11 +139,11 @@ def given_text(one: Panel) -> str:
     return f"已提交 {one.given} / {SEATS}"
 
 
-def _show_opened(one: Panel) -> None:
+def _show_opened(one: Panel, names: Names) -> None:
     for opinion in one.opinions:
         price = "" if opinion.unit_price is None else f"{yuan(opinion.unit_price)} 元/㎡"
         with ui.element("div").style("display: grid; grid-template-columns: 1fr 1fr max-content; gap: 8px"):
-            ui.label(f"{opinion.reviewer} · {opinion.grade}")
+            ui.label(f"{names.of(opinion.reviewer)} · {opinion.grade}")
             ui.label(said(OUTCOME, opinion.outcome))
             ui.label(price).classes("num right")
     facts(("离散度", f"{one.spread:.1%}（最高与最低之差 ÷ 中位数）", "wide"))

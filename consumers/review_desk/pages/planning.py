@@ -12,15 +12,9 @@ from consumers.review_desk.oversight.skills import certificate_runs_out, gaps, l
 from consumers.review_desk.pages.frame import panel
 from consumers.review_desk.pages.written import duration
 from consumers.review_desk.people.staff import Family, Person
-from consumers.review_desk.words import queue_said
+from consumers.review_desk.words import FAMILY, queue_said
 
 DAYS: Final = "一二三四五六日"
-_FAMILIES: Final = {
-    Family.ADDRESS: "地址",
-    Family.THIN_MARKET: "可比稀少",
-    Family.OUTLIER: "价格异常",
-    Family.DISPUTE: "复估",
-}
 
 
 def show_plan(plan: Plan) -> None:
@@ -29,16 +23,22 @@ def show_plan(plan: Plan) -> None:
     with panel("预计到件与所需人手") as title:
         with title:
             ui.label(f"平均处理 {duration(plan.handling)}").classes("soft num").style("font-weight: 400")
-            ui.label(f"⚠ {missing} 个时段人手不足" if missing else "✔ 各时段人手足够").classes(
-                "chip" if missing else "chip calm"
-            )
+            text, classes = staffing_said(missing, is_thin=plan.is_thin)
+            ui.label(text).classes(classes).props("data-testid=staffing")
             if plan.is_thin:
                 ui.label("⚠ 历史不足四周，预测仅供参考").classes("chip").props("data-testid=thin")
         ui.echart(chart_of(plan.hours)).style("width: 100%; height: 210px").props("data-testid=forecast")
         ui.label(
             "按近八周同一星期同一小时的到件，向各日均值收缩；"
-            "所需人手取“占用率 85%”与“八成案件 20 分钟内有人处理（Erlang C）”之大者。"
+            "所需人手取“人员忙碌率 85%”与“八成案件 20 分钟内有人处理（Erlang C）”之大者。"
         ).classes("soft")
+
+
+def staffing_said(missing: int, *, is_thin: bool) -> tuple[str, str]:
+    """What is said of the planned people, and how it looks. Enough for a forecast of nothing says nothing."""
+    if missing:
+        return f"⚠ {missing} 个时段人手不足", "chip"
+    return ("数据不足，无法判断人手", "chip") if is_thin else ("✔ 各时段人手足够", "chip calm")
 
 
 def show_skills(
@@ -68,7 +68,7 @@ def show_skills(
                     warns = certificate_runs_out(one, today)
                     cell(f"⚠ {until}" if warns else until, "td", "warn num" if warns else "num")
                     lacks = weak.get(one.username, ())
-                    cell("、".join(_FAMILIES[family] for family in lacks) or "—", "td", "warn" if lacks else "soft")
+                    cell("、".join(FAMILY[family] for family in lacks) or "—", "td", "warn" if lacks else "soft")
                     for code in (*map(str, Family), *queues):
                         cell(_level_said(one, code), "td", "num")
         ui.label("1 可尝试 … 3 能独立 … 5 可带教；★ 主技能").classes("soft")
@@ -116,7 +116,7 @@ def chart_of(hours: Sequence[NeededHour]) -> dict[str, Any]:
 
 
 def _skill_said(code: str) -> str:
-    return _FAMILIES[Family(code)] if code in set(Family) else queue_said(code)
+    return FAMILY[Family(code)] if code in set(Family) else queue_said(code)
 
 
 def _level_said(person: Person, code: str) -> str:

@@ -15,6 +15,7 @@ from consumers.review_desk.oversight.supervisor_moves import CommandError
 from consumers.review_desk.pages.asking import Field, ask, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
+from consumers.review_desk.pages.names import Names
 from consumers.review_desk.pages.quality_columns import (
     CLOSE_CELL,
     DRAWS,
@@ -78,7 +79,7 @@ class QualityPage:
 
     def __init__(self, office: Office, person: Person) -> None:
         """`person` sees their regions alone."""
-        self._office, self._person = office, person
+        self._office, self._person, self._names = office, person, Names(office.staff)
         self._days = _FIRST_WINDOW
         self._may_plant = may(person, Permission.MARK)
         self._may_close = may(person, Permission.SUPERVISE)
@@ -87,13 +88,16 @@ class QualityPage:
         """Ask for everything at once, off the event loop."""
         now, quality, person = self._office.clock(), self._office.quality, self._person
         window = (now - timedelta(days=self._days), now + timedelta(minutes=1))
-        return _Seen(
+        seen = _Seen(
             agreement=quality.agreement(person, *window),
             pairs=quality.pairs(person, *window),
             seeds=quality.seeds(person) if self._may_plant else (),
             draws=quality.draws(person),
             patterns=self._office.corrections.patterns(person),
         )
+        self._names.learn((*seen.agreement.reviewers, *(one.reviewer for one in seen.seeds)))
+        self._names.learn(account for pair in seen.pairs for account in (pair.reviewer, pair.reader))
+        return seen
 
     # ---- building ---------------------------------------------------------------------------------------------------
 
@@ -124,7 +128,8 @@ class QualityPage:
             self._patterns.add_slot("body-cell-act", CLOSE_CELL)
             self._patterns.on("close", self._close)
             ui.label(
-                "7 日内同一小区 3 笔、同一城市或模型版本 10 笔复估或修正超过 15%，自动转人工；解除暂停须两人批准。"
+                "7 日内同一小区 3 笔、同一城市或模型版本 10 笔复估或修正超过 15%，自动转人工；解除暂停须两人批准，"
+                "解除后事件仍须在此关闭，关闭前同一处不再触发。"
             ).classes("soft").style(_BELOW)
         columns = "display: grid; gap: 10px; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr)"
         with ui.element("div").style(columns):
@@ -168,12 +173,13 @@ class QualityPage:
         """Fill the page."""
         found, rules = seen.agreement, self._office.quality.rules
         self._reviewers.rows = [
-            agreement_row(name, one) | {"gaps": "、".join(said(FAMILY, gap) for gap in found.gaps[name]) or "—"}
+            agreement_row(name, one)
+            | {"name": self._names.of(name), "gaps": "、".join(said(FAMILY, gap) for gap in found.gaps[name]) or "—"}
             for name, one in found.reviewers.items()
         ]
         self._queues.rows = _queue_rows(found.queues)
         self._automatic.rows = _queue_rows(found.automatic_queues)
-        self._pairs.rows = [pair_row(number, pair, rules) for number, pair in enumerate(seen.pairs)]
+        self._pairs.rows = [self._by_name(pair_row(number, pair, rules)) for number, pair in enumerate(seen.pairs)]
         self._patterns.rows = [pattern_row(one, may_close=self._may_close) for one in seen.patterns]
         self._draws.rows = [
             {
@@ -186,11 +192,16 @@ class QualityPage:
             for one in seen.draws
         ]
         if self._may_plant:
-            self._seeds.rows = [seed_row(one, rules) for one in seen.seeds]
+            self._seeds.rows = [self._by_name(seed_row(one, rules)) for one in seen.seeds]
         self._chart.options.clear()
-        self._chart.options.update(agreement_chart(found.reviewers))
+        # Two people may have the same name: a chart must not make one of them.
+        named = {f"{self._names.of(account)} {account}": one for account, one in found.reviewers.items()}
+        self._chart.options.update(agreement_chart(named))
         self._chart.style(f"height: {max(120, 70 + _LINE * len(found.reviewers))}px")
         self._chart.update()
+
+    def _by_name(self, row: dict[str, Any]) -> dict[str, Any]:
+        return row | {column: self._names.of(row[column]) for column in ("reviewer", "reader") if column in row}
 
     async def _refresh(self) -> None:
         self.show(await to_thread(self.ask))

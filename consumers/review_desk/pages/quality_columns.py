@@ -53,7 +53,7 @@ PATTERNS: Final = (
     {"name": "act", "label": "", "field": "act", **_LEFT},
 )
 CLOSE_CELL: Final = """
-    <q-td :props="props"><q-btn v-if="props.row.act" dense flat no-caps size="sm" color="primary" label="关闭事件"
+    <q-td :props="props"><q-btn v-if="props.row.act" dense flat no-caps color="primary" label="关闭事件"
     @click="$parent.$emit('close', props.row.id)"></q-btn></q-td>
 """
 LONG_CELL: Final = """

@@ -229,4 +229,4 @@ def hours_of(span: Shift | Swap) -> str:
 
 
 def _small(text: str, does: Callable[[], Any], name: str) -> None:
-    ui.button(text, on_click=does).props(f"outline dense no-caps size=sm data-testid={name}").style("padding: 0 8px")
+    ui.button(text, on_click=does).props(f"outline dense no-caps data-testid={name}").style("padding: 0 8px")

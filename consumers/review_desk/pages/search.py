@@ -14,7 +14,8 @@ from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import Row, WalkedTable
-from consumers.review_desk.pages.written import day_and_time, left, or_dash
+from consumers.review_desk.pages.names import Names
+from consumers.review_desk.pages.written import day_and_time, left
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.words import KIND, OUTCOME, REGION, STATE, said
 
@@ -46,6 +47,7 @@ class SearchPage:
     def __init__(self, office: Office, person: Person) -> None:
         """Build the page, with the field ready to be typed into."""
         self._office, self._person = office, person
+        self._names = Names(office.staff)
         keys = Keys()
         with frame(office, person, "查询"), ui.element("main").classes("page"), panel("查询"):
             with ui.element("div").classes("row"):
@@ -78,11 +80,16 @@ class SearchPage:
             self._spinner.style("visibility: hidden")
 
     async def _show(self, text: str) -> None:
-        found = await to_thread(self._office.decisions.search, self._person, text)
-        self._table.show(rows_of(found, self._office.clock()))
+        found = await to_thread(self._ask, text)
+        self._table.show(rows_of(found, self._names, self._office.clock()))
         self._said.text = f"找到 {len(found)} 件" + ("（只列最近的，请写得更具体）" if len(found) >= _MOST else "")
         if found:  # so that J, K and Enter walk the list at once
             await ui.run_javascript("document.activeElement.blur()")
+
+    def _ask(self, text: str) -> tuple[Found, ...]:
+        found = self._office.decisions.search(self._person, text)
+        self._names.learn(one.reviewer for one in found)
+        return found
 
     def _open(self, row: Row) -> None:
         ui.navigate.to(f"/tasks/{row['id']}")
@@ -91,7 +98,7 @@ class SearchPage:
 _MOST: Final = 50
 
 
-def rows_of(found: Sequence[Found], now: datetime) -> list[Row]:
+def rows_of(found: Sequence[Found], names: Names, now: datetime) -> list[Row]:
     """The rows of a result, as handed in."""
     return [
         {
@@ -100,7 +107,7 @@ def rows_of(found: Sequence[Found], now: datetime) -> list[Row]:
             "kind": said(KIND, one.kind),
             "city": one.city,
             "address": one.address,
-            "reviewer": or_dash(one.reviewer),
+            "reviewer": names.of(one.reviewer),
             "left": left(one.due_at, now) if one.state.is_open else "—",
             "urgency": "bad" if one.state.is_open and one.due_at < now else "",
             "sign": "✖" if one.state.is_open and one.due_at < now else "",

@@ -13,48 +13,48 @@ from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import Row, WalkedTable
 from consumers.review_desk.people.access import Permission, may
-from consumers.review_desk.people.eligibility import REVIEWING, why_no_task
+from consumers.review_desk.people.eligibility import MAINLAND, OPERATOR, REVIEWING, why_no_task
 from consumers.review_desk.people.sessions import today
-from consumers.review_desk.people.staff import Grade, Person, Role
+from consumers.review_desk.people.staff import Family, Grade, Person, Queue, Role
 from consumers.review_desk.people.staff_file import cells_of, read_cells
 from consumers.review_desk.regions import Region
+from consumers.review_desk.words import FAMILY, PROPERTY_CLASS, REGION, ROLE, queue_said
 
-ROLE: Final[Mapping[Role, str]] = {
-    Role.REVIEWER: "估值员",
-    Role.SENIOR: "高级估值师",
-    Role.SUPERVISOR: "班长/主管",
-    Role.QA: "质检",
-    Role.AUDITOR: "审计",
-    Role.ADMIN: "系统管理员",
-}
-REGION: Final[Mapping[Region, str]] = {
-    Region.YANGTZE_DELTA: "长三角",
-    Region.BOHAI_RIM: "环渤海",
-    Region.PEARL_DELTA: "珠三角",
-    Region.MIDWEST: "中西部",
-}
 _LABELS: Final = {
     "username": "用户名",
     "name": "姓名",
     "grade": "等级",
     "roles": "岗位",
     "regions": "区域",
-    "main_queue": "主技能队列（如 YANGTZE_DELTA/RESIDENTIAL）",
-    "skills": "技能（如 ADDRESS=3;MIDWEST/VILLA=2，1–5 级）",
-    "employer": "用工单位（运营方人员为 operator）",
-    "site": "场所（境内为 mainland）",
+    "main_queue": "主技能队列",
+    "skills": "技能（1 可尝试 … 3 能独立 … 5 可带教）",
+    "employer": "用工单位",
+    "site": "场所",
     "hired_on": "入职日期",
     "certified_until": "证书有效期至",
     "conflicts": "需回避的小区编号（;分隔）",
     "is_active": "状态",
 }
+_QUEUES: Final = {
+    str(queue): queue_said(str(queue))
+    for queue in (Queue(region=r, property_class=c) for r in Region for c in PROPERTY_CLASS)
+}
+_LEVELS: Final = range(1, 6)
 _CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "grade": {grade: grade for grade in Grade},
-    "roles": {str(role): said for role, said in ROLE.items()},
-    "regions": {str(region): said for region, said in REGION.items()},
+    "roles": dict(ROLE),
+    "regions": dict(REGION),
+    "main_queue": {"": "（无）", **_QUEUES},
+    "skills": {
+        f"{code}={level}": f"{said} {level} 级"
+        for code, said in (*FAMILY.items(), *_QUEUES.items())
+        for level in _LEVELS
+    },
+    "employer": {OPERATOR: "本项目运营方", "other": "其他单位"},
+    "site": {MAINLAND: "境内", "abroad": "境外"},
     "is_active": {"true": "在用", "false": "停用"},
 }
-_SEVERAL: Final = frozenset({"roles", "regions"})
+_SEVERAL: Final = frozenset({"roles", "regions", "skills"})
 _COLUMNS: Final = [
     {"name": name, "label": label, "field": name, "align": "left"}
     for name, label in (
@@ -141,6 +141,9 @@ class StaffPage:
 
             async def keep() -> None:
                 values, problems = read_cells({**cells, **{name: _cell(box.value) for name, box in inputs.items()}})
+                doubled = skills_twice(_cell(inputs["skills"].value)) if "skills" in inputs else ()
+                if doubled:
+                    problems["skills"] = f"{'、'.join(map(skill_said, doubled))}选了两个等级"
                 if before is None and values.get("username") in self._people:
                     problems["username"] = "已有此用户名"
                 problem.text = "；".join(f"{_LABELS[name]}：{why}" for name, why in problems.items())
@@ -166,13 +169,24 @@ def row_of(person: Person, objection: str | None) -> Row:
         "id": person.username,
         "roles": "、".join(ROLE[role] for role in Role if role in person.roles) or "—",
         "regions": "全部" if person.regions == frozenset(Region) else "、".join(REGION[one] for one in person.regions),
-        "skills": cells["skills"].replace(";", "、") or "—",
-        "main_queue": cells["main_queue"] or "—",
+        "skills": "、".join(f"{skill_said(code)} {level}" for code, level in sorted(person.skills.items())) or "—",
+        "main_queue": skill_said(person.main_queue) if person.main_queue else "—",
         "certified_until": cells["certified_until"] or "—",
         "conflicts": str(len(person.conflicts) or "—"),
         "can_work": objection is None,
         "state": "● 可派件" if objection is None else f"○ {objection}" if is_reviewer or not person.is_active else "—",
     }
+
+
+def skill_said(code: str) -> str:
+    """A skill in words: 地址疑难, or 长三角·住宅."""
+    return FAMILY[code] if code in set(Family) else queue_said(code)
+
+
+def skills_twice(cell: str) -> tuple[str, ...]:
+    """The skills for which `ADDRESS=3;ADDRESS=4` names several levels."""
+    codes = [part.partition("=")[0] for part in cell.split(";") if part]
+    return tuple(dict.fromkeys(code for code in codes if codes.count(code) > 1))
 
 
 def _input(name: str, cell: str) -> Any:
@@ -182,9 +196,12 @@ def _input(name: str, cell: str) -> Any:
     if choices is None:
         box = ui.input(label, value=cell)
     elif name in _SEVERAL:
-        box = ui.select(dict(choices), label=label, value=[part for part in cell.split(";") if part], multiple=True)
+        value = [part for part in cell.split(";") if part]
+        box = ui.select(dict(choices), label=label, value=value, multiple=True, with_input=name == "skills")
+        box.props("use-chips options-dense")
     else:
-        box = ui.select(dict(choices), label=label, value=cell)
+        known = dict(choices) if cell in choices else {cell: cell, **choices}
+        box = ui.select(known, label=label, value=cell).props("options-dense")
     return box.props(f"{FIELD} data-testid=staff-{name}").style("width: 100%")
 
 

@@ -64,7 +64,7 @@ _LASTING: Final = frozenset({PresenceState.READY, PresenceState.WRAP_UP, Presenc
 _LESS: Final = frozenset({"city", "type", "area"})  # the address says the city; room for who has it
 _ACT: Final = """
     <q-td :props="props" style="padding: 0 4px !important">
-      <q-btn dense flat no-caps size="sm" color="primary" :label="props.row.act"
+      <q-btn dense flat no-caps color="primary" :label="props.row.act"
              :data-testid="'act-' + props.row.id" @click.stop="$parent.$emit('act', props.row.id)" /></q-td>
 """
 
@@ -97,7 +97,7 @@ class SupervisorPage:
                 with panel("人员") as title:
                     with title:
                         _button("离岗交接", self._hand_over, "hand-over")
-                        _button("发布公告", partial(commands.broadcast, office, person), "broadcast")
+                        _button("发通知", partial(commands.broadcast, office, person), "broadcast")
                     self._people = _table(_PEOPLE_COLUMNS, "people", "尚无在册估值员", self._set_state)
                 with panel("队列") as title:
                     with title:
@@ -150,9 +150,7 @@ class SupervisorPage:
         """Ask, and show what has changed."""
         snapshot, tasks = await to_thread(self._ask)
         self._tasks = tasks
-        own = {str(region) for region in self._person.regions}
-        people = [line for line in snapshot.people if own & set(line.regions)]
-        queues = [line for line in snapshot.queues if line.queue.partition("/")[0] in own]
+        people, queues = snapshot.people, snapshot.queues
         self._names = {line.username: line.name for line in people}
         self._paused = {line.queue: line.is_paused for line in queues}
         _replace(self._people, [_person_row(line, snapshot.at) for line in people])
@@ -162,7 +160,7 @@ class SupervisorPage:
         self._fill()
 
     def _ask(self) -> tuple[Snapshot, tuple[Task, ...]]:
-        return self._board.snapshot(), self._office.desk.waiting(self._person)
+        return self._board.snapshot(self._person.regions), self._office.desk.waiting(self._person)
 
     def _fill(self) -> None:
         wanted = [
@@ -315,5 +313,5 @@ def _choices(select: ui.select, choices: dict[str, str]) -> None:
 
 
 def _button(text: str, does: Any, name: str) -> None:
-    button = ui.button(text, on_click=does).props(f"outline dense no-caps size=sm data-testid={name}")
+    button = ui.button(text, on_click=does).props(f"outline dense no-caps data-testid={name}")
     button.style("padding: 0 8px; margin-left: auto" if name in _FIRST else "padding: 0 8px")

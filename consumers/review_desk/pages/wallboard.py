@@ -85,11 +85,11 @@ def add_wallboard(office: Office) -> None:
 
     @ui.page("/wallboard")
     async def wallboard(request: Request) -> None:
-        del request
-        screen = _Screen(await to_thread(board.snapshot))
+        regions = request.state.person.regions
+        screen = _Screen(await to_thread(board.snapshot, regions))
 
         async def refresh() -> None:
-            screen.show(await to_thread(board.snapshot))
+            screen.show(await to_thread(board.snapshot, regions))
 
         ui.timer(_REFRESH_S, refresh, immediate=False)
 

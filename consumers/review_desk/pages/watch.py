@@ -10,6 +10,7 @@ from nicegui import ui
 from consumers.review_desk.deciding.case import Case
 from consumers.review_desk.office import Office
 from consumers.review_desk.oversight.watching import Watched
+from consumers.review_desk.pages.comparables import Sheet
 from consumers.review_desk.pages.evidence import show_asked, show_model
 from consumers.review_desk.pages.frame import facts, frame, panel
 from consumers.review_desk.pages.written import day_and_time, left, or_dash, yuan
@@ -40,7 +41,7 @@ class _Watching:
     """One browser's view of one watch."""
 
     def __init__(self, office: Office, person: Person, watch_id: str, case: Case) -> None:
-        self._office, self._person, self._watch_id = office, person, watch_id
+        self._office, self._person, self._watch_id, self._case = office, person, watch_id, case
         with frame(office, person, "旁看") as bar, ui.element("main").classes("page"):
             with bar:
                 ui.link("返回班长台", "/supervisor").classes("quiet")
@@ -54,8 +55,11 @@ class _Watching:
                 with ui.element("div").style("display: grid; gap: 10px"):
                     show_asked(case)
                     show_model(case)
-                with panel("正在填写的结论"):
-                    self._draft = ui.element("div").style("min-height: 320px").props("data-testid=watched-draft")
+                with ui.element("div").style("display: grid; gap: 10px; min-width: 0"):
+                    with panel("正在填写的结论"):
+                        self._draft = ui.element("div").style("min-height: 220px").props("data-testid=watched-draft")
+                    with panel("可比实例（估值人的取舍、修正与权重）"):
+                        self._sheet = ui.element("div").style("min-width: 0").props("data-testid=watched-sheet")
         self._names: dict[str, str] = {}
         self._shown: Mapping[str, Any] | None = None
         ui.timer(_REFRESH_S, self._refresh, immediate=False)
@@ -74,6 +78,10 @@ class _Watching:
         self._draft.clear()
         with self._draft:
             _show_draft(watched.draft)
+        self._sheet.clear()
+        with self._sheet:
+            value_date = self._case.subject.value_date
+            Sheet(self._case.comparables, value_date, watched.draft, lambda: None).freeze()
 
     def _named(self, username: str | None) -> str:
         if username is None:

@@ -11,7 +11,7 @@ from consumers.review_desk.people.accounts import Accounts
 
 SESSION_ENDED: Final = 4401  # the private range of WebSocket's close codes; after HTTP's 401
 _ASK_AGAIN: Final = timedelta(seconds=1)
-_ACT: Final = '42["event"'  # Socket.IO: what a person did; pings and acknowledgements come by themselves
+ACT: Final = '42["event"'  # Socket.IO: what a person did; pings and acknowledgements come by themselves
 
 
 class GuardedSocket:
@@ -25,13 +25,14 @@ class GuardedSocket:
         self._accounts, self._token = accounts, token
         self._receive, self._send = receive, send
         self._asked_at: datetime | None = None
+        self._acted_at: datetime | None = None
         self._ended = False
 
     async def receive(self) -> Message:
         """Give the next message; the news that the other side is gone once the session has ended."""
         message = await self._receive()
         text = message.get("text")
-        is_act = isinstance(text, str) and text.startswith(_ACT)
+        is_act = isinstance(text, str) and text.startswith(ACT)
         if message["type"] == "websocket.receive" and await self._has_ended(is_act=is_act):
             return {"type": "websocket.disconnect", "code": SESSION_ENDED}
         return message
@@ -46,9 +47,10 @@ class GuardedSocket:
 
     async def _has_ended(self, *, is_act: bool) -> bool:
         now = self._accounts.clock()
-        if self._ended or (self._asked_at is not None and now < self._asked_at + _ASK_AGAIN):
+        before = self._acted_at if is_act else self._asked_at  # an act just after a question counts none the less
+        if self._ended or (before is not None and now < before + _ASK_AGAIN):
             return self._ended
-        self._asked_at = now
+        self._asked_at, self._acted_at = now, now if is_act else self._acted_at
         try:
             person = await run_in_threadpool(self._accounts.who, self._token, is_act=is_act)
         except psycopg.OperationalError:

@@ -4,6 +4,7 @@ Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3.7. Discovery and keys 
 seldom enough, and a provider may change its keys at any time.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from consumers.review_desk.people import throttle
 from consumers.review_desk.people.accounts import Accounts, LogInRefusedError
 from consumers.review_desk.people.sessions import digest
 from infra.postgres.pool import Pool
@@ -28,6 +30,7 @@ _LEEWAY_S: Final = 30  # how far the clocks of two houses may be apart
 # A provider signs with a key of its own; a shared secret or no signature at all is never accepted.
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _AWAY: Final = "统一身份认证暂不可用，请稍后再试或联系管理员"
+_EXPIRED: Final = "登录请求已过期，请重新登录"
 _NOT_TRUSTED: Final = "统一身份认证的结果未通过校验，请重新登录"
 
 _BEGIN = "insert into oidc_log_in values (%s, %s, %s, %s, %s)"
@@ -59,7 +62,11 @@ class Expected:
 
 
 class OidcLogIn:
-    """Sends a browser to the provider, and lets in whom it names. Every refusal is audited."""
+    """Sends a browser to the provider, and lets in whom it names.
+
+    Refusals are audited, but of whoever has not been sent by us: anybody can call up the way back, as often as they
+    like. Those are counted by address, and so are ways to the provider that led to no log-in.
+    """
 
     def __init__(
         self,
@@ -74,12 +81,13 @@ class OidcLogIn:
         self._provider, self._accounts, self._pool = provider, accounts, pool
         self._clock, self._new_token = clock, new_token
 
-    def begin(self) -> tuple[str, str]:
+    def begin(self, *, address: str) -> tuple[str, str]:
         """Return where to send the browser, and what it must keep until it comes back.
 
         Raises:
-            LogInRefusedError: The provider does not answer.
+            LogInRefusedError: The provider does not answer, or too many from this address were sent there for nothing.
         """
+        self._count(address)
         expected = Expected(
             state=self._new_token(), nonce=self._new_token(), code_verifier=self._new_token() + self._new_token()
         )
@@ -108,9 +116,12 @@ class OidcLogIn:
         """
         now = self._clock()
         with self._pool.connection() as connection:
-            kept = connection.execute(_TAKE, [digest(browser or "")]).fetchone()
-        if kept is None or kept[3] <= now:
-            self._refuse("登录请求已过期，请重新登录", "no log-in is under way in this browser", address)
+            kept = connection.execute(_TAKE, [digest(browser)]).fetchone() if browser else None
+        if kept is None:
+            self._count(address)
+            raise LogInRefusedError(_EXPIRED)
+        if kept[3] <= now:
+            self._refuse(_EXPIRED, "this browser's log-in took too long", address)
         expected = Expected(state=kept[0], nonce=kept[1], code_verifier=kept[2])
         try:
             claims = identify(self._provider, answer, expected, now=now)
@@ -121,7 +132,18 @@ class OidcLogIn:
         username = claims.get(self._provider.claim)
         if not isinstance(username, str) or not username or "\x00" in username:
             self._refuse(_NOT_TRUSTED, f"the ID token has no claim {self._provider.claim!r}", address)
-        return self._accounts.admit(username, address=address, former=former)
+        token = self._accounts.admit(username, address=address, former=former)
+        with self._pool.connection() as connection:
+            throttle.came_back(connection, address, now)
+        return token
+
+    def _count(self, address: str) -> None:
+        """Count a request that may come to nothing. Raises `LogInRefusedError` where there were too many."""
+        with self._pool.connection() as connection:
+            wait = throttle.away(connection, address, self._clock())
+        if wait > timedelta(0):
+            wait_s = math.ceil(wait.total_seconds())
+            raise LogInRefusedError(f"尝试次数过多，请在 {wait_s} 秒后再试", wait_s=wait_s)
 
     def _refuse(self, why: str, cause: str, address: str) -> NoReturn:
         self._accounts.turned_away({"method": "oidc", "why": why, "cause": cause, "address": address})

@@ -12,7 +12,7 @@ from schemas.codes import Reason
 
 
 class Role(StrEnum):
-    """估值员, 高级估值师, 班长/主管, 质检, 审计, 系统管理员. What each may do: `access.py`."""
+    """估值员, 高级估值师, 班长, 质检, 审计, 系统管理员. What each may do: `access.py`."""
 
     REVIEWER = "REVIEWER"
     SENIOR = "SENIOR"

@@ -1,6 +1,7 @@
 """The register of the people at the desk. Every change is audited; one that takes rights away ends their sessions."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -27,6 +28,8 @@ _OF_RIGHTS: Final = (
     "employer",
     "site",
     "hired_on",
+    "certified_until",
+    "conflicts",
     "is_active",
 )  # what a session rests on
 COLUMNS: Final = ", ".join(f"staff.{name}" for name in _NAMES)
@@ -74,19 +77,12 @@ class StaffRegister:
         """Keep several in one transaction, so all or none. Raises as `put` does."""
         given = tuple(people)
         actor = by.username if isinstance(by, Person) else by
-        try:
-            with self._pool.connection() as connection:
-                for person in given:
-                    before = _lock(connection, person.username)
-                    if isinstance(by, Person):
-                        require(by, _needed(before, person))
-                        _spare_themselves(before, person, by)
-                    self._put(connection, before, person, actor)
-                for username, digest in (password_hashes or {}).items():
-                    self._set_hash(connection, username, digest, actor)
-        except NotAllowedError as error:
-            self._refused(actor, error, tuple(person.username for person in given))
-            raise
+        names = (person.username for person in given)
+        with self._refusals_audited(actor, *names), self._pool.connection() as connection:
+            for person in given:
+                self._put_checked(connection, _lock(connection, person.username), person, by)
+            for username, digest in (password_hashes or {}).items():
+                self._set_hash(connection, username, digest, actor)
 
     def put_if_absent(self, person: Person, *, password_hash: str) -> bool:
         """Keep somebody whom the settings name, unless they are known; return whether they were new."""
@@ -104,17 +100,28 @@ class StaffRegister:
             NotAllowedError: `by` may not; audited.
             LookupError: Nobody has that user name.
         """
-        person = self.person(username)
-        if person is None:
-            raise LookupError(f"没有用户名为 {username} 的人员")
-        self.put(replace(person, conflicts=communities), by)
+        self._amend(username, by, lambda person: replace(person, conflicts=communities))
 
     def retire(self, username: str, by: Person | str) -> None:
         """Take somebody's access away, everywhere and at once. Raises as `set_conflicts` does."""
-        person = self.person(username)
-        if person is None:
-            raise LookupError(f"没有用户名为 {username} 的人员")
-        self.put(replace(person, is_active=False), by)
+        self._amend(username, by, lambda person: replace(person, is_active=False))
+
+    def _amend(self, username: str, by: Person | str, change: Callable[[Person], Person]) -> None:
+        """Change one thing of somebody as they are under the lock, so that no change made meanwhile is undone."""
+        actor = by.username if isinstance(by, Person) else by
+        with self._refusals_audited(actor, username), self._pool.connection() as connection:
+            before = _lock(connection, username)
+            if before is None:
+                raise LookupError(f"没有用户名为 {username} 的人员")
+            self._put_checked(connection, before, change(before), by)
+
+    def _put_checked(
+        self, connection: Connection[TupleRow], before: Person | None, person: Person, by: Person | str
+    ) -> None:
+        if isinstance(by, Person):
+            require(by, _needed(before, person))
+            _spare_themselves(before, person, by)
+        self._put(connection, before, person, by.username if isinstance(by, Person) else by)
 
     def _put(self, connection: Connection[TupleRow], before: Person | None, person: Person, actor: str) -> None:
         changed = changes(before, person)
@@ -133,11 +140,17 @@ class StaffRegister:
         act = Act(actor=actor, action="PASSWORD_SET", at=self._clock(), details={"username": username})
         audit.append(connection, SUBJECT, act)
 
-    def _refused(self, actor: str, error: NotAllowedError, usernames: tuple[str, ...]) -> None:
-        details = {"why": error.why, "usernames": list(usernames)}
-        with self._pool.connection() as connection:
-            act = Act(actor=actor, action="REFUSED", at=self._clock(), details=details)
-            audit.append(connection, SUBJECT, act)
+    @contextmanager
+    def _refusals_audited(self, actor: str, *usernames: str) -> Iterator[None]:
+        """Write a refusal down in a transaction of its own, since the change's is rolled back."""
+        try:
+            yield
+        except NotAllowedError as error:
+            details = {"why": error.why, "usernames": list(usernames)}
+            with self._pool.connection() as connection:
+                act = Act(actor=actor, action="REFUSED", at=self._clock(), details=details)
+                audit.append(connection, SUBJECT, act)
+            raise
 
 
 def find(connection: Connection[TupleRow], username: str) -> Person | None:
@@ -177,7 +190,7 @@ def _spare_themselves(before: Person | None, after: Person, by: Person) -> None:
     """Nobody changes their own rights, and so the last administrator cannot lock the door from outside."""
     if after.username != by.username or before is None:
         return
-    if not set(changes(before, after)).isdisjoint({*_OF_RIGHTS, "certified_until", "skills", "conflicts"}):
+    if not set(changes(before, after)).isdisjoint({*_OF_RIGHTS, "skills"}):
         raise NotAllowedError("不能修改本人的权限、证书、技能与回避关系")
 
 

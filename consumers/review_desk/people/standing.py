@@ -25,7 +25,7 @@ class Standing:
         self._staff, self._agreement, self._clock = staff, agreement, clock
 
     def person(self, username: str) -> Person | None:
-        """Return somebody as they count today."""
+        """Return somebody as they count today: read afresh, in one query by the key (two for a newcomer)."""
         found = self._staff.person(username)
         return None if found is None else self.of(found)
 

@@ -44,6 +44,8 @@ class Throttle:
 
 PER_USER: Final = Throttle(free=5)
 PER_ADDRESS: Final = Throttle(free=60)  # a whole branch may stand behind one address
+# Ways to the provider that led to no log-in: they guess nothing, but each costs rows and requests.
+AWAY: Final = Throttle(free=120, longest=timedelta(minutes=1), quiet=timedelta(minutes=15))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +76,39 @@ def succeeded(connection: Connection[TupleRow], attempt: Attempt, now: datetime)
     connection.execute(_SWEEP, [now - PER_USER.quiet - PER_USER.longest])
 
 
+def away(connection: Connection[TupleRow], address: str, now: datetime) -> timedelta:
+    """Count a way to the identity provider, inside a transaction of the caller's; or return how long to wait first."""
+    key = _away_key(address)
+    failures, free_again = _failures(connection, key, AWAY, now)
+    if free_again > now:
+        return free_again - now
+    _count(connection, key, failures + 1, AWAY, now)
+    return timedelta(0)
+
+
+def came_back(connection: Connection[TupleRow], address: str, now: datetime) -> None:
+    """Take back one such way: it led to a log-in."""
+    connection.execute(_TAKE_BACK, [now, _away_key(address)])
+    connection.execute(_SWEEP, [now - PER_USER.quiet - PER_USER.longest])
+
+
 def _failures(connection: Connection[TupleRow], key: str, limit: Throttle, now: datetime) -> tuple[int, datetime]:
     connection.execute(_MAKE, [key, now, now])
     failures, last_at, free_again = connection.execute(_LOOK, [key]).fetchone() or (0, now, now)
-    return (0 if last_at < now - limit.quiet else failures), free_again
+    if last_at < now - limit.quiet:
+        failures = 0
+    # While failures are free nobody waits: somebody who was a moment later and came to the row first set a later time.
+    return failures, free_again if limit.wait_after(failures) else now
 
 
 def _count(connection: Connection[TupleRow], key: str, failures: int, limit: Throttle, now: datetime) -> timedelta:
     wait = limit.wait_after(failures)
     connection.execute(_COUNT, [failures, now, now + wait, key])
     return wait
+
+
+def _away_key(address: str) -> str:
+    return f"away:{address}"
 
 
 def _user_key(username: str) -> str:

@@ -37,7 +37,7 @@ class QualityRules:
     `newcomer_*`: of newcomers more is read again (5 % would take them six hundred decisions to be judged by), and
     their agreement is said from so many readings on, within a narrower tolerance.
     `gap_below`: a family of reasons in which a smaller share of at least `gap_least` agrees is a gap in somebody's
-    skills. `sampling_seed`: what the lots of second readings hang on; kept from reviewers.
+    skills.
     """
 
     tolerance: Decimal = DEVIATION.value
@@ -46,7 +46,6 @@ class QualityRules:
     newcomer_decisions: int = LEAST_SAMPLE.value
     gap_below: Decimal = Decimal("0.85")
     gap_least: int = 5
-    sampling_seed: str = "2026"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

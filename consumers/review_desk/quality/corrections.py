@@ -1,10 +1,13 @@
 """Patterns of failure at the desk: looks for them, holds the segments, tells the supervisors; closed by a person.
 
-The hold stops automatic answers in sight of one program; only two people lift it (`avm segments release`). What had
-been valued automatically since the pattern began is listed by `avm desk-quality affected`.
+The hold stops automatic answers in sight of one program; only two people lift it (`avm segments release`). That does
+not close the pattern: a person does, at the desk, once the cause is dealt with, and until then it does not fire again.
+What had been valued automatically since the pattern began is listed by `avm desk-quality affected`.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,17 +30,19 @@ from consumers.review_desk.words import PROPERTY_CLASS, said
 from infra.postgres import audit
 from infra.postgres.audit import Act
 from schemas.catalogue import SEGMENTS, Topic
-from schemas.events import ReviewRequested
+from schemas.events import ReviewRequested, SegmentStanding
+
+log = logging.getLogger(__name__)
 
 PROGRAM: Final = "DESK-PATTERN"  # stands where a staff number does: the record of a hold names who held
 _EVERY: Final = timedelta(minutes=1)
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended(current_schema || '.pattern', 0))"
-# Disputes by their coming in, corrections by their decision. What stays at the desk says nothing about a segment twice:
-# a second reading is of a case that has been counted.
+# Disputes by when they were raised (`received_at` is the receipt of the first request, maybe long ago), corrections by
+# their decision. What stays at the desk says nothing about a segment twice: a second reading is of a case that counts.
 _SIGNALS: Final = """
-    select t.valuation_id, t.received_at as at, t.city, t.skill, t.community_id, t.evidence
-    from task t where t.kind = 'DISPUTE' and t.received_at > %(since)s and t.received_at <= %(now)s
+    select t.valuation_id, t.requested_at as at, t.city, t.skill, t.community_id, t.evidence
+    from task t where t.kind = 'DISPUTE' and t.requested_at > %(since)s and t.requested_at <= %(now)s
     union all
     select t.valuation_id, d.decided_at, t.city, t.skill, coalesce(d.confirmed_community_id, t.community_id), t.evidence
     from decision d join task t using (task_id)
@@ -48,7 +53,7 @@ _SIGNALS: Final = """
 _CLOSED = "select distinct on (scope, name) scope, name, closed_at from pattern order by scope, name, found_at desc"
 _KEEP = """
     insert into pattern (pattern_id, scope, name, valuation_ids, segments, first_at, found_at)
-    values (%s, %s, %s, %s, %s, %s, %s)
+    values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning pattern_id
 """
 _SHOW = """
     select pattern_id::text, scope, name, cardinality(valuation_ids) as signals, segments, first_at, found_at,
@@ -100,13 +105,26 @@ class Corrections:
             self.check(now)
 
     def check(self, now: datetime) -> tuple[Pattern, ...]:
-        """Act on what has become a pattern: hold, incident line, notice. Each fires once; returns those that did."""
+        """Act on what has become a pattern: hold, incident line, notice. Each fires once; returns those that did.
+
+        A segment that several patterns show in is held once. One pattern that fails leaves the others be, and is tried
+        again at the next check.
+        """
+        fired: list[Pattern] = []
+        standings: dict[str, SegmentStanding] = {}
         with self._store.pool.connection() as connection:
             connection.execute(_LOCK)
-            found = patterns(self._signals(connection, now), _closed(connection), self.rules)
-            for pattern in found:
-                self._fire(connection, pattern, now)
-        return found
+            for pattern in patterns(self._signals(connection, now), _closed(connection), self.rules):
+                try:
+                    with connection.transaction():
+                        held = self._fire(connection, pattern, now, standings)
+                except Exception:
+                    log.exception("a pattern could not be acted on", extra={"scope": str(pattern.subject.scope)})
+                    continue
+                if held is not None:
+                    standings |= held
+                    fired.append(pattern)
+        return tuple(fired)
 
     def patterns(self, person: Person) -> tuple[Found, ...]:
         """The patterns found so far, the open ones first. Raises `NotAllowedError`; audited."""
@@ -156,39 +174,46 @@ class Corrections:
             model=None if valuation is None else f"{valuation.model.name} {valuation.model.version}",
         )
 
-    def _fire(self, connection: Connection[TupleRow], pattern: Pattern, now: datetime) -> None:
+    def _fire(
+        self, connection: Connection[TupleRow], pattern: Pattern, now: datetime, already: Mapping[str, SegmentStanding]
+    ) -> dict[str, SegmentStanding] | None:
+        """Keep a pattern, hold its segments but those held, tell. What is held, `None`: it was kept before."""
         subject, ids = pattern.subject, [signal.valuation_id for signal in pattern.signals]
         where = f"{_WHERE[subject.scope]} {subject.name}"
         told = f"{where} 近 {self.rules.window.days} 日内出现 {len(ids)} 笔复估或大幅修正"
-        held = self._hold(connection, pattern, told, now)
+        standings = _holds(pattern, told, now)
+        held = list(standings)
         row = (pattern.pattern_id, subject.scope, subject.name, ids, held, pattern.first_at, now)
-        connection.execute(_KEEP, row)
+        if connection.execute(_KEEP, row).fetchone() is None:
+            return None
+        for key, standing in standings.items():
+            if key not in already:
+                publish(connection, standing, self._topic, self._store.codec)
         details = {"scope": str(subject.scope), "name": subject.name, "valuations": ids, "held": held}
         audit.append(connection, "desk", Act(actor=PROGRAM, action="PATTERN_FOUND", at=now, details=details))
-        stopped = "、".join(segment_said(key) for key in held) or "无可暂停的板块"
-        text = f"{told}，已暂停自动估值并转人工：{stopped}。请核查；解除须两人批准。"
-        notice = Notice(
-            severity=Severity.URGENT,
-            text=text,
-            written_by=PROGRAM,
-            written_at=now,
-            roles=frozenset({Role.SUPERVISOR, Role.QA}),
-        )
-        notices.write(connection, notice)
+        notices.write(connection, _notice(told, held, now))
+        return standings
 
-    def _hold(self, connection: Connection[TupleRow], pattern: Pattern, told: str, now: datetime) -> list[str]:
-        """The keys of the segments that were held. A place that is no known city has no segment to hold."""
-        held = []
-        for segment in pattern.segments:
-            try:
-                standing = hold(
-                    segment.city, segment.property_class, segment.community_id, reason=told, by=PROGRAM, at=now
-                )
-            except CommandError:
-                continue
-            publish(connection, standing, self._topic, self._store.codec)
-            held.append(standing.segment)
-        return held
+
+def _holds(pattern: Pattern, told: str, now: datetime) -> dict[str, SegmentStanding]:
+    """The holds of a pattern's segments, by key. A place that is no known city has no segment to hold."""
+    held: dict[str, SegmentStanding] = {}
+    for segment in pattern.segments:
+        with suppress(CommandError):
+            standing = hold(segment.city, segment.property_class, segment.community_id, reason=told, by=PROGRAM, at=now)
+            held[standing.segment] = standing
+    return held
+
+
+def _notice(told: str, held: Sequence[str], now: datetime) -> Notice:
+    stopped = "、".join(segment_said(key) for key in held) or "无可暂停的板块"
+    return Notice(
+        severity=Severity.URGENT,
+        text=f"{told}，已暂停自动估值并转人工：{stopped}。请核查；解除须两人批准，解除后请另行关闭本事件。",
+        written_by=PROGRAM,
+        written_at=now,
+        roles=frozenset({Role.SUPERVISOR, Role.QA}),
+    )
 
 
 def segment_said(key: str) -> str:

@@ -24,18 +24,20 @@ UPHELD_MOVE: Final = Decimal("0.05")
 """Assumed: a new value more than 5 % from the first gives the requester right; as far apart two reviewers agree."""
 _TEN_THOUSAND: Final = 10_000
 
-# The first value is what people had decided before, else what the model had answered.
+# The first value is what people had decided before, else what the model had answered, also where people had given the
+# case back to it. A dispute comes in when it is raised: its task's `received_at` is the receipt of the first request.
 _DISPUTES: Final = """
-    select t.task_id::text, t.valuation_id::text, t.revision, t.region, t.city, t.address, t.state, t.received_at,
-        t.due_at, t.reviewer, t.excluded, t.model_value, f.value as decided_value, f.outcome as first_outcome,
-        f.reviewer as first_reviewer, d.outcome, d.value, d.decided_at
+    select t.task_id::text, t.valuation_id::text, t.revision, t.region, t.city, t.address, t.state,
+        t.requested_at as received_at, t.due_at, t.reviewer, t.excluded, t.model_value, f.value as decided_value,
+        f.outcome as first_outcome, f.reviewer as first_reviewer, d.outcome, d.value, d.decided_at
     from task t left join decision d on d.task_id = t.task_id and t.state = 'DECIDED'
     left join lateral (
         select e.value, e.outcome, e.reviewer from decision e
         where e.valuation_id = t.valuation_id and e.revision < t.revision and e.kind in ('VALUATION', 'DISPUTE')
+            and e.outcome <> 'RETURN_TO_AUTO'
         order by e.revision desc limit 1
     ) f on true
-    where t.kind = 'DISPUTE' and t.received_at >= %(since)s and t.received_at < %(until)s
+    where t.kind = 'DISPUTE' and t.requested_at >= %(since)s and t.requested_at < %(until)s
     order by t.state in ('DECIDED', 'CANCELLED'), t.due_at, t.task_id
 """
 _RESULTS: Final = """
@@ -48,7 +50,8 @@ _RESULTS: Final = """
 class Dispute:
     """A dispute. Values are totals in yuan; `value` is `None` until it is decided, or where no value was given.
 
-    `first_value`: what is disputed; `is_first_automatic`: the model's answer. `excluded`: who may not value it.
+    `received_at`: when the dispute came in. `first_value`: what is disputed; `is_first_automatic`: the model's answer.
+    `excluded`: who may not value it.
     """
 
     task_id: str

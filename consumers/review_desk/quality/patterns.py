@@ -85,8 +85,14 @@ class Pattern:
 
     @property
     def pattern_id(self) -> str:
-        """The same for the same first signal, so that a second check finds the same pattern."""
-        return str(uuid5(_NAMESPACE, f"{self.subject.scope}|{self.subject.name}|{self.signals[0].valuation_id}"))
+        """The same for the same first signal, so that a second check finds the same pattern.
+
+        The instant is part of it: a valuation disputed first and corrected later may begin two patterns, one after the
+        other.
+        """
+        first = self.signals[0]
+        began = first.at.astimezone(UTC).isoformat()
+        return str(uuid5(_NAMESPACE, f"{self.subject.scope}|{self.subject.name}|{first.valuation_id}|{began}"))
 
     @property
     def first_at(self) -> datetime:

@@ -30,7 +30,7 @@ from consumers.review_desk.quality.agreement import (
     skill_gaps,
 )
 from consumers.review_desk.quality.rows import Drawn, Planted
-from consumers.review_desk.quality.sampling import drawn
+from consumers.review_desk.quality.sampling import drawn, seed_of
 from consumers.review_desk.quality.seeds import KnownAnswer, as_received, refuse_own, second_reading, seeded
 from consumers.review_desk.store import Held, TaskStore, insert
 from consumers.review_desk.task import NotAllowedError, Task, TaskUnavailableError
@@ -65,9 +65,16 @@ class Quality:
         *,
         policy: DeskPolicy,
         clock: Callable[[], datetime],
+        new_secret: Callable[[], str],
+        sampling_seed: str = "",
         rules: QualityRules | None = None,
     ) -> None:
-        """`clock` gives the instant now, in UTC."""
+        """`clock` gives the instant now, in UTC.
+
+        The lots of second readings hang on `sampling_seed`, which reviewers must not know; where it is empty, on what
+        `new_secret` gave the first draw from this database.
+        """
+        self._sampling_seed, self._new_secret = sampling_seed, new_secret
         self._store, self._policy, self._clock = store, policy, clock
         self.rules = rules or QualityRules()
         self._pace = Pace(_EVERY)
@@ -101,10 +108,11 @@ class Quality:
         return tuple(self.draw(day) for day in days_to_draw(last, local.date()))
 
     def _draw(self, connection: Connection[TupleRow], day: date, now: datetime) -> Drawn:
+        secret = self._sampling_seed or rows.sampling_secret(connection, self._new_secret)
         begins = datetime.combine(day, time.min, SHANGHAI)
         sample = drawn(
             rows.readable(connection, begins, begins + _ONE_DAY),
-            seed=f"{self.rules.sampling_seed}|{day}",
+            seed=seed_of(day, secret),
             share=self._policy.second_reading_share,
             newcomer_share=self.rules.newcomer_share,
         )
@@ -115,8 +123,8 @@ class Quality:
         return record
 
     def _queue_again(self, first: Held, day: date, now: datetime) -> None:
-        approver = rows.approver_of(first.connection, first.task.task_id)
-        reading = second_reading(first.task, first.review, approver, now)
+        handled_by = rows.who_had(first.connection, first.task.valuation_id)
+        reading = second_reading(first.task, first.review, handled_by, now)
         act = Act(actor=ACTOR, action="SECOND_READING_DRAWN", at=now, details={"day": f"{day}"})
         insert(first.connection, reading, self._evidence(first, reading), first.traceparent, act)
 

@@ -1,5 +1,6 @@
 """What quality keeps and reads in the desk's tables."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,10 +18,10 @@ from schemas.codes import ReviewOutcome
 from schemas.domain.worktime import shanghai_date
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended(current_schema || '.quality_draw', 0))"
-_DRAW: Final = "select on_day, seed, share, newcomer_share, decisions, drawn, drawn_at from quality_draw"
+_DRAW: Final = "select on_day, seed_digest, share, newcomer_share, decisions, drawn, drawn_at from quality_draw"
 _KEEP_DRAW = """
-    insert into quality_draw (on_day, seed, share, newcomer_share, decisions, drawn, drawn_at)
-    values (%(on_day)s, %(seed)s, %(share)s, %(newcomer_share)s, %(decisions)s, %(drawn)s, %(drawn_at)s)
+    insert into quality_draw (on_day, seed_digest, share, newcomer_share, decisions, drawn, drawn_at)
+    values (%(on_day)s, %(seed_digest)s, %(share)s, %(newcomer_share)s, %(decisions)s, %(drawn)s, %(drawn_at)s)
 """
 # What people decided for the outside world. The return to the model is no opinion, a question to the channel no end.
 _READABLE = """
@@ -54,6 +55,8 @@ _WHO_HAD = """
     select reviewer from task where valuation_id = %(valuation_id)s and reviewer is not null
     union select reviewer from decision where valuation_id = %(valuation_id)s
     union select approver from decision where valuation_id = %(valuation_id)s and approver is not null
+    union select unnest(array[a.reviewer, a.returned_by]) from approval a join task t using (task_id)
+        where t.valuation_id = %(valuation_id)s
 """
 _DECIDED_TASK = """
     select t.task_id from task t join decision d using (task_id)
@@ -74,10 +77,13 @@ _SEEDS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One day's draw: of `decisions` people made `drawn` are read again. `seed` and shares draw the same anew."""
+    """One day's draw: of `decisions` people made `drawn` are read again.
+
+    The day's seed and the shares draw the same anew. `seed_digest`: SHA-256 (hex) of that seed, which is told nobody.
+    """
 
     on_day: date
-    seed: str
+    seed_digest: str
     share: Decimal
     newcomer_share: Decimal
     decisions: int
@@ -86,7 +92,8 @@ class Drawn:
 
     def details(self) -> dict[str, Any]:
         """What the audit keeps of it, JSON-ready."""
-        return {"day": f"{self.on_day}", "share": f"{self.share}", "decisions": self.decisions, "drawn": self.drawn}
+        lots = {"seed_digest": self.seed_digest, "share": f"{self.share}", "newcomer_share": f"{self.newcomer_share}"}
+        return {"day": f"{self.on_day}", "decisions": self.decisions, "drawn": self.drawn, **lots}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +121,16 @@ def lock_draws(connection: Connection[TupleRow]) -> None:
     connection.execute(_LOCK)
 
 
+def sampling_secret(connection: Connection[TupleRow], new_secret: Callable[[], str]) -> str:
+    """The secret of this database that lots hang on; the first who asks makes it. Under the lock of draws."""
+    row = connection.execute("select secret from sampling_secret").fetchone()
+    if row is not None:
+        return str(row[0])
+    made = new_secret()
+    connection.execute("insert into sampling_secret (secret) values (%s)", [made])
+    return made
+
+
 def draw_of(connection: Connection[TupleRow], day: date) -> Drawn | None:
     """The draw of a day; `None` before it was drawn."""
     with connection.cursor(row_factory=class_row(Drawn)) as cursor:
@@ -136,7 +153,7 @@ def keep_draw(connection: Connection[TupleRow], day: date, sample: Sample, at: d
     """Keep a day's draw."""
     draw = Drawn(
         on_day=day,
-        seed=sample.seed,
+        seed_digest=sample.seed_digest,
         share=sample.share,
         newcomer_share=sample.newcomer_share,
         decisions=sample.decisions,
@@ -162,12 +179,6 @@ def readable(connection: Connection[TupleRow], since: datetime, until: datetime)
     )
 
 
-def approver_of(connection: Connection[TupleRow], task_id: str) -> str | None:
-    """Who approved a decision, if anybody had to."""
-    row = connection.execute("select approver from decision where task_id = %s", [task_id]).fetchone()
-    return None if row is None else row[0]
-
-
 def pairs(
     connection: Connection[TupleRow], since: datetime, until: datetime, *, reviewer: str | None = None
 ) -> tuple[Pair, ...]:
@@ -178,8 +189,9 @@ def pairs(
 
 
 def who_had(connection: Connection[TupleRow], valuation_id: str) -> tuple[str, ...]:
-    """Everybody who ever had a task of this valuation in hands, or approved one."""
-    return tuple(name for (name,) in connection.execute(_WHO_HAD, {"valuation_id": valuation_id}).fetchall())
+    """Everybody who ever had a task of this valuation in hands, gave an opinion on it, approved or sent it back."""
+    found = connection.execute(_WHO_HAD, {"valuation_id": valuation_id}).fetchall()
+    return tuple(name for (name,) in found if name is not None)
 
 
 def decided_task(connection: Connection[TupleRow], valuation_id: str) -> str | None:

@@ -6,6 +6,7 @@ decisions, seed and share give the same sample whenever they are drawn.
 """
 
 import hashlib
+import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -38,6 +39,16 @@ class Sample:
     seed: str
     share: Decimal
     newcomer_share: Decimal
+
+    @property
+    def seed_digest(self) -> str:
+        """What may be shown of the seed: whoever is told it later can see that the lots were cast with it."""
+        return hashlib.sha256(self.seed.encode()).hexdigest()
+
+
+def seed_of(day: date, secret: str) -> str:
+    """The seed of a day's lots. It tells nothing of the secret, nor of another day, so that it can be given away."""
+    return hmac.digest(secret.encode(), f"{day}".encode(), "sha256").hex()
 
 
 def drawn(decisions: Iterable[Readable], *, seed: str, share: Decimal, newcomer_share: Decimal) -> Sample:

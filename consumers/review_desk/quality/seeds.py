@@ -41,12 +41,13 @@ class KnownAnswer:
     source: str = ""
 
 
-def second_reading(first: Task, review: ReviewRequested, approver: str | None, now: datetime) -> Task:
-    """The task of reading a decided case anew: blind, and never for who decided or approved it.
+def second_reading(first: Task, review: ReviewRequested, handled_by: Iterable[str], now: datetime) -> Task:
+    """The task of reading a decided case anew: blind, and never for who decided or approved it, alone or in a panel.
 
-    Drawn `now`, it comes in within the desk's next hours: `received_at` says when.
+    `handled_by`: who ever had this case in hands. Drawn `now`, it comes in within the desk's next hours: `received_at`
+    says when.
     """
-    seen = _people(first.reviewer, approver, *first.excluded)
+    seen = _people(first.reviewer, *first.excluded, *handled_by)
     return _checking(first, review, Kind.SECOND_READING, _id(first.task_id, Kind.SECOND_READING), seen, now)
 
 
@@ -112,6 +113,7 @@ def _checking(
         property_type=origin.property_type,
         skill=origin.skill,
         community_id=origin.community_id,
+        candidates=origin.candidates,
         address=origin.address,
         area_m2=origin.area_m2,
         reasons=origin.reasons,

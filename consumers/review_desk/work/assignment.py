@@ -132,8 +132,9 @@ def barred(  # noqa: PLR0911 - one return for each thing that may speak against 
         return not_eligible
     if task.region not in person.regions:
         return "该案件不属于您负责的区域"
-    if task.community_id is not None and task.community_id in person.conflicts:
-        return "您与该小区存在利益关系，须回避"
+    conflict = conflict_in(task.communities, person)
+    if conflict is not None:
+        return conflict
     if person.username in task.excluded:
         return "您曾经办或复核该笔估值，须由他人处理"
     if task.kind is Kind.OPINION and person.grade not in _SENIOR:
@@ -142,6 +143,11 @@ def barred(  # noqa: PLR0911 - one return for each thing that may speak against 
     if highest is not None and task.model_value is not None and task.model_value > highest:
         return "该案件金额超出您的级别可以受理的范围"
     return None
+
+
+def conflict_in(communities: Iterable[str], person: Person) -> str | None:
+    """Say in Chinese that a person has an interest in one of these communities; `None`: in none."""
+    return None if person.conflicts.isdisjoint(communities) else "您与该小区存在利益关系，须回避"
 
 
 def may_have(task: Task, person: Person, now: datetime, policy: DeskPolicy, floor: Floor = NOBODY_FREE) -> str | None:

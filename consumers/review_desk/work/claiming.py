@@ -4,7 +4,7 @@ from consumers.review_desk.people.eligibility import why_no_task
 from consumers.review_desk.store import Held
 from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
 from consumers.review_desk.work import moves, presence, presence_rows, queue_rows
-from consumers.review_desk.work.assignment import barred, may_have
+from consumers.review_desk.work.assignment import may_have
 from consumers.review_desk.work.overflow import Opened
 from consumers.review_desk.work.settling import settle
 from consumers.review_desk.work.turn import Turn
@@ -28,6 +28,7 @@ def claim_next(turn: Turn) -> Task | None:
     for task in mine:
         if task.state is TaskState.OFFERED:
             return _accepted(turn, task.task_id)
+    turn.require_ready()
     floor = presence_rows.floor(turn.connection, turn.now, turn.policy)
     asked = queue_rows.question(turn.person, Opened.at(turn.now, turn.policy), turn.policy, floor)
     task_id = queue_rows.next_for(turn.connection, asked)
@@ -46,6 +47,7 @@ def claim(turn: Turn, task_id: str) -> Task:
         return _accepted(turn, task_id)
     if moves.is_free(held.task, turn.now):
         _require_open(turn, held.task)
+    turn.require_ready()
     return _claimed(turn, held)
 
 
@@ -68,9 +70,7 @@ def settled(turn: Turn) -> tuple[Task, ...]:
 
 def _require_open(turn: Turn, task: Task) -> None:
     """Refuse a task that is free, but not for this person, or not yet."""
-    why = barred(task, turn.person, turn.now, turn.policy)
-    if why is not None:
-        raise NotAllowedError(why)
+    turn.require_able(task)
     floor = presence_rows.floor(turn.connection, turn.now, turn.policy)
     why = may_have(moves.as_of(task, turn.now), turn.person, turn.now, turn.policy, floor)
     if why is not None:
@@ -78,9 +78,11 @@ def _require_open(turn: Turn, task: Task) -> None:
 
 
 def _accepted(turn: Turn, task_id: str) -> Task:
-    return _took(
-        turn, turn.move(task_id, "ACCEPT", lambda task: moves.accept(task, turn.person, turn.now, turn.policy))
-    )
+    turn.require_ready()
+    held = turn.lock(task_id)
+    accepted = moves.accept(held.task, turn.person, turn.now, turn.policy)
+    turn.require_able(held.task)
+    return _took(turn, held.save(accepted, turn.act("ACCEPT")))
 
 
 def _claimed(turn: Turn, held: Held) -> Task:

@@ -8,13 +8,17 @@ from typing import Any, Final
 
 from psycopg.types.json import Jsonb
 
+from consumers.review_desk.deciding.case import masked
+from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.eligibility import why_no_task
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import IncompleteCommandError, NotAllowedError, Task, TaskState
 from consumers.review_desk.work import claiming, moves, notes, passing_on, presence, presence_rows, queue_rows
+from consumers.review_desk.work.afresh import as_they_are
 from consumers.review_desk.work.dispatch import Dispatcher
+from consumers.review_desk.work.drafts import storable
 from consumers.review_desk.work.notes import Consultation, Note, NoteKind
 from consumers.review_desk.work.overflow import Opened
 from consumers.review_desk.work.presence import Presence, PresenceState
@@ -53,6 +57,7 @@ class Desk:
         policy: DeskPolicy,
         clock: Callable[[], datetime],
         why_not_ready: Callable[[Person], str | None] = lambda _: None,
+        current: Callable[[str], Person | None] | None = None,
     ) -> None:
         """Prepare.
 
@@ -62,10 +67,12 @@ class Desk:
             policy: Times and limits.
             clock: The instant now, in UTC.
             why_not_ready: Says in Chinese what somebody has to do before they get tasks (bulletins to be read).
+            current: Somebody as they count at this moment, for who asks may be as they were hours ago; without it,
+                they count as they come.
         """
         self.store, self.policy, self.clock = store, policy, clock
-        self._people, self._why_not_ready = people, why_not_ready
-        self._dispatcher = Dispatcher(store, people, policy=policy)
+        self._people, self._why_not_ready, self._current = people, why_not_ready, current
+        self._dispatcher = Dispatcher(store, people, policy=policy, why_not_ready=why_not_ready)
 
     # ---- looking ----------------------------------------------------------------------------------------------------
 
@@ -97,11 +104,15 @@ class Desk:
         return tuple(moves.as_of(task, now) for task in free)
 
     def waiting(self, person: Person) -> tuple[Task, ...]:
-        """Return all open tasks of the person's regions in their order, for supervisors."""
+        """Return all open tasks of the person's regions in their order, for supervisors.
+
+        Who could be given one sees them as reviewers do, so that no sample is known before it is valued.
+        """
         now = self.clock()
         with self.store.pool.connection() as connection:
             found = queue_rows.open_tasks(connection, person, _MOST_SHOWN)
-        return tuple(moves.as_of(task, now) for task in found)
+        settled = tuple(moves.as_of(task, now) for task in found)
+        return tuple(map(masked, settled)) if may(person, Permission.WORK) else settled
 
     def presences(self) -> tuple[Presence, ...]:
         """Return everybody who was ever at the desk, as they are now."""
@@ -110,19 +121,19 @@ class Desk:
 
     # ---- being there ------------------------------------------------------------------------------------------------
 
-    def ready(self, person: Person) -> Presence:
+    # `by_themselves` false: a supervisor does it, which is no sign that the person is there.
+
+    def ready(self, person: Person, *, by_themselves: bool = True) -> Presence:
         """Be given tasks from now on. Refused to whoever may have none, and before mandatory bulletins are read."""
-        first = self._why_not_ready(person)
-        if first is not None:
-            raise IncompleteCommandError(first)
-        with self._turn(person) as turn:
+        with self._getting(person, by_themselves=by_themselves) as turn:
+            turn.require_ready()
             claiming.require_eligible(turn)
             return self._become(turn, PresenceState.READY)
 
-    def take_break(self, person: Person, reason: str) -> Presence:
+    def take_break(self, person: Person, reason: str, *, by_themselves: bool = True) -> Presence:
         """Be given nothing; an offer goes back, and what is in work stays."""
         said = _said(reason, "请填写暂离原因")
-        with self._turn(person) as turn:
+        with self._turn(person, by_themselves=by_themselves) as turn:
             _hand_back(turn, TaskState.OFFERED)
             return self._become(turn, PresenceState.BREAK, said)
 
@@ -132,9 +143,9 @@ class Desk:
             _hand_back(turn, TaskState.OFFERED)
             return self._become(turn, PresenceState.WRAP_UP)
 
-    def leave(self, person: Person) -> Presence:
+    def leave(self, person: Person, *, by_themselves: bool = True) -> Presence:
         """Go: what is offered, in work and on hold goes back to the queue, with its drafts."""
-        with self._turn(person) as turn:
+        with self._turn(person, by_themselves=by_themselves) as turn:
             _hand_back(turn, TaskState.OFFERED, TaskState.WORKING, TaskState.ON_HOLD)
             return self._become(turn, PresenceState.OFFLINE)
 
@@ -143,15 +154,21 @@ class Desk:
     ) -> Task | None:
         """Show a sign of life, and keep the draft of the task in work. No version moves: nothing was decided.
 
-        Returns the task as it is now. Raises `TaskUnavailableError` where the person has lost it.
+        Returns the task as it is now. Raises `TaskUnavailableError` where the person has lost it, and
+        `IncompleteCommandError` for a draft that cannot be kept, which is a sign of life all the same.
         """
+        try:
+            typed = None if draft is None else storable(draft)
+        except IncompleteCommandError:
+            self.heartbeat(person, task_id)
+            raise
         with self._turn(person) as turn:
             queue_rows.keep(turn.connection, person.username, turn.now, self.policy)
             if task_id is None:
                 return None
             held = turn.own(task_id)
-            if draft is not None:
-                queue_rows.keep_draft(turn.connection, task_id, Jsonb(dict(draft)))
+            if typed is not None:
+                queue_rows.keep_draft(turn.connection, task_id, Jsonb(typed))
             return held.task
 
     # ---- getting one ------------------------------------------------------------------------------------------------
@@ -161,25 +178,25 @@ class Desk:
 
         Whoever takes a task is ready, whatever they were before.
         """
-        with self._turn(person) as turn:
+        with self._getting(person) as turn:
             if turn.is_at_work:
                 return claiming.claim_next(turn)
         self.ready(person)
-        with self._turn(person) as turn:
+        with self._getting(person) as turn:
             return claiming.claim_next(turn)
 
     def claim(self, task_id: str, person: Person) -> Task:
         """Take this task from the pool. The one in work already is given again; another one in work is a refusal."""
-        with self._turn(person, task_id) as turn:
+        with self._getting(person, task_id) as turn:
             if turn.is_at_work:
                 return claiming.claim(turn, task_id)
         self.ready(person)
-        with self._turn(person, task_id) as turn:
+        with self._getting(person, task_id) as turn:
             return claiming.claim(turn, task_id)
 
     def accept(self, task_id: str, person: Person) -> Task:
         """Take what is offered."""
-        with self._turn(person, task_id) as turn:
+        with self._getting(person, task_id) as turn:
             return claiming.accept(turn, task_id)
 
     def refuse(self, task_id: str, person: Person, reason: str) -> Presence:
@@ -204,7 +221,7 @@ class Desk:
 
     def hold(self, task_id: str, person: Person, reason: str, until: datetime) -> Task:
         """Put the task aside; the clock runs on. The reason becomes a note."""
-        said = _said(reason, "请填写暂挂原因")
+        said = _said(reason, "请填写挂起原因")
         with self._turn(person, task_id) as turn:
             on_hold = len(turn.in_hand(TaskState.ON_HOLD))
             held = turn.move(
@@ -218,21 +235,24 @@ class Desk:
 
     def resume(self, task_id: str, person: Person) -> Task:
         """Go on with a task on hold."""
-        with self._turn(person, task_id) as turn:
+        with self._getting(person, task_id) as turn:
             turn.require_free_hands()
-            return turn.move(task_id, "RESUME", lambda task: moves.resume(task, person, turn.now, self.policy))
+            held = turn.lock(task_id)
+            resumed = moves.resume(held.task, turn.person, turn.now, self.policy)
+            turn.require_able(held.task)
+            return held.save(resumed, turn.act("RESUME"))
 
     # ---- passing it on, and asking ----------------------------------------------------------------------------------
 
     def transfer(self, task_id: str, person: Person, to: str, note: str) -> Task:
         """Pass the task on to a colleague, with draft and notes. A fourth time a supervisor decides."""
-        said, colleague = _said(note, "请填写转办说明"), self._colleague(to, person)
-        with self._turn(person, task_id) as turn:
+        said, colleague = _said(note, "请填写转交说明"), self._colleague(to, person)
+        with self._turn(person, task_id, beside=colleague.username) as turn:
             return passing_on.transfer(turn, task_id, colleague, said)
 
     def to_group(self, task_id: str, person: Person, group: str, note: str) -> Task:
         """Pass the task on to a pool: `EXPERTS`, or a queue (`YANGTZE_DELTA/RESIDENTIAL`). Counts as a transfer."""
-        said = _said(note, "请填写转办说明")
+        said = _said(note, "请填写转交说明")
         with self._turn(person, task_id) as turn:
             return passing_on.to_group(turn, task_id, group, said)
 
@@ -275,12 +295,32 @@ class Desk:
 
     # ---- what the commands are made of ------------------------------------------------------------------------------
 
-    def _turn(self, person: Person, task_id: str | None = None) -> AbstractContextManager[Turn]:
-        return turn_of(person, self.store, self.policy, self.clock(), task_id)
+    def _turn(
+        self, person: Person, task_id: str | None = None, *, by_themselves: bool = True, beside: str = ""
+    ) -> AbstractContextManager[Turn]:
+        return turn_of(
+            person, self.store, self.policy, self.clock(), task_id, by_themselves=by_themselves, beside=beside
+        )
+
+    def _getting(
+        self, person: Person, task_id: str | None = None, *, by_themselves: bool = True
+    ) -> AbstractContextManager[Turn]:
+        """A turn of somebody who wants a task: as they are now, and with what they have to do before."""
+        who = as_they_are(person, self._current)
+        return turn_of(
+            who,
+            self.store,
+            self.policy,
+            self.clock(),
+            task_id,
+            by_themselves=by_themselves,
+            to_do_first=self._why_not_ready(who),
+        )
 
     def _become(self, turn: Turn, state: PresenceState, reason: str = "") -> Presence:
         before = presence.as_of(turn.presence, turn.now, self.policy)
-        after = presence.turned(before, state, turn.now, reason).serving(turn.person.main_queue)
+        turned = presence.turned(before, state, turn.now, reason).serving(turn.person.main_queue)
+        after = replace(turned, seen_at=turn.seen_at)
         presence_rows.put(turn.connection, after)
         said = turn.act("PRESENCE", {"from": str(before.state), "to": str(state), "reason": reason})
         audit.append(turn.connection, subject_of(turn.person.username), said)

@@ -3,6 +3,7 @@
 Any number of desk processes may run it: one holds the lock of a pass, the others skip theirs.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ from consumers.review_desk.work.turn import subject_of
 from infra.postgres import audit
 from infra.postgres.audit import Act
 
+log = logging.getLogger(__name__)
+
 _MOST_OF_A_QUEUE: Final = 50  # tasks looked at in a pass; the next one is a second away
 _LOCK: Final = "select pg_try_advisory_xact_lock(hashtextextended(current_schema || '.dispatch', 0))"
 _LOADS: Final = """
@@ -38,12 +41,24 @@ class _Pass:
     floor: Floor
     idle: dict[str, Candidate]
 
+    def without(self, candidate: Candidate) -> None:
+        """Go on without somebody."""
+        del self.idle[candidate.person.username]
+        self.floor = Floor.of({one.person.main_queue for one in self.idle.values()}, self.floor.paused)
+
 
 class Dispatcher:
     """One pass after the other. Each task moved is a transaction of its own."""
 
-    def __init__(self, store: TaskStore, people: Callable[[], Iterable[Person]], *, policy: DeskPolicy) -> None:
-        self._store, self._people, self._policy = store, people, policy
+    def __init__(
+        self,
+        store: TaskStore,
+        people: Callable[[], Iterable[Person]],
+        *,
+        policy: DeskPolicy,
+        why_not_ready: Callable[[Person], str | None],
+    ) -> None:
+        self._store, self._people, self._policy, self._why_not_ready = store, people, policy, why_not_ready
 
     def run_once(self, now: datetime) -> int:
         """Sweep, then offer what waits to those who are ready. Returns the number of offers made."""
@@ -59,13 +74,20 @@ class Dispatcher:
             lapsed = queue_rows.lapsed(connection, now)
             here = presence_rows.stored(connection)
         for task_id, username in lapsed:
+            self._settle(task_id, username, now)
+        for one in here:
+            if presence.as_of(one, now, self._policy) is not one:
+                self._mark_lost(one.username, now)
+
+    def _settle(self, task_id: str, username: str | None, now: datetime) -> None:
+        """Let one row catch up. One that cannot is logged, and keeps neither the others nor the offers waiting."""
+        try:
             with self._store.pool.connection() as connection:
                 if username is not None:
                     presence_rows.lock(connection, username, now)
                 settle(connection, self._store, task_id, now, self._policy)
-        for one in here:
-            if presence.as_of(one, now, self._policy) is not one:
-                self._mark_lost(one.username, now)
+        except Exception:
+            log.exception("a task could not be settled; it is tried again", extra={"task_id": task_id})
 
     def _mark_lost(self, username: str, now: datetime) -> None:
         with self._store.pool.connection() as connection:
@@ -100,13 +122,20 @@ class Dispatcher:
         return sum(self._offer(task, this) for task in tasks if this.idle)
 
     def _offer(self, task: Task, this: _Pass) -> bool:
-        able = (one for one in this.idle.values() if self._may_have(task, one, this))
-        chosen = choose(task, able, self._policy)
+        chosen = self._chosen(task, this)
         if chosen is None or not self._offered(task, chosen.person, this.now):
             return False
-        del this.idle[chosen.person.username]
-        this.floor = Floor.of({one.person.main_queue for one in this.idle.values()}, this.floor.paused)
+        this.without(chosen)
         return True
+
+    def _chosen(self, task: Task, this: _Pass) -> Candidate | None:
+        """Who gets it. Asked only of them: whether something has to be read first, since they became ready."""
+        while True:
+            able = (one for one in this.idle.values() if self._may_have(task, one, this))
+            chosen = choose(task, able, self._policy)
+            if chosen is None or self._why_not_ready(chosen.person) is None:
+                return chosen
+            this.without(chosen)
 
     def _may_have(self, task: Task, one: Candidate, this: _Pass) -> bool:
         return (

@@ -91,6 +91,7 @@ def task_of(review: ReviewRequested, policy: DeskPolicy, *, number: int = 0) -> 
         property_type=scored.attributes.property_type,
         skill=review.skill,
         community_id=scored.address.community_id,
+        candidates=tuple(candidate.community_id for candidate in scored.address.candidates),
         address=scored.address.normalised or scored.request.address,
         area_m2=scored.request.area_m2,
         reasons=review.reasons,
@@ -128,8 +129,9 @@ def in_hours(task: Task, now: datetime, policy: DeskPolicy) -> Task:
 def gone_on(task: Task, review: ReviewRequested, policy: DeskPolicy) -> Task:
     """What an open task becomes with a later revision of its request: the evidence is new, the promised time stays.
 
-    What waited for the reply is queued, its reviewer first; what somebody works on stays in their hands, under a new
-    version, so that nothing is decided on what was there before.
+    What waited for the reply is queued, its reviewer first, and due when the channel was told: that promise was made at
+    the reply's receipt, with the pause until then, and the reply comes here a moment later. What somebody works on
+    stays in their hands, under a new version, so that nothing is decided on what was there before.
     """
     now = review.requested_at
     fresh = task_of(review, policy)
@@ -141,6 +143,7 @@ def gone_on(task: Task, review: ReviewRequested, policy: DeskPolicy) -> Task:
         property_type=fresh.property_type,
         skill=fresh.skill,
         community_id=fresh.community_id,
+        candidates=fresh.candidates,
         address=fresh.address,
         area_m2=fresh.area_m2,
         reasons=fresh.reasons,
@@ -150,7 +153,8 @@ def gone_on(task: Task, review: ReviewRequested, policy: DeskPolicy) -> Task:
     )
     if renewed.state is not TaskState.WAIT_REPLY:
         return renewed
-    return _reserved_when_open(in_hours(moves.reply_came(renewed, now, policy), now, policy), policy)
+    replied = replace(moves.reply_came(renewed, now, policy), due_at=review.due_at)
+    return _reserved_when_open(in_hours(replied, now, policy), policy)
 
 
 def _add(

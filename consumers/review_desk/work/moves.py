@@ -13,6 +13,7 @@ from consumers.review_desk.task import Task, TaskState, TaskUnavailableError
 from schemas.domain.worktime import add_desk_time, desk_time_between
 
 _SUBMITTED: Final = frozenset({TaskState.PENDING_APPROVAL, TaskState.PANEL, TaskState.DECIDED})
+_WAITING_FOR_OTHERS: Final = frozenset({TaskState.PENDING_APPROVAL, TaskState.WAIT_REPLY, TaskState.WAIT_SURVEY})
 _FREED_BY_FORCE: Final = frozenset(
     {TaskState.OFFERED, TaskState.WORKING, TaskState.ON_HOLD, TaskState.WAIT_SURVEY, TaskState.QUEUED}
 )
@@ -43,7 +44,8 @@ def is_free(task: Task, now: datetime) -> bool:
 
 def offer(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> Task:
     """QUEUED → OFFERED, for `policy.offer`."""
-    return replace(_free(task, now), state=TaskState.OFFERED, reviewer=person.username, lease_until=now + policy.offer)
+    free_now = _unread_by(_free(task, now), person)
+    return replace(free_now, state=TaskState.OFFERED, reviewer=person.username, lease_until=now + policy.offer)
 
 
 def accept(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> Task:
@@ -52,8 +54,9 @@ def accept(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> Tas
 
 
 def refuse(task: Task, person: Person, now: datetime) -> Task:
-    """OFFERED → QUEUED. Whether that was one refusal too many: `presence.missed`."""
-    return _queued(_offered(task, person, now))
+    """OFFERED → QUEUED, and no longer kept for them. Whether that was one refusal too many: `presence.missed`."""
+    refused = _queued(_offered(task, person, now))
+    return replace(refused, preferred=None, preferred_until=None) if task.preferred == person.username else refused
 
 
 def claim(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> Task:
@@ -72,7 +75,7 @@ def renew(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> Task
     """Extend the end of the lease by as much again, once."""
     working = _working(task, person, now)
     if working.renewals >= policy.most_renewals or working.lease_ends_at is None:
-        raise TaskUnavailableError("处理时限只能延长一次，请尽快完成，或暂挂、转办", task)
+        raise TaskUnavailableError("处理时限只能延长一次，请尽快完成，或挂起、转交", task)
     renewed = replace(working, lease_ends_at=working.lease_ends_at + policy.lease, renewals=working.renewals + 1)
     return keep(renewed, now, policy)
 
@@ -93,13 +96,24 @@ def free(task: Task) -> Task:
     return replace(_queued(task), preferred=None, preferred_until=None)
 
 
+def recall(task: Task, now: datetime) -> Task:
+    """PENDING_APPROVAL, WAIT_REPLY, WAIT_SURVEY → QUEUED, with its draft: what it waits for does not come.
+
+    The due time of what waited for the channel moves by the desk time that passed meanwhile; it is not asked again.
+    """
+    if task.state not in _WAITING_FOR_OTHERS:
+        raise TaskUnavailableError("该任务不在等待复核、渠道答复或勘察，不能撤回队列", task)
+    running = _clock_runs(task, now) if task.state is TaskState.WAIT_REPLY else task
+    return replace(_queued(running), queued_at=now, preferred=None, preferred_until=None)
+
+
 def hold(task: Task, person: Person, now: datetime, policy: DeskPolicy, *, until: datetime, already_held: int) -> Task:
     """WORKING → ON_HOLD; the clock runs on. `already_held`: how many this person has on hold."""
     working = _working(task, person, now)
     if already_held >= policy.most_held:
-        raise TaskUnavailableError(f"最多暂挂{policy.most_held}件，请先处理已暂挂的任务", task)
+        raise TaskUnavailableError(f"最多挂起{policy.most_held}件，请先处理已挂起的任务", task)
     if until <= now:
-        raise TaskUnavailableError("暂挂到期时间须晚于现在", task)
+        raise TaskUnavailableError("挂起到期时间须晚于现在", task)
     return replace(
         working,
         state=TaskState.ON_HOLD,
@@ -153,16 +167,7 @@ def wait_for_reply(task: Task, person: Person, now: datetime) -> Task:
 
 def reply_came(task: Task, now: datetime, policy: DeskPolicy) -> Task:
     """WAIT_REPLY → QUEUED, the same reviewer first. The due time moves by the desk time that passed meanwhile."""
-    waiting = _in(task, TaskState.WAIT_REPLY)
-    since = waiting.paused_since or now
-    passed = desk_time_between(since, now)
-    moved = replace(
-        waiting,
-        paused=waiting.paused + passed,
-        paused_since=None,
-        due_at=add_desk_time(waiting.due_at, passed) if passed else waiting.due_at,
-    )
-    return _for_the_same(moved, now, policy)
+    return _for_the_same(_clock_runs(_in(task, TaskState.WAIT_REPLY), now), now, policy)
 
 
 def wait_for_survey(task: Task, person: Person, now: datetime) -> Task:
@@ -183,7 +188,7 @@ def submit(task: Task, person: Person, now: datetime, to: TaskState) -> Task:
     if to not in _SUBMITTED:
         raise ValueError(f"a task is submitted to approval, a panel or its end, not to {to}")
     submitted = replace(_let_go(_working(task, person, now)), state=to)
-    return replace(submitted, draft={}) if to is TaskState.DECIDED else submitted
+    return replace(submitted, draft={}, drafted_by=None) if to is TaskState.DECIDED else submitted
 
 
 def to_panel(task: Task, now: datetime) -> Task:
@@ -191,16 +196,16 @@ def to_panel(task: Task, now: datetime) -> Task:
     return replace(_let_go(_free(task, now)), state=TaskState.PANEL, reviewer=None)
 
 
-def decide(task: Task) -> Task:
-    """PENDING_APPROVAL or PANEL → DECIDED: approved, or the panel has spoken."""
+def decide(task: Task, to: TaskState = TaskState.DECIDED) -> Task:
+    """PENDING_APPROVAL or PANEL → DECIDED, or RETURNED_TO_AUTO (`to`): approved, or the panel has spoken."""
     waiting = _in(task, TaskState.PENDING_APPROVAL, TaskState.PANEL)
-    return replace(_let_go(waiting), state=TaskState.DECIDED, draft={})
+    return replace(_let_go(waiting), state=to, draft={}, drafted_by=None)
 
 
-def send_back(task: Task, now: datetime, policy: DeskPolicy, *, is_busy: bool) -> Task:
-    """PENDING_APPROVAL → WORKING with its reviewer; QUEUED for them first while they have another task in work."""
+def send_back(task: Task, now: datetime, policy: DeskPolicy, *, is_free: bool) -> Task:
+    """PENDING_APPROVAL → WORKING with its reviewer; QUEUED for them first while they are away or have another task."""
     pending = _in(task, TaskState.PENDING_APPROVAL)
-    if is_busy or pending.reviewer is None:
+    if not is_free or pending.reviewer is None:
         return _for_the_same(pending, now, policy)
     ends_at = now + policy.lease
     return keep(replace(pending, state=TaskState.WORKING, lease_ends_at=ends_at, renewals=0), now, policy)
@@ -208,14 +213,14 @@ def send_back(task: Task, now: datetime, policy: DeskPolicy, *, is_busy: bool) -
 
 def return_to_auto(task: Task, person: Person, now: datetime) -> Task:
     """WORKING → RETURNED_TO_AUTO. Whether the valuation was returned before is the decision's business."""
-    return replace(_let_go(_working(task, person, now)), state=TaskState.RETURNED_TO_AUTO, draft={})
+    return replace(_let_go(_working(task, person, now)), state=TaskState.RETURNED_TO_AUTO, draft={}, drafted_by=None)
 
 
 def cancel(task: Task) -> Task:
-    """Any open state → CANCELLED: the bank takes the request back."""
+    """Any open state → CANCELLED: nobody asks for it any more."""
     if not task.state.is_open:
         raise TaskUnavailableError("该任务已经办结", task)
-    return replace(_let_go(task), state=TaskState.CANCELLED, draft={})
+    return replace(_let_go(task), state=TaskState.CANCELLED, draft={}, drafted_by=None)
 
 
 # ---- what the moves are made of -------------------------------------------------------------------------------------
@@ -254,9 +259,20 @@ def _offered(task: Task, person: Person, now: datetime) -> Task:
     raise TaskUnavailableError("派单已过时或已撤回", task)
 
 
+def _clock_runs(task: Task, now: datetime) -> Task:
+    """After a wait for the channel: the due time moves by the desk time that passed meanwhile."""
+    passed = desk_time_between(task.paused_since or now, now)
+    return replace(
+        task,
+        paused=task.paused + passed,
+        paused_since=None,
+        due_at=add_desk_time(task.due_at, passed) if passed else task.due_at,
+    )
+
+
 def _in_work(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> Task:
     working = replace(
-        task,
+        _unread_by(task, person),
         state=TaskState.WORKING,
         reviewer=person.username,
         claimed_at=now,
@@ -267,6 +283,13 @@ def _in_work(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> T
         preferred_until=None,
     )
     return keep(working, now, policy)
+
+
+def _unread_by(task: Task, person: Person) -> Task:
+    """What a person gets of a task: of a blind one nothing that somebody else had typed."""
+    if not task.blind or task.drafted_by == person.username:
+        return task
+    return replace(task, draft={}, drafted_by=None)
 
 
 def _let_go(task: Task) -> Task:
@@ -292,5 +315,5 @@ def _for_the_same(task: Task, now: datetime, policy: DeskPolicy) -> Task:
 def _passed_on(task: Task, person: Person, now: datetime, policy: DeskPolicy) -> Task:
     working = _working(task, person, now)
     if working.transfers >= policy.most_transfers:
-        raise TaskUnavailableError(f"已转办{policy.most_transfers}次，请班长决定由谁处理", task)
+        raise TaskUnavailableError(f"已转交{policy.most_transfers}次，请班长决定由谁处理", task)
     return replace(_queued(working), queued_at=now, group=None, transfers=working.transfers + 1)

@@ -2,7 +2,7 @@
 
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.regions import Region
-from consumers.review_desk.task import NotAllowedError, Task, TaskUnavailableError
+from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskUnavailableError
 from consumers.review_desk.work import moves, notes, presence_rows
 from consumers.review_desk.work.assignment import EXPERTS, barred
 from consumers.review_desk.work.notes import NoteKind
@@ -15,7 +15,7 @@ def transfer(turn: Turn, task_id: str, to: Person, note: str) -> Task:
     held = turn.own(task_id)
     why = barred(held.task, to, turn.now, turn.policy)
     if why is not None:
-        raise NotAllowedError(f"不能转给该同事：{why}")
+        raise NotAllowedError(f"不能转给该同事：{why}" if not held.task.blind else "不能转给该同事，请另选一位")
     there = presence_rows.find(turn.connection, to.username, turn.now, turn.policy)
     is_ready = there.state is PresenceState.READY
     moved = moves.transfer(held.task, turn.person, to, turn.now, turn.policy, is_ready=is_ready)
@@ -34,10 +34,13 @@ def to_group(turn: Turn, task_id: str, group: str, note: str) -> Task:
 
 
 def consult(turn: Turn, task_id: str, colleague: Person, question: str) -> int:
-    """Ask a colleague of the region; the task stays. Returns the number of the question."""
+    """Ask a colleague who might have the task; it stays. Returns the number of the question.
+
+    Why a colleague may not is not said: it would tell that they had a part in the case. An opinion is one's own.
+    """
     held = turn.own(task_id)
-    if held.task.region not in colleague.regions:
-        raise NotAllowedError("该同事不负责本案所属区域，不能咨询")
+    if held.task.kind is Kind.OPINION or barred(held.task, colleague, turn.now, turn.policy) is not None:
+        raise NotAllowedError("不能就本案咨询该同事，请另选一位或独立判断")
     held.note(turn.act("CONSULT", {"of": colleague.username}))
     return notes.ask(turn.connection, task_id, turn.person.username, colleague.username, question, turn.now)
 

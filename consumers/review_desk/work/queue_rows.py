@@ -26,7 +26,7 @@ _FREE: Final = f"""
 """
 _NOT_BARRED: Final = """
     t.region = any(%(regions)s) and t.queue <> all(%(paused)s) and t.region <> all(%(paused)s)
-    and (t.community_id is null or t.community_id <> all(%(conflicts)s))
+    and (t.community_id is null or t.community_id <> all(%(conflicts)s)) and not t.candidates && %(conflicts)s::text[]
     and %(username)s <> all(t.excluded)
     and (%(highest)s::bigint is null or t.model_value is null or t.model_value <= %(highest)s)
     and (t.kind <> 'OPINION' or %(is_senior)s)
@@ -84,16 +84,35 @@ _KEEP: Final = """
     update task set lease_until = least(%(until)s, lease_ends_at)
     where reviewer = %(username)s and state in ('WORKING', 'ON_HOLD') and lease_until > %(now)s
 """
-_DRAFT: Final = "update task set draft = %(draft)s where task_id = %(task_id)s"
+_DRAFT: Final = "update task set draft = %(draft)s, drafted_by = reviewer where task_id = %(task_id)s"
 _DECIDED_THERE: Final = """
     select d.reviewer from decision d join task t using (task_id)
     where t.community_id = %s and d.kind = 'VALUATION' and d.decided_at > %s and d.decided_at <= %s
     order by d.decided_at desc limit 1
 """
+# The audit too: a conclusion that came back is overwritten by the next one, and with it who sent it back.
 _JUDGES: Final = """
-    select distinct who from decision d cross join lateral (values (d.reviewer), (d.approver)) as people (who)
-    where d.valuation_id = %s and who is not null order by who
+    select who from (
+        select unnest(array[d.reviewer, d.approver]) from decision d where d.valuation_id = %(valuation_id)s::uuid
+        union select unnest(array[a.reviewer, a.returned_by]) from approval a join task t using (task_id)
+            where t.valuation_id = %(valuation_id)s::uuid
+        union select t.reviewer from task t where t.valuation_id = %(valuation_id)s::uuid and t.kind = 'VALUATION'
+        union select l.actor from audit_line l
+            where l.subject = %(valuation_id)s::text and l.action = any(%(judging)s)
+    ) as people (who)
+    where who is not null order by who
 """
+_JUDGING: Final = (
+    "SUBMIT",
+    "DECIDE",
+    "CLARIFY",
+    "RETURN_TO_AUTO",
+    "APPROVE",
+    "SEND_BACK",
+    "DISAGREE",
+    "OPINION",
+    "PANEL_DECIDE",
+)
 
 
 def question(person: Person, opened: Opened, policy: DeskPolicy, floor: Floor) -> dict[str, Any]:
@@ -179,5 +198,6 @@ def decided_there(connection: Connection[TupleRow], community_id: str, since: da
 
 
 def judges(connection: Connection[TupleRow], valuation_id: str) -> tuple[str, ...]:
-    """Everybody who decided about a valuation, or approved."""
-    return tuple(str(row[0]) for row in connection.execute(_JUDGES, [valuation_id]))
+    """Everybody who ever judged a valuation: wrote, approved or sent back a conclusion, or sat on its panel."""
+    asked = {"valuation_id": valuation_id, "judging": list(_JUDGING)}
+    return tuple(str(row[0]) for row in connection.execute(_JUDGES, asked))

@@ -13,7 +13,7 @@ from consumers.review_desk.work import moves, presence, presence_rows
 from infra.postgres.audit import Act
 
 ACTOR: Final = "dispatch"
-_ACTIONS: Final = {
+ACTIONS: Final = {
     TaskState.OFFERED: "OFFER_EXPIRED",
     TaskState.WORKING: "LEASE_LAPSED",
     TaskState.ON_HOLD: "HOLD_OVER",
@@ -30,7 +30,7 @@ def settle(connection: Connection[TupleRow], store: TaskStore, task_id: str, now
     was, settled = held.task, moves.as_of(held.task, now)
     if settled is was:
         return
-    held.save(settled, Act(actor=ACTOR, action=_ACTIONS[was.state], at=now, details={"reviewer": was.reviewer}))
+    held.save(settled, Act(actor=ACTOR, action=ACTIONS[was.state], at=now, details={"reviewer": was.reviewer}))
     if was.state is TaskState.OFFERED and was.reviewer is not None:
         there = presence_rows.lock(connection, was.reviewer, now)
         presence_rows.put(connection, presence.missed(there, now, policy))

@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
+from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.store import Held, TaskStore
-from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
+from consumers.review_desk.task import IncompleteCommandError, NotAllowedError, Task, TaskState, TaskUnavailableError
 from consumers.review_desk.work import presence_rows, queue_rows
+from consumers.review_desk.work.assignment import barred
 from consumers.review_desk.work.presence import Presence, as_of
 from infra.postgres import audit
 from infra.postgres.audit import Act
@@ -24,7 +26,10 @@ from infra.postgres.audit import Act
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What a command works with. `presence` is as stored when the turn began."""
+    """What a command works with. `presence` is as stored when the turn began; `seen_at`: their last sign of life.
+
+    `to_do_first` (Chinese): what the person has to do before they get another task.
+    """
 
     connection: Connection[TupleRow]
     store: TaskStore
@@ -32,6 +37,8 @@ class Turn:
     person: Person
     presence: Presence
     now: datetime
+    seen_at: datetime
+    to_do_first: str | None = None
 
     @property
     def is_at_work(self) -> bool:
@@ -65,21 +72,60 @@ class Turn:
         mine = queue_rows.in_hand(self.connection, self.person.username, self.now)
         return tuple(task for task in mine if task.state in states)
 
+    def require_able(self, task: Task) -> None:
+        """Refuse a task that the person may not have, as they and the task are now."""
+        why = barred(task, self.person, self.now, self.policy)
+        if why is not None:
+            raise NotAllowedError(why)
+
+    def require_ready(self) -> None:
+        """Refuse another task before what has to be done first is done."""
+        if self.to_do_first is not None:
+            raise IncompleteCommandError(self.to_do_first)
+
     def require_free_hands(self) -> None:
         """Refuse while another task is in work."""
         for task in self.in_hand(TaskState.WORKING):
-            raise TaskUnavailableError("请先完成、暂挂或退回手上的任务", task)
+            raise TaskUnavailableError("请先完成、挂起或退回手上的任务", task)
 
 
 @contextmanager
-def turn_of(
-    person: Person, store: TaskStore, policy: DeskPolicy, now: datetime, task_id: str | None = None
+def turn_of(  # noqa: PLR0913 - what a turn consists of
+    person: Person,
+    store: TaskStore,
+    policy: DeskPolicy,
+    now: datetime,
+    task_id: str | None = None,
+    *,
+    by_themselves: bool = True,
+    beside: str = "",
+    to_do_first: str | None = None,
 ) -> Iterator[Turn]:
-    """Give the person a turn; it is a sign of life too. What they may not do is audited in another transaction."""
+    """Give the person a turn. What they may not do is audited in another transaction.
+
+    `by_themselves`: it is a sign of life, too; false for what somebody else does in their name. `beside`: a colleague
+    whom the command concerns; their row is locked too, both in the order of user names.
+    """
     try:
         with store.pool.connection() as connection:
-            stored = presence_rows.seen(connection, person.username, now)
-            yield Turn(connection=connection, store=store, policy=policy, person=person, presence=stored, now=now)
+            begin = presence_rows.seen if by_themselves else presence_rows.lock
+            if beside and beside < person.username:
+                presence_rows.lock(connection, beside, now)
+            stored = begin(connection, person.username, now)
+            if beside > person.username:
+                presence_rows.lock(connection, beside, now)
+            yield Turn(
+                connection=connection,
+                store=store,
+                policy=policy,
+                person=person,
+                presence=stored,
+                now=now,
+                seen_at=now if by_themselves else stored.seen_at,
+                to_do_first=to_do_first,
+            )
+    except UniqueViolation:  # a supervisor, whose command begins with no row of the person's, was quicker
+        raise TaskUnavailableError("您已有处理中的任务，请先办结或挂起", None) from None
     except NotAllowedError as error:
         found = None if task_id is None else store.find(task_id)
         subject = subject_of(person.username) if found is None else found[0].valuation_id

@@ -1,12 +1,14 @@
 """The broker's part of the audit: each event once in the chain of its valuation, by the digest of its bytes."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from consumers.ledger.loop import ROOM
 from consumers.ledger.postgres import LedgerWriter
+from consumers.ledger.replayed import replay
 from infra.postgres.audit_check import lines_of, verify
 from infra.postgres.ingest import Received
 from infra.postgres.migrate import migrate
@@ -86,3 +88,29 @@ def test_the_gateways_acts_stand_in_the_chain_of_their_valuation_or_in_the_gatew
     (refused,) = lines_of(connection, "gateway")
     assert '"http_status":401' in refused.details
     assert '"repeated":7' in refused.details
+
+
+@pytest.mark.requirement("SE4")
+def test_an_event_that_comes_again_and_says_something_else_has_a_line_and_moves_nothing(connection):
+    first, other = made.resulted(value=3_669_500), made.resulted(value=1)
+    write(connection, received(first, 1), received(other, 2))
+    for offset in (3, 4):
+        write(connection, received(other, offset), received(first, offset))
+    write(connection, received(made.resulted(value=2), 5))
+    lines = lines_of(connection, first.valuation_id)
+    assert [line.action for line in lines] == ["Resulted", "SAID_AGAIN", "SAID_AGAIN"]
+    assert hashlib.sha256(CODEC.encode(other)).hexdigest() in lines[1].details
+    assert connection.execute("select value, answer_at from valuation").fetchall() == [
+        (3_669_500, NOON + timedelta(seconds=1))
+    ]
+    connection.commit()
+    assert verify(connection).is_sound
+    assert replay(connection, first.valuation_id, CODEC).differences == ()
+
+
+@pytest.mark.requirement("SE4")
+def test_an_interim_answer_written_again_after_a_crash_does_not_move_its_instant(connection):
+    said = made.resulted(status=Status.PENDING_MANUAL)
+    write(connection, received(said, 1))
+    write(connection, received(replace(said, resulted_at=NOON + timedelta(minutes=1)), 60))
+    assert connection.execute("select answer_at from valuation").fetchone() == (NOON + timedelta(seconds=1),)

@@ -11,13 +11,16 @@ from typer.testing import CliRunner
 
 from consumers.ledger.affected import Place, affected
 from consumers.ledger.loop import ROOM
+from consumers.ledger.postgres import LedgerWriter
 from consumers.ledger.valued import keep_answers
 from consumers.review_desk.task import Kind
 from infra.cli import CommandError
 from infra.cli import desk_quality as command
+from infra.postgres.ingest import Received
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
-from schemas.codes import Status
+from schemas.catalogue import RESULTS
+from schemas.codes import Lane, Status
 from tests.fakes import valuations as made
 from tests.fakes.desk_day import LIN, NOON, Clock, Day
 from tests.fakes.valuations import CODEC
@@ -58,6 +61,29 @@ def test_automatic_values_of_the_place_since_the_pattern_began_are_listed_and_no
     assert affected(pool, Place(model="residential 4"), *ALWAYS) == ()
 
 
+@pytest.mark.requirement("RT7", "DI2")
+def test_what_people_valued_anew_after_a_dispute_is_not_listed(pool):
+    first = answered("disputed")
+    anew = answered("disputed", Status.COMPLETED_MANUAL, revision=2, supersedes="HV-disputed")
+    write(pool, answered("in"), first)
+    assert len(affected(pool, Place(community_id="c-1"), *ALWAYS)) == 2
+    write(pool, anew)
+    (found,) = affected(pool, Place(community_id="c-1"), *ALWAYS)
+    assert str(found.valuation_id) == answered("in").valuation_id
+
+
+def write(pool, *answers) -> None:
+    batch = [
+        Received(
+            topic=RESULTS, lane=Lane.ONLINE, partition=0, offset=0, appended_at=NOON, event=one, headers=[],
+            value=CODEC.encode(one),
+        )
+        for one in answers
+    ]  # fmt: skip
+    with pool.connection() as connection:
+        LedgerWriter(answer_within=timedelta(seconds=10))(connection, batch)
+
+
 def test_everywhere_is_no_place():
     with pytest.raises(ValueError, match="a city, a community or a model version"):
         Place()
@@ -70,7 +96,8 @@ def test_everywhere_is_no_place():
 def avm(postgres, pool, monkeypatch):
     """`avm desk-quality …` on this database, on the day after."""
     migrate(postgres, room="review_desk")
-    settings = SimpleNamespace(postgres=SimpleNamespace(dsn=SecretStr(postgres)))
+    lots = SimpleNamespace(sampling_seed=SecretStr("lots"))
+    settings = SimpleNamespace(postgres=SimpleNamespace(dsn=SecretStr(postgres)), desk=lots)
     monkeypatch.setattr(command, "settings_in_force", lambda: settings)
     monkeypatch.setattr(command, "codec", lambda _settings: CODEC)
     monkeypatch.setattr(command, "utc_now", lambda: NOON + timedelta(days=1))

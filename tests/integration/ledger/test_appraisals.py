@@ -239,6 +239,19 @@ def test_a_breach_is_told_once_in_the_trace_of_its_valuation(pool):
     assert dict(headers)["traceparent"].startswith(f"00-{'a' * 32}-")
 
 
+@pytest.mark.requirement("VM4", "DI2")
+def test_a_value_that_a_dispute_has_superseded_counts_and_is_not_told_as_if_it_stood(pool, queries):
+    anew = result(status=Status.COMPLETED_MANUAL, revision=2, supersedes="HV-r-1", value=3_222_000)
+    write(pool, result(), anew, appraised())
+    watch = BreachWatch(breaches=BREACHES, voice=Voice(codec=CODEC, randomness=FixedBits()))
+    with pool.connection() as connection:
+        watch(connection, NOON)
+        assert connection.execute("select count(*) from outbox").fetchone() == (0,)
+    (outcome,) = queries.outcomes(NOON, _LATER)
+    assert outcome.value == _VALUE
+    assert breach_rows(pool) == [(valuation_id("CREDIT_MGMT", "r-1"), "DEVIATION")]
+
+
 @pytest.mark.requirement("VM4")
 def test_two_ledgers_at_one_moment_miss_no_pair(pool, queries):
     """One holds an answer that is not committed while the other brings the appraisal of the same house."""

@@ -67,11 +67,11 @@ def look(pool):
     """Let the ledger look at an instant, by a new process each time; returns all it has said so far."""
     kinds = {RESULTS.named(Lane.ONLINE): Resulted, DISPUTES_OPENED.name: DisputeOpened}
 
-    def at(now=LATER + timedelta(seconds=1)):
+    def at(now=LATER + timedelta(seconds=1), *, awaited=(*RESULTS.names, *SCORED.names, DISPUTES_OPENED.name)):
         voice = Voice(codec=CODEC, randomness=random.Random(1))
         desk = DisputeDesk(consumer=ROOM, results=RESULTS, disputes_opened=DISPUTES_OPENED, voice=voice)
         with pool.connection() as connection:
-            owned = offsets.claim(connection, ROOM, [(name, 0) for name in RESULTS.names])
+            owned = offsets.claim(connection, ROOM, [(name, 0) for name in awaited])
             offsets.mark_caught_up(connection, ROOM, owned, now)
             desk(connection, now)
             rows = connection.execute("select topic, value from outbox order by id").fetchall()
@@ -171,6 +171,81 @@ def test_what_a_channel_writes_about_a_dispute_is_masked_before_it_is_kept(pool,
     (line,) = [entry for entry in LedgerQueries(pool).timeline(UUID(SUBJECT)) if entry.kind == "Disputed"]
     assert "13800138000" not in line.payload["text"]
     assert line.payload["text"].endswith("认为偏低")
+
+
+@pytest.mark.requirement("DI2")
+@pytest.mark.parametrize("lagging", [*SCORED.names, DISPUTES_OPENED.name])
+def test_a_dispute_waits_until_the_case_and_what_was_opened_before_are_read(pool, write, look, lagging):
+    with pool.connection() as connection:
+        owned = offsets.claim(connection, ROOM, [(lagging, 0)])
+        offsets.mark_caught_up(connection, ROOM, owned, NOON)
+    write(*VALUED, a_dispute())
+    others = {*RESULTS.names, *SCORED.names, DISPUTES_OPENED.name} - {lagging}
+    assert look(awaited=sorted(others)) == []
+    assert len(look()) == 1
+
+
+ANSWERED = received(
+    made.resulted(status=Status.COMPLETED_MANUAL, revision=2, supersedes="HV-r-1", human_touched=True),
+    RESULTS,
+    at=LATER + timedelta(hours=2),
+)
+
+
+@pytest.mark.requirement("DI2")
+@pytest.mark.parametrize("kept", ["what was opened", "the answer", "both"])
+def test_a_ledger_that_is_filled_anew_opens_no_settled_dispute_again(write, look, kept):
+    opened = DisputeOpened(
+        valuation_id=SUBJECT,
+        scored=replace(made.scored(), request=replace(made.request(), revision=2, occasion=Occasion.DISPUTED)),
+        reason_code="TOO_LOW",
+        raised_at=LATER,
+        opened_at=LATER + timedelta(seconds=1),
+        supersedes="HV-r-1",
+    )
+    word = received(opened, DISPUTES_OPENED, at=LATER + timedelta(seconds=1))
+    history = {"what was opened": [word], "the answer": [ANSWERED], "both": [word, ANSWERED]}[kept]
+    write(*VALUED, *history, a_dispute())
+    later = LATER + timedelta(hours=3)
+    assert look(later) == []
+    write(received(a_dispute(reason_code="TOO_HIGH", raised_at=later).event, DISPUTES, at=later))
+    answers = look(later + timedelta(seconds=1))
+    if ANSWERED in history:
+        assert [one.scored.request.revision for one in answers] == [3]
+    else:
+        assert [one.problems[0].code for one in answers] == ["ALREADY_OPEN"]
+
+
+@pytest.mark.requirement("DI2")
+def test_a_ledger_that_is_filled_anew_refuses_nothing_again(pool, write, look):
+    write(*VALUED[:2], a_dispute())
+    (refusal,) = look()
+    with pool.connection() as connection:
+        connection.execute("delete from dispute")
+        connection.execute("delete from outbox")
+    write(a_dispute(), received(refusal, RESULTS, at=LATER), *VALUED[2:])
+    assert look() == []
+    with pool.connection() as connection:
+        assert connection.execute("select refused from dispute").fetchall() == [("NOT_FINAL",)]
+
+
+@pytest.mark.requirement("RD1", "DI2")
+def test_a_dispute_that_is_not_answered_in_its_day_is_a_breach_beside_that_of_the_first_answer(pool, write):
+    first = ReviewAtRisk(
+        valuation_id=SUBJECT,
+        revision=1,
+        number=1100,
+        share=1.0,
+        due_at=LATER,
+        noted_at=LATER,
+        state="QUEUED",
+        is_breach=True,
+    )
+    disputed = replace(first, revision=2, number=2100, kind="DISPUTE", due_at=LATER + timedelta(days=1))
+    write(received(first, REVIEW_CLOCKS, at=LATER), received(disputed, REVIEW_CLOCKS, at=LATER + timedelta(days=1)))
+    with pool.connection() as connection:
+        found = connection.execute("select promise, found_at from breach order by found_at").fetchall()
+    assert found == [("MANUAL_ANSWER", LATER), ("DISPUTE_ANSWER", LATER + timedelta(days=1))]
 
 
 @pytest.mark.requirement("RD1")

@@ -2,7 +2,9 @@
 
 import itertools
 import random
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -25,7 +27,7 @@ from schemas.catalogue import (
     REVIEWS,
     SCORED,
 )
-from schemas.codes import Lane, Reason, Status
+from schemas.codes import Lane, Reason, ReviewOutcome, Status
 from schemas.events import Resulted
 from tests.fakes import valuations as made
 from tests.fakes.valuations import CODEC, NOON
@@ -215,6 +217,38 @@ def test_a_question_is_with_the_channel_until_its_time_has_run_out_and_lost_when
     assert queries.lost(start, until) == ()
     (lost,) = queries.lost(start, until + timedelta(minutes=2))
     assert lost.client_request_id == "asked"
+
+
+@pytest.mark.requirement("RS1", "RD10")
+def test_a_review_keeps_only_the_asking_that_stands_from_being_lost(pool, queries):
+    asked_back, sent_back = made.decided("replied", outcome=ReviewOutcome.CLARIFY), made.decided("returned")
+    sent_back = replace(sent_back, outcome=ReviewOutcome.RETURN_TO_AUTO)
+    question = made.resulted("replied", Status.NEEDS_CLARIFICATION, due_at=NOON + timedelta(hours=4))
+    for number, decision in (("replied", asked_back), ("returned", sent_back)):
+        write(pool, received(made.accepted(number)), received(made.review(number), after_s=1))
+        write(pool, received(made.resulted(number, Status.PENDING_MANUAL), after_s=1), received(decision, after_s=20))
+    write(pool, received(question, after_s=21))
+    start = NOON - timedelta(minutes=1)
+    write(pool, received(made.accepted("replied", revision=2), after_s=30))
+    write(pool, received(made.resulted("replied", Status.RECEIVED, revision=2), after_s=30))
+    write(pool, received(made.accepted("returned", revision=2), after_s=30))
+    write(pool, received(made.resulted("returned", Status.PROCESSING, revision=2), after_s=30))
+    assert queries.lost(start, NOON + timedelta(seconds=39)) == ()
+    lost = queries.lost(start, NOON + timedelta(seconds=60))
+    assert {one.client_request_id for one in lost} == {"replied", "returned"}
+    again = replace(made.review("returned"), scored=made.scored("returned", revision=2))
+    write(pool, received(again, after_s=61))
+    (lost,) = queries.lost(start, NOON + timedelta(seconds=90))
+    assert lost.client_request_id == "replied"
+
+
+def test_no_stage_took_less_than_no_time(pool, queries):
+    """A raw reply does not say which question it answers: here the one about what is revision 2 already."""
+    reply = made.requested(chosen_community_id="c-1")
+    write(
+        pool, received(made.resulted(status=Status.PENDING_MANUAL, revision=2), after_s=1), received(reply, after_s=9)
+    )
+    assert queries.stage_times(UUID(reply.valuation_id)) == ()
 
 
 def test_the_summary_counts_by_channel_and_status_and_gives_the_automatic_ratio(pool, queries):

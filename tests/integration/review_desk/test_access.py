@@ -25,12 +25,14 @@ from consumers.review_desk.people.guard import SESSION_COOKIE, Guard
 from consumers.review_desk.people.guarded_socket import SESSION_ENDED
 from consumers.review_desk.people.route_rights import OPEN
 from consumers.review_desk.people.route_rights import RIGHTS as ROUTES
+from consumers.review_desk.people.sessions import digest
 from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import NotAllowedError
 from tests.fakes.access_database import Acts, database, emptied
+from tests.fakes.loops import eventually
 from tests.fakes.valuations import CODEC, NOON
 
 pytestmark = pytest.mark.postgres
@@ -99,7 +101,13 @@ def accounts(pool, clock, staff):
 
 
 @pytest.fixture
-def client(accounts):
+def pages():
+    """Which page was built under which session: page id → digest."""
+    return {}
+
+
+@pytest.fixture
+def client(accounts, pages):
     """A browser before an application that has one answer for every path of the table, behind the guard."""
     app = FastAPI()
 
@@ -110,11 +118,12 @@ def client(accounts):
             await websocket.send_text(f"heard {text}")
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
-    def reached(request: Request) -> dict[str, str]:
+    async def reached(request: Request) -> dict[str, str]:
+        await request.body()
         person = getattr(request.state, "person", None)
         return {"reached": "" if person is None else person.username}
 
-    app.add_middleware(Guard, accounts=accounts, secure=True)
+    app.add_middleware(Guard, accounts=accounts, secure=True, session_of_page=pages.get)
     return TestClient(app, follow_redirects=False)
 
 
@@ -268,6 +277,13 @@ def test_many_attempts_at_the_same_moment_are_no_way_around_it(accounts):
     assert waits.count(0) == 5
 
 
+@pytest.mark.requirement("SE3")
+def test_who_looked_at_the_clock_first_and_came_to_the_counter_second_need_not_wait(accounts, clock):
+    log_in(accounts)
+    clock.passes(milliseconds=-5)
+    assert accounts.who(log_in(accounts)) == LIN
+
+
 # ---- the table of rights, through the door ------------------------------------------------------------------------
 
 
@@ -415,6 +431,47 @@ def test_a_page_left_alone_does_not_keep_its_session_and_one_that_is_used_does(s
         socket.receive_text()
 
 
+@pytest.mark.requirement("SE3", "RD11")
+def test_a_page_is_not_gone_on_with_by_who_logs_in_after_in_the_same_browser(accounts, client, pages):
+    own, other = log_in(accounts), log_in(accounts, "sun")
+    pages["page-1"] = digest(own)
+    for token, path, is_let_in in (
+        (own, f"{SOCKET}?client_id=page-1", True),
+        (other, f"{SOCKET}?client_id=page-1", False),
+        (log_in(accounts), f"{SOCKET}?client_id=page-1", False),  # anew: with the rights of today, on a page of today
+        (other, f"{SOCKET}?client_id=of-another-process", True),
+    ):
+        headers = {"Cookie": f"{SESSION_COOKIE}={token}", "Origin": SITE}
+        assert client.get(path, headers=headers).status_code == (200 if is_let_in else 401)
+        if is_let_in:
+            with client.websocket_connect(path, headers=headers) as socket:
+                socket.send_text("2")
+                assert socket.receive_text() == "heard 2"
+        else:
+            with pytest.raises(WebSocketDisconnect), client.websocket_connect(path, headers=headers):
+                pytest.fail("the handshake was accepted")
+
+
+def test_what_a_page_asks_by_itself_keeps_no_session_and_an_act_without_a_socket_does(accounts, client, clock):
+    headers = bearer(accounts)
+    for body, is_act in (('42["event",{}]', True), ("3", False), ('2\x1e42["event",{}]', True)):
+        clock.passes(minutes=40)
+        assert client.post(SOCKET, content=body, headers=headers).status_code == 200
+        assert client.get("/api/session", headers=headers).status_code == 200
+        if not is_act:
+            clock.passes(minutes=25)
+            assert client.get("/api/session", headers=headers).status_code == 401
+            headers = bearer(accounts)
+
+
+def test_an_act_counts_however_shortly_after_a_sign_of_the_page_itself(socket, accounts, clock):
+    for _ in range(3):
+        clock.passes(minutes=40)
+        for text in ("3", '42["event",{}]'):
+            socket.send_text(text)
+            assert socket.receive_text() == f"heard {text}"
+
+
 # ---- the register -------------------------------------------------------------------------------------------------
 
 
@@ -428,6 +485,33 @@ def test_a_supervisor_keeps_the_conflicts_of_interest_and_nothing_else_and_all_o
         staff.set_conflicts("admin", frozenset(), LIN)
     assert staff.person("lin").grade is Grade.G2
     assert acts("staff")[-3:] == [("sun", "STAFF_CHANGED"), ("sun", "REFUSED"), ("lin", "REFUSED")]
+
+
+@pytest.mark.requirement("GV6", "RD18")
+@pytest.mark.parametrize("change", [{"conflicts": frozenset({"c-1"})}, {"certified_until": date(2020, 1, 1)}])
+def test_who_may_value_less_from_now_on_is_asked_to_log_in_anew(accounts, staff, change):
+    token = log_in(accounts)
+    staff.put(replace(LIN, **change), ADMIN)
+    assert accounts.who(token) is None
+
+
+@pytest.mark.requirement("GV6")
+@pytest.mark.parametrize(
+    "amend",
+    [lambda staff: staff.set_conflicts("lin", frozenset({"c-17"}), SUN), lambda staff: staff.retire("lin", ADMIN)],
+)
+def test_one_thing_is_amended_on_top_of_what_others_changed_in_that_moment(pool, staff, amend):
+    with ThreadPoolExecutor(1) as executor:
+        with pool.connection() as connection:
+            connection.execute("update staff set grade = 'G1' where username = 'lin'")
+            done = executor.submit(amend, staff)
+            with pool.connection() as other:
+                eventually(lambda: other.execute(_WAITING).fetchone() == (1,))
+        done.result()
+    assert staff.person("lin").grade is Grade.G1
+
+
+_WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 @pytest.mark.requirement("SE3")

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from psycopg.errors import CheckViolation
 
 from consumers.review_desk.clock.clocks import Clocks
 from consumers.review_desk.oversight import notices
 from consumers.review_desk.people.staff import Role
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.store import TaskStore, insert
-from consumers.review_desk.task import TaskState
+from consumers.review_desk.task import Kind, TaskState
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
@@ -84,6 +85,17 @@ def test_a_task_that_nobody_ends_warns_at_every_mark_and_is_escalated_each_once(
     assert {(one.valuation_id, one.desk) for one in events} == {(task.valuation_id, str(task.region))}
 
 
+@pytest.mark.requirement("RD1", "DI2")
+@pytest.mark.parametrize(("kind", "told"), [(Kind.DISPUTE, "DISPUTE"), (Kind.VALUATION, ""), (Kind.SEEDED, "")])
+def test_a_warning_says_that_it_is_about_a_dispute_and_never_that_it_is_about_a_sample(pool, clocks, kind, told):
+    kept(pool, replace(queued(), kind=kind))
+    kept(pool, queued())  # behind it stands a queue that is blocked, too
+    one = clocks()
+    for hours in (0, 4.1):
+        one.tick(add_desk_time(NOW, timedelta(hours=hours)))
+    assert {event.kind for event in said(pool, ReviewAtRisk)} == {"", told}
+
+
 @pytest.mark.requirement("RD1")
 def test_supervisors_of_the_region_are_told_and_other_roles_are_not(pool, clocks):
     task = kept(pool, queued())
@@ -110,6 +122,37 @@ def test_a_queue_that_nobody_serves_is_escalated_until_somebody_does(pool, clock
         held.save(taken, Act(actor="lin", action="CLAIM", at=NOW))
     one.tick(NOW + timedelta(minutes=90))
     assert len([event for event in said(pool, ReviewAtRisk) if event.escalated_to]) == 2
+
+
+@pytest.mark.requirement("RD1")
+def test_a_queue_blocked_a_second_time_before_the_same_task_is_told_anew(pool, clocks):
+    first, one = kept(pool, queued()), clocks()
+    for minutes in (0, 6):
+        one.tick(NOW + timedelta(minutes=minutes))
+    taken = replace(first, state=TaskState.WORKING, reviewer="lin", lease_until=DUE)
+    for then, minutes in ((taken, 7), (first, 8), (first, 14)):
+        with TaskStore(pool, CODEC, randomness=random.Random(2)).locked(first.task_id) as held:
+            held.save(then, Act(actor="lin", action="MOVE", at=NOW))
+        one.tick(NOW + timedelta(minutes=minutes))
+    numbers = [event.number for event in said(pool, ReviewAtRisk) if event.escalated_to == "SUPERVISOR"]
+    assert len(numbers) == len(set(numbers)) == 2
+
+
+@pytest.mark.requirement("RD1")
+def test_a_notice_that_could_not_be_written_is_written_at_the_next_pass(pool, clocks):
+    kept(pool, queued())
+    kept(pool, queued())
+    one, now = clocks(), add_desk_time(NOW, timedelta(hours=7.5))
+    with pool.connection() as connection:
+        connection.execute("alter table notice add constraint nobody_writes check (false) not valid")
+    with pytest.raises(CheckViolation):
+        one.tick(now)
+    with pool.connection() as connection:
+        connection.execute("alter table notice drop constraint nobody_writes")
+    one.tick(now + timedelta(minutes=1))
+    one.tick(now + timedelta(minutes=2))
+    said_so = [text for text in texts(pool, SUN, now + timedelta(minutes=2)) if "90%" in text]
+    assert said_so == ["2项任务办结时限已用90%，请班长立即安排"]
 
 
 @pytest.mark.requirement("RT4", "RD18")

@@ -233,10 +233,24 @@ def test_what_is_internal_stays_at_the_desk(room, kind):
 
 @pytest.mark.requirement("GV4")
 @pytest.mark.parametrize("kind", [Kind.AUDIT, Kind.SECOND_READING, Kind.SEEDED])
-def test_what_is_only_compared_asks_nobody_and_ends_with_the_question(room, kind):
+@pytest.mark.parametrize(
+    ("conclusion", "heard"),
+    [
+        (replace(UNABLE, outcome=ReviewOutcome.CLARIFY), TaskState.WAIT_REPLY),
+        (
+            replace(UNABLE, outcome=ReviewOutcome.RETURN_TO_AUTO, confirmed_community_id="c-9"),
+            TaskState.RETURNED_TO_AUTO,
+        ),
+    ],
+    ids=["question", "return"],
+)
+def test_what_is_only_compared_asks_nobody_and_tells_its_reviewer_what_they_would_hear_of_any_task(
+    room, kind, conclusion, heard
+):
     task = room.in_hand(LIN, made.open_review(), kind=kind, internal=True, blind=True)
-    assert room.decide(task, LIN, replace(UNABLE, outcome=ReviewOutcome.CLARIFY)) is TaskState.DECIDED
-    assert (room.sent(), room.rows("select outcome from decision")) == ([], [("CLARIFY",)])
+    assert room.decide(task, LIN, conclusion) is heard
+    assert (room.sent(), room.rows("select outcome from decision")) == ([], [(str(conclusion.outcome),)])
+    assert room.rows("select state from task") == [("DECIDED",)]
 
 
 @pytest.mark.requirement("GV4")

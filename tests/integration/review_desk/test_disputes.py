@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from consumers.review_desk.quality.corrections import Corrections
 from consumers.review_desk.quality.disputes import Disputes
 from consumers.review_desk.task import Kind, NotAllowedError
 from consumers.review_desk.work.intake import take_in
@@ -43,10 +44,10 @@ def disputes(day, clock):
 
 
 def disputed(day: Day) -> str:
-    """The dispute as it comes in from routing."""
+    """The dispute as it comes in from routing: with the receipt of the first request, which may be weeks ago."""
     now = day.clock.now
     asked = made.review("r-1", requested_at=now, reasons=("DISPUTE",), skill="RESIDENTIAL", due_at=due_at(now, 1))
-    request = replace(asked.scored.request, revision=2, received_at=now)
+    request = replace(asked.scored.request, revision=2, received_at=now - timedelta(days=60))
     asked = replace(asked, scored=replace(asked.scored, request=request))
     with day.pool.connection() as connection:
         take_in(connection, day.store, day.policy, asked, CODEC.encode(asked), None)
@@ -89,6 +90,28 @@ def test_the_new_value_stands_beside_the_first_and_tells_who_was_right(day, disp
     found = disputes.uphold(MEI, *WINDOW)
     assert (found.decided, found.upheld, found.results) == (1, 1, 1)
     assert disputes.uphold(MEI, *WINDOW, results=20_000).per_10_000 == 0.5
+
+
+@pytest.mark.requirement("DI2", "RT7")
+def test_a_dispute_counts_when_it_is_raised_however_long_ago_the_value_was_asked_for(day, disputes, clock):
+    for number in range(2):
+        day.decides(day.comes_in(f"x-{number}"), WU, 50_000)
+    disputed(day)
+    (shown,) = disputes.disputes(MEI, *WINDOW)
+    assert shown.received_at == NOON
+    assert disputes.uphold(MEI, *WINDOW).disputes == 1
+    (found,) = Corrections(day.store, clock=clock).check(clock.now)
+    assert (len(found.signals), found.first_at) == (3, NOON)
+
+
+@pytest.mark.requirement("DI2")
+def test_what_people_gave_back_to_the_model_is_the_models_value_and_not_theirs(day, disputes):
+    first = day.comes_in("r-1")
+    day.returns(first, LIN)
+    task_id = disputed(day)
+    day.decides(task_id, ZHAO, MODEL_PRICE)
+    (shown,) = disputes.disputes(MEI, *WINDOW)
+    assert (shown.is_first_automatic, shown.first_value, shown.is_upheld) == (True, 3_669_500, False)
 
 
 @pytest.mark.requirement("DI2")

@@ -18,6 +18,7 @@ from consumers.review_desk.people.guard import SESSION_COOKIE, Guard
 from consumers.review_desk.people.oidc import LASTS, OidcLogIn, Provider
 from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.people.staff_register import StaffRegister
+from consumers.review_desk.people.throttle import AWAY
 from consumers.review_desk.policy import DeskPolicy
 from tests.fakes.access_database import Acts, database, emptied
 from tests.fakes.oidc_provider import CLIENT, OidcProvider, running
@@ -182,3 +183,25 @@ def test_while_the_provider_is_away_the_page_says_so_and_still_has_its_form(clie
         assert answer.status_code == 401
         assert "统一身份认证暂不可用" in answer.text
         assert 'name="password"' in answer.text
+
+
+@pytest.mark.requirement("SE3")
+def test_who_calls_up_the_way_back_without_being_sent_there_is_counted_and_not_audited(client, clock, acts):
+    codes = [client.get("/oidc/callback?code=x&state=y").status_code for _ in range(AWAY.free + 2)]
+    assert codes == [401] * (AWAY.free + 1) + [429]
+    assert acts() == []
+    assert client.get("/oidc/login").status_code == 429
+    clock.now += AWAY.longest
+    assert client.get(sent_back(client)).status_code == 200
+
+
+@pytest.mark.requirement("SE3")
+def test_an_address_may_log_in_as_often_as_it_likes_but_not_leave_for_nothing(client, pool):
+    client.get(sent_back(client))
+    with pool.connection() as connection:
+        counted = "select failures from log_in_failure where key = 'away:testclient'"
+        assert connection.execute(counted).fetchone() == (0,)
+        connection.execute("update log_in_failure set failures = %s where key like 'away:%%'", [AWAY.free])
+    assert client.get("/oidc/login").status_code == 303
+    refused = client.get("/oidc/login")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")

@@ -165,3 +165,85 @@ def test_a_dispute_far_from_the_first_persons_value_goes_to_a_panel(room):
     again = {"task_id": "00000000-0000-0000-0000-000000000009", "kind": Kind.DISPUTE, "blind": True}
     dispute = room.in_hand(WU, made.review(), **again)
     assert room.decide(dispute, WU, replace(GOOD, unit_price=46_000)) is TaskState.PANEL
+
+
+def confirming(room: DecisionRoom, seat, person, community_id: str) -> TaskState:
+    """An opinion on a house whose community the address left open."""
+    task = room.claimed(seat.task_id, person)
+    given = replace(GOOD, unit_price=60_000, confirmed_community_id=community_id, comparable_ids=())
+    return room.decide(task, person, replace(given, few_comparables_because="没有可比实例"))
+
+
+@pytest.fixture
+def open_panel(room):
+    task = room.in_hand(LIN, made.open_review())
+    beyond_all = replace(GOOD, unit_price=600_000, comparable_ids=(), few_comparables_because="没有可比实例")
+    assert room.decide(task, LIN, beyond_all) is TaskState.PANEL
+    return room.task(task.task_id)
+
+
+def test_what_the_members_confirmed_goes_out_with_their_median(room, open_panel):
+    for seat, member in zip(seats(room), (HE, WU, MA), strict=True):
+        confirming(room, seat, member, "c-1")
+    assert [(event.unit_price, event.confirmed_community_id) for event in room.sent()] == [(60_000, "c-1")]
+
+
+def test_the_median_rests_on_comparables(room, called):
+    for seat, member, price in zip(seats(room), (HE, WU, MA), (50_000, 51_000, 49_000), strict=True):
+        give(room, seat, member, price)
+    assert room.sent()[0].comparable_ids == GOOD.comparable_ids
+
+
+def test_of_several_communities_the_chair_chooses_one(room, open_panel):
+    for seat, member, community_id in zip(seats(room), (HE, WU, MA), ("c-1", "c-9", "c-1"), strict=True):
+        confirming(room, seat, member, community_id)
+    assert room.sent() == []
+    (panel,) = room.panels.panels(HE)
+    assert (panel.communities, panel.needs_chair) == (("c-1", "c-9"), True)
+    said = {"version": panel.task.version}
+    with pytest.raises(IncompleteDecisionError) as refused:
+        room.panels.conclude(open_panel.task_id, HE, "三人意见一致，取中位数", **said)
+    assert [violation.field for violation in refused.value.violations] == ["confirmed_community_id"]
+    room.panels.conclude(open_panel.task_id, HE, "三人意见一致，取中位数", confirmed_community_id="c-9", **said)
+    assert room.sent()[0].confirmed_community_id == "c-9"
+
+
+SUN = a_person("sun", roles=frozenset({Role.SUPERVISOR}))
+
+
+@pytest.mark.requirement("RD15")
+def test_seats_that_stay_empty_are_given_anew_and_what_was_said_stays(room, called):
+    give(room, seats(room)[1], WU, 50_000)
+    at_work = room.claimed(seats(room)[0].task_id, HE)
+    with pytest.raises(NotAllowedError):
+        room.panels.reseat(called.task_id, WU, "专家休假")
+    room.panels.reseat(called.task_id, SUN, "专家休假")
+    with pytest.raises(TaskUnavailableError):
+        room.decide(at_work, HE, GOOD)
+    anew = [seat for seat in seats(room) if seat.state is TaskState.QUEUED]
+    assert [seat.group for seat in anew] == ["EXPERTS", None]
+    assert all({"lin", "wu"} <= set(seat.excluded) for seat in anew)
+    for seat, member, price in zip(anew, (QI, MA), (51_000, 49_000), strict=True):
+        give(room, seat, member, price)
+    assert [event.unit_price for event in room.sent()] == [50_000]
+    with pytest.raises(TaskUnavailableError):
+        room.panels.reseat(called.task_id, SUN, "专家休假")
+
+
+@pytest.mark.requirement("RD15")
+def test_another_expert_sums_up_a_panel_whose_own_cannot(room, called):
+    for seat, member, price in zip(seats(room), (HE, WU, MA), (50_000, 60_000, 45_000), strict=True):
+        give(room, seat, member, price)
+    for chair, why in ((WU, "专家"), (replace(QI, conflicts=frozenset({"c-1"})), "回避")):
+        with pytest.raises(NotAllowedError, match=why):
+            room.panels.name_chair(called.task_id, SUN, chair, "主持人离职")
+    assert room.panels.panels(QI) == ()
+    room.panels.name_chair(called.task_id, SUN, QI, "主持人离职")
+    (panel,) = room.panels.panels(QI)
+    assert panel.needs_chair
+    assert room.decisions.case(called.task_id, QI).task.task_id == called.task_id
+    assert room.panels.conclude(called.task_id, QI, "三份意见以近期成交为准", version=panel.task.version) is (
+        TaskState.DECIDED
+    )
+    assert room.sent()[0].reviewer == "qi"
+    assert room.sent()[0].approver in {"he", "wu", "ma"}

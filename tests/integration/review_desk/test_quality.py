@@ -1,5 +1,6 @@
 """Second readings, known answers and what they say of people and of the model, on a real database."""
 
+import hashlib
 from dataclasses import replace
 from datetime import date, timedelta
 from types import SimpleNamespace
@@ -14,9 +15,10 @@ from consumers.review_desk.oversight.notices import shown_to
 from consumers.review_desk.quality.agreement import Check
 from consumers.review_desk.quality.corrections import PROGRAM, Corrections
 from consumers.review_desk.quality.disputes import Disputes
+from consumers.review_desk.quality.patterns import PatternRules, Scope
 from consumers.review_desk.quality.quality import Quality
 from consumers.review_desk.quality.rows import readable
-from consumers.review_desk.quality.sampling import drawn
+from consumers.review_desk.quality.sampling import drawn, seed_of
 from consumers.review_desk.quality.seeds import Basis, KnownAnswer
 from consumers.review_desk.task import Kind, NotAllowedError, TaskState, TaskUnavailableError
 from infra.postgres.migrate import migrate
@@ -29,6 +31,7 @@ from tests.fakes.valuations import CODEC
 
 pytestmark = pytest.mark.postgres
 
+SECRET = "a-secret-of-this-database"
 MONDAY = date(2026, 3, 2)
 WINDOW = (NOON - timedelta(days=1), NOON + timedelta(days=9))
 
@@ -52,7 +55,7 @@ def day(pool, clock):
 
 @pytest.fixture
 def quality(day, clock):
-    return Quality(day.store, policy=day.policy, clock=clock)
+    return Quality(day.store, policy=day.policy, clock=clock, new_secret=lambda: SECRET)
 
 
 @pytest.fixture
@@ -62,6 +65,20 @@ def corrections(day, clock):
 
 def the_next_morning(clock: Clock) -> None:
     clock.now = NOON + timedelta(hours=21, minutes=5)  # Tuesday, 9:05
+
+
+def seed_digest(seed: str) -> str:
+    return hashlib.sha256(seed.encode()).hexdigest()
+
+
+def first_opinion(day: Day, task_id: str, *, author: str, sent_back_by: str) -> None:
+    """Somebody had written an opinion that another person sent back."""
+    query = """
+        insert into approval (task_id, reviewer, grade, claimed_at, submitted_at, conclusion, because,
+            guideline_version, returned_by) values (%s, %s, 'G2', %s, %s, '{}', '', '', %s)
+    """
+    with day.pool.connection() as connection:
+        connection.execute(query, [task_id, author, NOON, NOON, sent_back_by])
 
 
 def count(pool, query: str) -> int:
@@ -84,8 +101,12 @@ def test_a_day_is_drawn_once_at_the_first_opening_after_it_and_the_draw_can_be_d
     readings = day.tasks(Kind.SECOND_READING)
     with pool.connection() as connection:
         again = drawn(
-            readable(connection, *WINDOW), seed=found.seed, share=found.share, newcomer_share=found.newcomer_share
+            readable(connection, *WINDOW),
+            seed=seed_of(MONDAY, SECRET),
+            share=found.share,
+            newcomer_share=found.newcomer_share,
         )
+    assert again.seed_digest == found.seed_digest
     assert {one.task_id for one in again.drawn} == {task.origin for task in readings}
     assert quality.draw(MONDAY) == found
     clock.passes(minutes=2)
@@ -119,6 +140,37 @@ def test_a_second_reading_goes_to_another_person_stays_at_the_desk_and_is_measur
     assert quality.newcomer_agreement("lin") is None
     clock.passes(days=1)
     assert quality.draw(date(2026, 3, 3)).decisions == 0  # what was read a second time is not read a third
+
+
+@pytest.mark.requirement("GV4")
+def test_a_database_keeps_its_secret_and_a_seed_of_the_settings_stands_above_it(day, quality, clock, pool):
+    the_next_morning(clock)
+    made_once = quality.draw(MONDAY)
+    another = Quality(day.store, policy=day.policy, clock=clock, new_secret=lambda: "another")
+    sunday, saturday = date(2026, 3, 1), date(2026, 2, 28)
+    assert another.draw(sunday).seed_digest == seed_digest(seed_of(sunday, SECRET))
+    given = Quality(day.store, policy=day.policy, clock=clock, new_secret=lambda: "another", sampling_seed="ours")
+    assert given.draw(saturday).seed_digest == seed_digest(seed_of(saturday, "ours"))
+    assert made_once.seed_digest == seed_digest(seed_of(MONDAY, SECRET))
+    kept = "select string_agg(details::text, '') from audit_line"
+    with pool.connection() as connection:
+        (told,) = connection.execute(kept).fetchone()
+    assert made_once.seed_digest in told
+    assert SECRET not in told
+    assert seed_of(MONDAY, SECRET) not in told
+
+
+@pytest.mark.requirement("GV4")
+def test_nobody_of_a_panel_reads_its_decision_a_second_time(day, quality, clock):
+    task_id = day.comes_in("r-1")
+    day.decides(task_id, WU, MODEL_PRICE)  # the chair's name stands under it
+    seat = day.comes_in("r-1", kind=Kind.OPINION, internal=True, blind=True, origin=task_id)
+    day.decides(seat, replace(WU, username="bo"), 42_000)
+    first_opinion(day, task_id, author="chen", sent_back_by="qian")
+    the_next_morning(clock)
+    quality.draw(MONDAY)
+    (reading,) = day.tasks(Kind.SECOND_READING)
+    assert reading.excluded == ("bo", "chen", "qian", "wu")
 
 
 @pytest.mark.requirement("GV4")
@@ -225,6 +277,30 @@ def test_three_corrections_in_a_community_send_it_to_people_once(day, correction
     clock.passes(hours=1)
     assert corrections.check(clock.now) == ()
     assert len(standings(pool)) == 1
+
+
+@pytest.mark.requirement("RT7")
+def test_a_segment_in_which_a_city_and_a_model_fail_at_once_is_held_once(day, clock, pool):
+    corrections = Corrections(day.store, clock=clock, rules=PatternRules(in_community=9, in_city=3, of_model=3))
+    for number in range(3):
+        day.decides(day.comes_in(f"r-{number}"), WU, 50_000)
+    assert [one.subject.scope for one in corrections.check(clock.now)] == [Scope.CITY, Scope.MODEL]
+    assert [one.segment for one in standings(pool)] == ["杭州市|RESIDENTIAL"]
+    assert [one.segments for one in corrections.patterns(SUN)] == [("杭州市|RESIDENTIAL",)] * 2
+
+
+@pytest.mark.requirement("RT7")
+def test_a_pattern_that_cannot_be_kept_stops_no_other(day, clock, pool):
+    corrections = Corrections(day.store, clock=clock, rules=PatternRules(in_city=3, of_model=3))
+    for number in range(3):
+        day.decides(day.comes_in(f"r-{number}"), WU, 50_000)
+    with pool.connection() as connection:
+        connection.execute("alter table pattern add constraint none_of_cities check (scope <> 'CITY')")
+    assert [one.subject.scope for one in corrections.check(clock.now)] == [Scope.COMMUNITY, Scope.MODEL]
+    assert day.audited("desk", "PATTERN_FOUND") == 2
+    with pool.connection() as connection:
+        connection.execute("alter table pattern drop constraint none_of_cities")
+    assert [one.subject.scope for one in corrections.check(clock.now)] == [Scope.CITY]
 
 
 @pytest.mark.requirement("RT7")

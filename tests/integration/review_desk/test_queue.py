@@ -10,13 +10,14 @@ from types import MappingProxyType
 
 import psycopg
 import pytest
+from psycopg.errors import LockNotAvailable
 
 from consumers.review_desk.oversight.pauses import Pause, pause
 from consumers.review_desk.people.staff import Family, Grade, Person
 from consumers.review_desk.regions import Region
 from consumers.review_desk.store import TaskStore
-from consumers.review_desk.task import Kind, NotAllowedError, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves, queue_rows
+from consumers.review_desk.task import IncompleteCommandError, Kind, NotAllowedError, TaskState, TaskUnavailableError
+from consumers.review_desk.work import moves, presence_rows, queue_rows
 from consumers.review_desk.work.assignment import Floor, may_have, rank_at
 from consumers.review_desk.work.desk import Desk
 from consumers.review_desk.work.overflow import Opened
@@ -144,6 +145,20 @@ def test_signs_of_life_keep_the_task_till_the_lease_ends_for_good(room, desk):
         desk.heartbeat(LIN, taken.task_id)
     room.clock.forward(minutes=2)
     assert desk.claim_next(WU).task_id == taken.task_id
+
+
+@pytest.mark.requirement("RD5")
+def test_a_draft_is_kept_as_far_as_it_can_be(room, desk):
+    room.put(task())
+    desk.claim_next(LIN)
+    desk.heartbeat(LIN, task().task_id, {"rationale": "a\x00b"})
+    assert room.task(task().task_id).draft == {"rationale": "a\ufffdb"}
+    room.clock.forward(seconds=15)
+    with pytest.raises(IncompleteCommandError, match="不是数值"):
+        desk.heartbeat(LIN, task().task_id, {"unit_price": float("nan")})
+    kept = room.task(task().task_id)
+    assert kept.draft == {"rationale": "a\ufffdb"}
+    assert kept.lease_until == room.clock.now + POLICY.silent + POLICY.grace
 
 
 def test_who_lost_a_task_without_noticing_can_have_another(room, desk):
@@ -383,6 +398,40 @@ def test_an_unknown_task_is_refused_without_a_state(room, desk):
         assert refused(command).current is None
 
 
+def test_a_row_that_cannot_catch_up_keeps_no_other_from_it(room, desk, caplog):
+    room.put(task("1"), task("2"))
+    for who in (LIN, WU):
+        desk.claim_next(who)
+    with room.pool.connection() as connection:
+        stuck = f"check (task_id <> '{task('1').task_id}' or state <> 'QUEUED') not valid"
+        connection.execute(f"alter table task add constraint stuck {stuck}".encode())
+    room.clock.forward(hours=1)
+    desk.dispatch(room.clock.now)
+    assert room.task(task("1").task_id).state is TaskState.WORKING
+    assert room.task(task("2").task_id).state is TaskState.QUEUED
+    assert [record.task_id for record in caplog.records] == [task("1").task_id]
+
+
+@pytest.mark.requirement("RD2")
+def test_a_colleague_stays_as_they_are_while_they_are_passed_a_task(room, desk, monkeypatch):
+    room.put(task())
+    for who in (LIN, WU, MEI):
+        desk.ready(who)
+    find, tried = presence_rows.find, []
+
+    def meanwhile(*asked):
+        with room.pool.connection() as other, pytest.raises(LockNotAvailable):
+            other.execute("select from presence where username = %s for update nowait", [asked[1]])
+        tried.append(asked[1])
+        return find(*asked)
+
+    monkeypatch.setattr(presence_rows, "find", meanwhile)
+    for giver, to in ((LIN, WU), (WU, LIN)):
+        desk.claim_next(giver)
+        assert desk.transfer(task().task_id, giver, to.username, "请接手").state is TaskState.OFFERED
+    assert tried == ["wu", "lin"]
+
+
 @pytest.mark.requirement("RD3", "RD18", "GV6")
 def test_the_database_and_the_rule_agree_on_who_may_have_what(room):
     kinds = (Kind.VALUATION, Kind.DISPUTE, Kind.OPINION)
@@ -396,6 +445,7 @@ def test_the_database_and_the_rule_agree_on_who_may_have_what(room):
         {"model_value": 25_000_000},
         {"due_at": NOON + timedelta(hours=1)},
         {"community_id": None},
+        {"community_id": None, "candidates": ("c-7", "c-1")},
     )
     waits = (0, 6, 16, 31)
     tasks = [

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from consumers.review_desk.people.staff import Role
 from consumers.review_desk.task import Kind, TaskState, TaskUnavailableError
 from consumers.review_desk.work import moves
 from infra.postgres.audit import Act
@@ -12,12 +13,13 @@ from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
 from schemas.events import ReviewRequested
 from tests.fakes import valuations as made
-from tests.fakes.desk import MONDAY_NOON
+from tests.fakes.desk import MONDAY_NOON, person
 from tests.fakes.desk_room import LIN, WU, DeskRoom
 
 pytestmark = pytest.mark.postgres
 
 NOON = MONDAY_NOON
+SUN = person("sun", roles=frozenset({Role.SUPERVISOR}))
 SKILL = "RESIDENTIAL"
 DECISION = """
     insert into decision (task_id, valuation_id, revision, kind, outcome, reasons, comparable_ids, rationale,
@@ -72,10 +74,11 @@ def test_a_reply_brings_the_task_back_to_its_reviewer_first(room):
         held.save(waits, Act(actor="lin", action="CLARIFY", at=NOON))
     room.take_in(asked())  # redelivered meanwhile
     assert room.task(task_id).state is TaskState.WAIT_REPLY
-    reply = asked(revision=2, minutes=60, reasons=("HIGH_VALUE",))
+    promised = asked().due_at + timedelta(minutes=59)  # told to the channel at the reply's receipt
+    reply = replace(asked(revision=2, minutes=60, reasons=("HIGH_VALUE",)), due_at=promised)
     room.take_in(reply, reply)
     back, review = room.store.find(task_id)
-    assert (back.state, back.due_at, review) == (TaskState.QUEUED, asked().due_at + timedelta(hours=1), reply)
+    assert (back.state, back.due_at, review) == (TaskState.QUEUED, promised, reply)
     room.clock.forward(minutes=60)
     assert desk.claim_next(WU) is None
     assert desk.claim_next(LIN).draft == {"x": 1}
@@ -147,5 +150,5 @@ def test_samples_are_kept_for_nobody(room):
     room.take_in(asked("r-1"))
     decided(room, asked("r-1").valuation_id, "wu")
     room.take_in(asked("r-2", minutes=5, reasons=("QA_SAMPLE",)))
-    (sample,) = (task for task in room.desk().waiting(WU) if task.kind is Kind.AUDIT)
+    (sample,) = (task for task in room.desk().waiting(SUN) if task.kind is Kind.AUDIT)
     assert (sample.preferred, sample.internal, sample.blind) == (None, True, True)

@@ -13,18 +13,22 @@ from fastapi.testclient import TestClient
 
 from consumers.review_desk.api.refusals import add_refusals
 from consumers.review_desk.api.supervision import add_supervision_api
+from consumers.review_desk.deciding.panels import Panels
+from consumers.review_desk.knowledge.guidelines import Guidelines
 from consumers.review_desk.oversight.notices import Notice, Severity
 from consumers.review_desk.oversight.pauses import paused_queues
 from consumers.review_desk.oversight.roster import Roster, SwapState
 from consumers.review_desk.oversight.supervision import Supervision
 from consumers.review_desk.oversight.supervisor_moves import CommandError
 from consumers.review_desk.oversight.wallboard import SOON, Wallboard
-from consumers.review_desk.people.staff import Person, Role
+from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.regions import Region
-from consumers.review_desk.store import TaskStore, insert
-from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
+from consumers.review_desk.store import TaskStore, insert, select_tasks
+from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskState, TaskUnavailableError
+from consumers.review_desk.work import presence_rows
+from consumers.review_desk.work.desk import Desk
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
@@ -37,6 +41,7 @@ from tests.fakes.valuations import CODEC
 pytestmark = pytest.mark.postgres
 
 REASON = "客户催办，需要尽快办结"
+ALL = replace(SUN, username="zhao", name="赵班", regions=frozenset(Region))
 FAR = replace(SUN, username="far", name="远班", regions=frozenset({Region.BOHAI_RIM}))
 
 
@@ -46,13 +51,16 @@ class Quiet:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
-    def ready(self, person: Person) -> None:
+    def ready(self, person: Person, *, by_themselves: bool) -> None:
+        assert not by_themselves
         self.told.append(("READY", person.username))
 
-    def take_break(self, person: Person, reason: str) -> None:
+    def take_break(self, person: Person, reason: str, *, by_themselves: bool) -> None:
+        assert not by_themselves
         self.told.append((reason, person.username))
 
-    def leave(self, person: Person) -> None:
+    def leave(self, person: Person, *, by_themselves: bool) -> None:
+        assert not by_themselves
         self.told.append(("OFFLINE", person.username))
 
 
@@ -82,7 +90,13 @@ def desk():
 
 @pytest.fixture
 def supervision(store, staff, desk):
-    return Supervision(store, desk=desk, person=staff.person, policy=DeskPolicy(), clock=lambda: NOW, new_id=uuid.uuid4)
+    return supervision_of(store, staff, desk)
+
+
+def supervision_of(store, staff, desk) -> Supervision:
+    parts = {"policy": DeskPolicy(), "clock": lambda: NOW}
+    panels = Panels(store, guidelines=Guidelines(store.pool, clock=lambda: NOW, new_id=uuid.uuid4), **parts)
+    return Supervision(store, desk=desk, person=staff.person, new_id=uuid.uuid4, panels=panels, **parts)
 
 
 @pytest.fixture
@@ -96,6 +110,13 @@ def kept(pool, task: Task, number: str = "r-1") -> Task:
     with pool.connection() as connection:
         insert(connection, task, CODEC.encode(made.review(number)), None, Act(actor="t", action="ROUTED", at=NOW))
     return task
+
+
+def seen(pool, username: str, at: datetime) -> None:
+    """A sign of life of somebody's page."""
+    with pool.connection() as connection:
+        presence_rows.lock(connection, username, at)
+        presence_rows.seen(connection, username, at)
 
 
 def audited(pool, subject: str) -> list[tuple[str, str, str | None]]:
@@ -197,14 +218,14 @@ def test_a_queue_is_paused_and_resumed_with_a_reason_each(pool, supervision):
         supervision.pause_queue(SUN, "YANGTZE_DELTA/VILLA", " ")
     supervision.pause_queue(SUN, "YANGTZE_DELTA/VILLA", REASON)
     supervision.pause_queue(SUN, "YANGTZE_DELTA/VILLA", "另一个原因")
-    (pause,) = supervision.pauses()
+    (pause,) = supervision.pauses(SUN)
     assert (pause.queue, pause.reason, pause.paused_by) == ("YANGTZE_DELTA/VILLA", REASON, "sun")
     with pool.connection() as connection:
         assert paused_queues(connection) == {"YANGTZE_DELTA/VILLA"}
     with pytest.raises(NotAllowedError):
         supervision.resume_queue(FAR, "YANGTZE_DELTA/VILLA", REASON)
     supervision.resume_queue(SUN, "YANGTZE_DELTA/VILLA", "系统已恢复")
-    assert supervision.pauses() == ()
+    assert supervision.pauses(SUN) == ()
     assert [action for _, action, _ in audited(pool, "desk")] == ["PAUSE_QUEUE", "REFUSED", "RESUME_QUEUE"]
 
 
@@ -222,6 +243,120 @@ def test_a_person_is_put_into_another_state_and_told(pool, desk, supervision):
         supervision.set_state(FAR, "lin", "READY", REASON)
 
 
+@pytest.mark.requirement("RD5", "RD15")
+def test_what_a_supervisor_makes_of_somebody_is_no_sign_that_they_are_there(pool, store, staff):
+    now = NOW
+    policy = DeskPolicy()
+    desk = Desk(store, staff.people, policy=policy, clock=lambda: now)
+    supervision = supervision_of(store, staff, desk)
+    seen(pool, "lin", NOW - policy.silent + timedelta(seconds=1))
+    supervision.set_state(SUN, "lin", "READY", REASON)
+    assert [one.state for one in desk.presences() if one.username == "lin"] == ["READY"]
+    now += timedelta(seconds=1)
+    assert [one.state for one in desk.presences() if one.username == "lin"] == ["OFFLINE"]
+    for state in ("BREAK", "OFFLINE"):
+        supervision.set_state(SUN, "lin", state, REASON)
+        (lin,) = [one for one in desk.presences() if one.username == "lin"]
+        assert lin.seen_at == NOW - policy.silent + timedelta(seconds=1)
+    with pytest.raises(CommandError, match="没有打开复核台"):
+        supervision.set_state(SUN, "wu", "READY", REASON)
+
+
+@pytest.mark.requirement("RD15", "RD18")
+def test_commands_reach_no_further_than_their_givers_regions_and_refusals_are_audited(pool, supervision):
+    notice = Notice(severity=Severity.INFO, text="午后例会", written_by="sun", written_at=NOW)
+    for refused in (
+        lambda: supervision.hold_segment(SUN, "北京市", "VILLA", REASON),
+        lambda: supervision.broadcast(SUN, notice),
+        lambda: supervision.broadcast(SUN, replace(notice, regions=frozenset({Region.MIDWEST}))),
+    ):
+        with pytest.raises(NotAllowedError):
+            refused()
+    assert audited(pool, "desk") == [("sun", "REFUSED", None)] * 3
+    supervision.hold_segment(FAR, "北京市", "VILLA", REASON)
+    supervision.broadcast(ALL, notice)
+    supervision.pause_queue(FAR, "BOHAI_RIM", REASON)
+    assert (supervision.pauses(SUN), len(supervision.pauses(FAR))) == ((), 1)
+
+
+@pytest.mark.requirement("RD8", "RD18")
+def test_shifts_are_planned_for_people_of_ones_regions_alone_and_refusals_audited(pool, roster):
+    start = NOW + timedelta(days=1)
+    shift = roster.put(SUN, "lin", start, start + timedelta(hours=8))
+    roster.ask_swap(LIN, shift.shift_id, "wu", "孩子家长会")
+    (swap,) = roster.swaps()
+    for refused in (
+        lambda: roster.put(FAR, "lin", start + timedelta(days=1), start + timedelta(days=1, hours=8)),
+        lambda: roster.remove(FAR, shift.shift_id, REASON),
+        lambda: roster.decide_swap(FAR, swap.swap_id, approve=True),
+        lambda: roster.remove(LIN, shift.shift_id, REASON),
+    ):
+        with pytest.raises(NotAllowedError):
+            refused()
+    assert roster.between(start, start + timedelta(days=2)) == (shift,)
+    assert [line[:2] for line in audited(pool, "roster")[2:]] == [("far", "REFUSED")] * 3 + [("lin", "REFUSED")]
+
+
+@pytest.mark.requirement("RD10", "RD15")
+def test_nobody_looks_into_a_sealed_opinion_nor_who_values_into_the_draft_of_a_blind_task(pool, supervision):
+    seat, blind = kept(pool, a_task(kind=Kind.OPINION, blind=True)), kept(pool, a_task(reviewer="wu", blind=True))
+    with pytest.raises(NotAllowedError, match="封存"):
+        supervision.watch(SUN, seat.task_id, REASON)
+    assert supervision.look(SUN, supervision.watch(SUN, blind.task_id, REASON)).draft == {}
+    oversees = replace(SUN, username="qian", roles=frozenset({Role.SUPERVISOR}))
+    assert supervision.look(oversees, supervision.watch(oversees, blind.task_id, REASON)).draft == blind.draft
+
+
+@pytest.mark.requirement("RD15", "RD10")
+def test_what_waits_for_an_approval_that_nobody_can_give_goes_to_a_panel_without_its_author(pool, store, supervision):
+    task, queue = kept(pool, a_task(state=TaskState.PENDING_APPROVAL, lease_until=None)), kept(pool, queued())
+    assert supervision.call_panel(SUN, task.task_id, REASON).state is TaskState.PANEL
+    with pool.connection() as connection:
+        seats = select_tasks(connection, "where t.origin = %(task_id)s", {"task_id": task.task_id})
+    assert [(seat.kind, seat.state, seat.excluded) for seat in seats] == [
+        (Kind.OPINION, TaskState.QUEUED, ("lin",))
+    ] * 3
+    assert ("sun", "CALL_PANEL", REASON) in audited(pool, task.valuation_id)
+    assert "合议" in texts(supervision, LIN)
+    with pytest.raises(TaskUnavailableError, match="待复核"):
+        supervision.call_panel(SUN, queue.task_id, REASON)
+    with pytest.raises(NotAllowedError):
+        supervision.call_panel(FAR, task.task_id, REASON)
+    assert store.find(queue.task_id)[0].state is TaskState.QUEUED
+
+
+@pytest.mark.requirement("RD15", "RD10")
+def test_a_panel_that_does_not_come_to_its_end_is_seated_anew_or_gets_another_chair(pool, staff, supervision, client):
+    task = kept(pool, a_task(state=TaskState.PENDING_APPROVAL, lease_until=None))
+    path, said = f"/api/supervision/tasks/{task.task_id}", {"reason": REASON}
+    assert client.post(f"{path}/panel", json=said).json()["state"] == "PANEL"
+    assert client.post(f"{path}/reseat", json=said).json()["state"] == "PANEL"
+    with pool.connection() as connection:
+        seats = select_tasks(connection, "where t.origin = %(task_id)s", {"task_id": task.task_id})
+    assert sorted(seat.state for seat in seats) == [TaskState.CANCELLED] * 3 + [TaskState.QUEUED] * 3
+    assert client.post(f"{path}/chair", json=said | {"chair": "wu"}).status_code == 409  # opinions are still out
+    _all_in(pool, task)
+    assert client.post(f"{path}/reseat", json=said).status_code == 409
+    assert "专家" in client.post(f"{path}/chair", json=said | {"chair": "wu"}).json()["detail"]
+    staff.put(replace(WU, grade=Grade.G4), "test")
+    assert client.post(f"{path}/chair", json=said | {"chair": "wu"}).status_code == 200
+    assert "主持合议" in texts(supervision, WU)
+    assert client.post(f"{path}/chair", json=said | {"chair": "nobody"}).json()["field"] == "username"
+    assert client.post(f"{path}/chair", json=said | {"chair": "wu", "reason": ""}).status_code == 422
+
+
+def _all_in(pool, task: Task) -> None:
+    """Three opinions given, the panel still open."""
+    with pool.connection() as connection:
+        connection.execute(
+            "insert into decision (task_id, valuation_id, revision, kind, outcome, reasons, comparable_ids, unit_price,"
+            " rationale, guideline_version, reviewer, grade, claimed_at, decided_at)"
+            " select task_id, valuation_id, 1, 'OPINION', 'VALUE', '{}', '{}', 40000, 'x', '1',"
+            " 'p' || row_number() over (), 'G3', %s, %s from task where origin = %s and state = 'QUEUED'",
+            [NOW, NOW, task.task_id],
+        )
+
+
 @pytest.mark.requirement("RT7", "RD15")
 def test_a_held_segment_is_told_to_routing_once_the_hold_is_kept(pool, supervision):
     supervision.hold_segment(SUN, "杭州市", "RESIDENTIAL", "同小区三起复估", community_id="c-1")
@@ -237,7 +372,7 @@ def test_a_held_segment_is_told_to_routing_once_the_hold_is_kept(pool, supervisi
 
 @pytest.mark.requirement("RD15")
 def test_a_notice_is_shown_to_whom_it_is_for_until_it_is_seen_or_over(supervision):
-    calm = Notice(severity=Severity.INFO, text="午后例会", written_by="sun", written_at=NOW)
+    calm = Notice(severity=Severity.INFO, text="午后例会", written_by="sun", written_at=NOW, regions=SUN.regions)
     supervision.broadcast(SUN, calm)
     supervision.broadcast(SUN, replace(calm, text="系统检修", severity=Severity.URGENT))
     supervision.broadcast(SUN, replace(calm, text="质检校准", roles=frozenset({Role.QA})))
@@ -342,7 +477,7 @@ def test_the_wallboard_equals_a_recomputation_on_a_fixture_day(pool, staff):
         for level, task in enumerate(told):
             insert_clock = "insert into task_clock (task_id, level_told) values (%s, %s)"
             connection.execute(insert_clock, [task.task_id, level])
-    snapshot = Wallboard(pool, policy=DeskPolicy(), clock=lambda: NOW).snapshot()
+    snapshot = Wallboard(pool, policy=DeskPolicy(), clock=lambda: NOW).snapshot(frozenset(Region))
 
     still = [task for task, ended in day if ended is None]
     lapsed = {TaskState.WORKING, TaskState.ON_HOLD}
@@ -377,11 +512,14 @@ def test_the_wallboard_equals_a_recomputation_on_a_fixture_day(pool, staff):
     assert snapshot.waiting.median == timedelta(minutes=1)
     (wu,) = [line for line in snapshot.people if line.username == "wu"]
     assert (wu.done, wu.state) == (len(today), "OFFLINE")
+    elsewhere = Wallboard(pool, policy=DeskPolicy(), clock=lambda: NOW).snapshot(frozenset({Region.BOHAI_RIM}))
+    assert (elsewhere.queues, elsewhere.done_today, elsewhere.thirty_days.ended) == ((), 0, 0)
+    assert [line.username for line in elsewhere.people] == ["far"]
 
 
 @pytest.mark.requirement("OP5")
 def test_an_empty_desk_has_a_wallboard_without_figures(pool):
-    snapshot = Wallboard(pool, policy=DeskPolicy(), clock=lambda: NOW).snapshot()
+    snapshot = Wallboard(pool, policy=DeskPolicy(), clock=lambda: NOW).snapshot(frozenset(Region))
     assert (snapshot.queues, snapshot.done_today, snapshot.today.share) == ((), 0, None)
     assert (snapshot.handling.median, snapshot.oldest_at, snapshot.next_due_at) == (None, None, None)
 
@@ -409,6 +547,7 @@ def test_the_commands_over_the_interface_and_their_refusals(pool, client):
     assert client.post(f"{path}/priority", json={"priority": 90, "reason": REASON}).json()["priority"] == 90
     stale = client.post(f"{path}/seize", json={"reason": REASON, "version": 1})
     assert (stale.status_code, stale.json()["version"]) == (409, 3)
+    assert client.post("/api/supervision/tasks/no-id/seize", json={"reason": REASON}).status_code == 422
     no_reason = client.post(f"{path}/seize", json={"reason": " "})
     assert (no_reason.status_code, no_reason.json()["field"]) == (422, "reason")
     assert client.post(f"{path}/seize", json={"reason": REASON}, headers=lin).status_code == 403
@@ -418,18 +557,23 @@ def test_the_commands_over_the_interface_and_their_refusals(pool, client):
 
 
 @pytest.mark.requirement("RD15", "RD8")
-def test_queues_people_notices_and_shifts_over_the_interface(client, desk):
+def test_queues_people_notices_and_shifts_over_the_interface(pool, client, desk):
     queue = {"queue": "YANGTZE_DELTA/VILLA", "reason": REASON}
     assert client.post("/api/supervision/pauses", json=queue).status_code == 204
     assert client.get("/api/supervision/pauses").json()["pauses"][0]["paused_by"] == "sun"
     (line,) = client.get("/api/supervision/wallboard").json()["queues"]
     assert (line["queue"], line["is_paused"]) == ("YANGTZE_DELTA/VILLA", True)
     assert client.post("/api/supervision/pauses/end", json=queue).status_code == 204
-    assert client.post("/api/supervision/people/wu/state", json={"state": "READY", "reason": REASON}).status_code == 204
+    ready = {"state": "READY", "reason": REASON}
+    away = client.post("/api/supervision/people/wu/state", json=ready)
+    assert (away.status_code, away.json()["field"]) == (422, "state")
+    seen(pool, "wu", NOW)
+    assert client.post("/api/supervision/people/wu/state", json=ready).status_code == 204
     assert desk.told == [("READY", "wu")]
     held = {"city": "杭州市", "property_class": "VILLA", "reason": REASON}
     assert client.post("/api/supervision/holds", json=held).json()["segment"] == "杭州市|VILLA"
-    said = client.post("/api/notices", json={"text": "午后例会", "roles": ["REVIEWER"]}).json()
+    said_to = {"text": "午后例会", "roles": ["REVIEWER"], "regions": ["YANGTZE_DELTA"]}
+    said = client.post("/api/notices", json=said_to).json()
     (shown,) = client.get("/api/notices", headers={"x-user": "lin"}).json()["notices"]
     assert (shown["notice_id"], shown["text"]) == (said["notice_id"], "午后例会")
     assert client.post(f"/api/notices/{said['notice_id']}/seen", headers={"x-user": "lin"}).status_code == 204

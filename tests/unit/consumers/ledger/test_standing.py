@@ -122,3 +122,12 @@ def test_of_several_disputes_the_last_asked_for_stands():
     first = ended(1, 0)
     second, third = ended(2, 90, supersedes="GJ-1"), ended(3, 200, supersedes="GJ-2")
     assert reduce(merged, [third, first, second]).answer == third.answer
+
+
+@pytest.mark.requirement("RD10")
+def test_a_late_word_about_the_queue_does_not_undo_the_question_that_people_asked():
+    question, progress = ended(1, 5, status=Status.NEEDS_CLARIFICATION), ended(1, 9, status=Status.PENDING_MANUAL)
+    goes_on = ended(2, 7, status=Status.PENDING_MANUAL)
+    for order in ([question, progress], [progress, question]):
+        assert reduce(merged, order).answer == question.answer
+        assert reduce(merged, [*order, goes_on]).answer == goes_on.answer

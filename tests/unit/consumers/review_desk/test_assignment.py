@@ -85,6 +85,7 @@ def test_who_lives_in_a_community_never_values_in_it():
     assert "回避" in (barred(task(), owner, NOON, POLICY) or "")
     assert barred(task(community_id="c-2"), owner, NOON, POLICY) is None
     assert barred(task(community_id=None), owner, NOON, POLICY) is None
+    assert "回避" in (barred(task(community_id=None, candidates=("c-7", "c-1")), owner, NOON, POLICY) or "")
 
 
 @pytest.mark.requirement("GV6", "DI2")

@@ -1,5 +1,6 @@
 """Who may decide what alone, and who approves it (requirements 4.2)."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from consumers.review_desk.deciding.authority import (
     Need,
     approval_refusal,
+    decision_refusal,
     is_chair,
     panel_refusal,
     ruling,
@@ -17,6 +19,7 @@ from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.task import Kind
 from schemas.codes import ReviewOutcome
 from tests.fakes.deciding import a_person, a_task
+from tests.fakes.valuations import NOON
 
 POLICY = DeskPolicy()
 MILLION = 1_000_000
@@ -72,10 +75,35 @@ def test_what_changes_nothing_for_a_channel_needs_nobody_else(kind):
     assert need(Grade.G1, 90 * MILLION, model=None, kind=kind) is Need.NOTHING
 
 
-@pytest.mark.parametrize("outcome", [ReviewOutcome.CLARIFY, ReviewOutcome.RETURN_TO_AUTO])
-def test_a_question_is_no_last_word(outcome):
+def test_a_question_is_no_last_word():
     stakes = stakes_of(None, None, None)
-    assert ruling(Grade.G1, Kind.VALUATION, outcome, stakes, POLICY).need is Need.NOTHING
+    assert ruling(Grade.G1, Kind.VALUATION, ReviewOutcome.CLARIFY, stakes, POLICY).need is Need.NOTHING
+
+
+@pytest.mark.requirement("RD16")
+def test_a_case_goes_back_to_the_model_with_a_second_name_where_the_first_is_new():
+    stakes, back = stakes_of(None, None, None), ReviewOutcome.RETURN_TO_AUTO
+    assert ruling(Grade.G1, Kind.VALUATION, back, stakes, POLICY).need is Need.APPROVAL
+    assert ruling(Grade.G2, Kind.VALUATION, back, stakes, POLICY).need is Need.NOTHING
+    assert ruling(Grade.G1, Kind.AUDIT, back, stakes, POLICY).need is Need.NOTHING
+
+
+@pytest.mark.requirement("RD3", "GV6")
+@pytest.mark.parametrize(
+    ("changes", "confirmed", "why"),
+    [
+        ({}, None, ""),
+        ({"conflicts": frozenset({"c-1"})}, None, "回避"),
+        ({"conflicts": frozenset({"c-own"})}, None, "回避"),
+        ({"conflicts": frozenset({"c-new"})}, "c-new", "回避"),
+        ({"certified_until": date(2026, 3, 1)}, None, "过期"),
+        ({"regions": frozenset()}, None, "区域"),
+    ],
+)
+def test_a_name_is_put_to_a_conclusion_by_who_might_have_the_task(changes, confirmed, why):
+    refused_because = decision_refusal(a_person(**changes), a_task(candidates=("c-own",)), confirmed, NOON, POLICY)
+    assert why in refused_because
+    assert bool(why) == bool(refused_because)
 
 
 def refused(approver: Grade, author: Grade, value: int = MILLION, price: int = 100, username: str = "wu") -> str:

@@ -80,6 +80,32 @@ def test_a_blind_case_shows_neither_the_models_value_nor_earlier_results(kind):
     assert len(case.comparables) == 5
 
 
+@pytest.mark.requirement("RD9", "DI2", "GV4")
+def test_the_comparables_of_a_blind_case_do_not_come_to_the_models_value():
+    review = made.review()
+    case = seen(review, blind=True)
+    assert {deal.deal_id for deal in case.comparables} == {deal.deal_id for deal in seen(review).comparables}
+    for deal in case.comparables:
+        assert (deal.adjustments, deal.total_adjustment) == ((), 0)
+        assert (deal.adjusted_unit_price, deal.weight) == (deal.unit_price, 1 / 5)
+    assert [deal.deal_date for deal in case.comparables] == sorted(
+        (deal.deal_date for deal in case.comparables), reverse=True
+    )
+    assert case.comparables_text == ""
+    figures = {check.rule: check.figure for check in case.rule_checks}
+    assert figures["MAX_TOTAL_ADJUSTMENT"] == 0
+
+
+@pytest.mark.requirement("GV4", "RD17")
+def test_an_ordinary_task_is_not_known_by_the_moment_that_routing_took():
+    later = NOON + timedelta(seconds=2)
+    ordinary = masked(a_task(blind=True, requested_at=later, queued_at=later))
+    sample = masked(a_task(kind=Kind.SEEDED, blind=True, internal=True, requested_at=NOON, queued_at=NOON))
+    assert ordinary == sample
+    again = masked(a_task(requested_at=later, queued_at=NOON + timedelta(hours=1)))
+    assert again.queued_at == NOON + timedelta(hours=1)
+
+
 @pytest.mark.requirement("GV4")
 def test_no_sample_gives_itself_away():
     ordinary = masked(a_task(blind=True))

@@ -72,5 +72,15 @@ def test_the_same_pattern_has_the_same_id_however_it_grows():
     assert patterns(signals(3), {}, RULES)[0].pattern_id == patterns(signals(5), {}, RULES)[0].pattern_id
 
 
+@pytest.mark.requirement("RT7")
+def test_a_valuation_that_begins_a_second_pattern_of_the_same_place_gives_it_an_id_of_its_own():
+    disputed_then_corrected = [signals(1)[0], replace(signals(1)[0], at=NOW + timedelta(days=2))]
+    (first,) = patterns(disputed_then_corrected[:1] + signals(2, first=1), {}, RULES)
+    later = disputed_then_corrected[1:] + [replace(one, at=NOW + timedelta(days=3)) for one in signals(2, first=7)]
+    (second,) = patterns(later, {COMMUNITY: NOW + timedelta(days=1)}, RULES)
+    assert first.signals[0].valuation_id == second.signals[0].valuation_id
+    assert first.pattern_id != second.pattern_id
+
+
 def test_a_place_that_is_not_known_makes_no_pattern():
     assert patterns(signals(12, city="", community_id=None, model=None), {}, RULES) == ()

@@ -73,10 +73,11 @@ def test_what_comes_in_the_night_is_parked_till_the_desk_opens_unless_somebody_i
 def test_a_reply_brings_the_task_back_to_its_reviewer_with_what_is_new():
     worked_on = moves.claim(task_of(made.review(), POLICY), LIN, NOON, POLICY)
     waiting = replace(moves.wait_for_reply(worked_on, LIN, NOON), draft={"x": 1})
-    back = gone_on(waiting, later(reasons=("HIGH_VALUE",)), POLICY)
+    promised = made.review().due_at + timedelta(minutes=59, seconds=40)  # told at the reply's receipt
+    back = gone_on(waiting, later(reasons=("HIGH_VALUE",), due_at=promised), POLICY)
     assert (back.state, back.revision, back.reasons) == (TaskState.QUEUED, 2, ("HIGH_VALUE",))
     assert (back.preferred, back.draft, back.clarified) == ("lin", {"x": 1}, True)
-    assert back.due_at == made.review().due_at + timedelta(hours=1)
+    assert back.due_at == promised
     assert back.preferred_until == NOON + timedelta(hours=1) + POLICY.same_reviewer_within
 
 

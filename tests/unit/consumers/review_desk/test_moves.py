@@ -53,6 +53,38 @@ def test_an_offer_that_is_refused_or_runs_out_leaves_the_task_as_it_was():
     assert moves.as_of(offered, NOON + POLICY.offer) == waiting
 
 
+def test_whoever_refuses_what_was_kept_for_them_has_it_kept_no_longer():
+    kept = task(preferred="lin", preferred_until=NOON + timedelta(minutes=30))
+    refused_by_lin = moves.refuse(moves.offer(kept, LIN, NOON, POLICY), LIN, NOON)
+    assert (refused_by_lin.preferred, refused_by_lin.preferred_until) == (None, None)
+    refused_by_wu = moves.refuse(moves.offer(kept, WU, NOON, POLICY), WU, NOON)
+    assert refused_by_wu.preferred == "lin"
+
+
+@pytest.mark.requirement("RD17", "DI2")
+@pytest.mark.parametrize("take", [moves.claim, moves.offer])
+def test_of_a_blind_task_nobody_reads_what_somebody_else_had_typed(take):
+    typed = {"draft": {"unit_price": 41_000}, "drafted_by": "wu"}
+    assert take(task(blind=True, **typed), LIN, NOON, POLICY).draft == {}
+    assert take(task(blind=True, **typed), WU, NOON, POLICY).draft == {"unit_price": 41_000}
+    assert take(task(**typed), LIN, NOON, POLICY).draft == {"unit_price": 41_000}
+
+
+@pytest.mark.requirement("RD15")
+def test_what_waits_for_others_is_called_back_into_the_queue_with_its_draft():
+    typed = working(draft={"x": 1}, preferred="lin")
+    later = NOON + timedelta(hours=1)
+    pending = moves.submit(typed, LIN, NOON, TaskState.PENDING_APPROVAL)
+    for waiting in (pending, moves.wait_for_survey(typed, LIN, NOON)):
+        back = moves.recall(waiting, later)
+        assert (back.state, back.reviewer, back.preferred, back.draft) == (TaskState.QUEUED, None, None, {"x": 1})
+        assert back.due_at == task().due_at
+    asked = moves.recall(moves.wait_for_reply(typed, LIN, NOON), later)
+    assert (asked.state, asked.clarified, asked.paused_since) == (TaskState.QUEUED, True, None)
+    assert (asked.paused, asked.due_at) == (timedelta(hours=1), task().due_at + timedelta(hours=1))
+    assert "等待" in refused(lambda: moves.recall(working(), later))
+
+
 @pytest.mark.requirement("RD2")
 def test_nobody_else_can_take_what_somebody_has():
     for taken in (working(), moves.offer(task(), LIN, NOON, POLICY), on_hold()):
@@ -199,10 +231,10 @@ def test_whoever_lost_the_task_cannot_submit_it():
 def test_what_is_sent_back_goes_to_its_author_or_waits_for_them():
     pending = moves.submit(working(draft={"x": 1}), LIN, NOON, TaskState.PENDING_APPROVAL)
     later = NOON + timedelta(hours=1)
-    back = moves.send_back(pending, later, POLICY, is_busy=False)
+    back = moves.send_back(pending, later, POLICY, is_free=True)
     assert back.worked_on_by("lin", later)
     assert (back.draft, back.due_at, back.claimed_at) == ({"x": 1}, task().due_at, NOON)
-    waits = moves.send_back(pending, later, POLICY, is_busy=True)
+    waits = moves.send_back(pending, later, POLICY, is_free=False)
     assert (waits.state, waits.preferred, waits.reviewer) == (TaskState.QUEUED, "lin", None)
 
 

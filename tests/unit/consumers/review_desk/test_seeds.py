@@ -47,12 +47,12 @@ FIRST = Task(
 
 
 def checking_tasks() -> list[Task]:
-    return [second_reading(FIRST, REVIEW, "wu", NOW), seeded(FIRST, REVIEW, ("zhao",), number=1, now=NOW)]
+    return [second_reading(FIRST, REVIEW, ("wu",), NOW), seeded(FIRST, REVIEW, ("zhao",), number=1, now=NOW)]
 
 
 @pytest.mark.requirement("GV4")
 def test_a_second_reading_is_blind_stays_at_the_desk_and_is_never_for_who_decided_or_approved():
-    task = second_reading(replace(FIRST, excluded=("chen",)), REVIEW, "wu", NOW)
+    task = second_reading(replace(FIRST, excluded=("chen",)), REVIEW, ("wu", "lin"), NOW)
     assert (task.kind, task.blind, task.internal, task.origin) == (Kind.SECOND_READING, True, True, FIRST.task_id)
     assert task.excluded == ("chen", "lin", "wu")
     assert task.due_at == due_at(task.received_at, MANUAL_ANSWER.value)
@@ -61,7 +61,7 @@ def test_a_second_reading_is_blind_stays_at_the_desk_and_is_never_for_who_decide
 @pytest.mark.requirement("GV4")
 def test_samples_drawn_together_do_not_come_in_together():
     ids = [f"9b2d3c1e-5a44-5d3f-9a10-3f2f5d0c{number:04d}" for number in range(200)]
-    found = [second_reading(replace(FIRST, task_id=task_id), REVIEW, None, NOW) for task_id in ids]
+    found = [second_reading(replace(FIRST, task_id=task_id), REVIEW, (), NOW) for task_id in ids]
     at = [task.received_at for task in found]
     assert len(set(at)) == 200
     assert NOW <= min(at) < NOW + timedelta(minutes=30)
@@ -109,8 +109,8 @@ def test_a_value_asked_for_a_day_in_the_past_stays_of_that_day():
 
 
 def test_it_waits_behind_what_the_channels_wait_for():
-    assert second_reading(FIRST, replace(REVIEW, priority=640), None, NOW).priority == 99
-    assert second_reading(FIRST, replace(REVIEW, priority=31), None, NOW).priority == 31
+    assert second_reading(FIRST, replace(REVIEW, priority=640), (), NOW).priority == 99
+    assert second_reading(FIRST, replace(REVIEW, priority=31), (), NOW).priority == 31
 
 
 @pytest.mark.requirement("GV4")

@@ -50,8 +50,18 @@ def test_a_parked_task_is_kept_for_somebody_from_the_opening_on():
 
 
 @pytest.mark.requirement("RD15")
-@pytest.mark.parametrize("state", [TaskState.OFFERED, TaskState.WORKING, TaskState.ON_HOLD, TaskState.WAIT_SURVEY])
-def test_whatever_somebody_has_can_be_released_by_force(state):
+@pytest.mark.parametrize(
+    "state",
+    [
+        TaskState.OFFERED,
+        TaskState.WORKING,
+        TaskState.ON_HOLD,
+        TaskState.WAIT_SURVEY,
+        TaskState.WAIT_REPLY,
+        TaskState.PENDING_APPROVAL,
+    ],
+)
+def test_whatever_somebody_has_or_waits_for_can_be_released_by_force(state):
     task = force_released(a_task(state=state, held_until=NOW + timedelta(hours=1)), NOW)
     assert (task.state, task.reviewer, task.draft) == (TaskState.QUEUED, None, a_task().draft)
 
@@ -60,7 +70,7 @@ def test_whatever_somebody_has_can_be_released_by_force(state):
     "task",
     [
         queued(),
-        a_task(state=TaskState.PENDING_APPROVAL),
+        a_task(state=TaskState.PANEL),
         a_task(state=TaskState.DECIDED),
         queued(state=TaskState.PARKED, parked_until=NOW + timedelta(hours=1)),
     ],

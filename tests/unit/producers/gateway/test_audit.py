@@ -75,3 +75,28 @@ async def test_a_flood_of_refusals_is_counted_and_told_once_a_second():
         house.seconds[0] = 1.0
         await client.get(f"/v1/valuations/{SUBJECT}")
     assert [(status, repeated) for _, _, status, _, repeated in await told(house)] == [(404, 0), (429, 0), (429, 3)]
+
+
+async def flooded(house, refusals):
+    async with house.client() as client:
+        for _ in range(refusals):
+            await client.get(f"/v1/valuations/{SUBJECT}")
+
+
+@pytest.mark.requirement("SE4")
+async def test_the_end_of_a_flood_is_told_though_no_other_refusal_follows():
+    house = a_house(rate=Rate(per_second=0.001, burst=1))
+    await flooded(house, 5)
+    async with asyncio.timeout(30):
+        while len(house.audit.said) < 3:  # noqa: ASYNC110 - a timer of the loop is waited for
+            await asyncio.sleep(0.01)
+    assert [(status, repeated) for _, _, status, _, repeated in await told(house)] == [(404, 0), (429, 0), (429, 2)]
+
+
+@pytest.mark.requirement("SE4")
+async def test_what_is_counted_when_the_gateway_ends_is_told_before():
+    house = a_house(rate=Rate(per_second=0.001, burst=1))
+    async with house.app.router.lifespan_context(house.app):
+        await flooded(house, 4)
+    assert not house.audit_is_busy()
+    assert [(one.http_status, one.repeated) for one in house.audit.said] == [(404, 0), (429, 0), (429, 1)]

@@ -29,7 +29,9 @@ def post(board, *events, traceparent=TRACE):
         ([Status.PENDING_MANUAL, Status.PROCESSING], Status.PENDING_MANUAL),
         ([Status.COMPLETED_MANUAL, Status.PENDING_MANUAL], Status.COMPLETED_MANUAL),
         ([Status.COMPLETED_AUTO, Status.REJECTED_INVALID], Status.COMPLETED_AUTO),
-        ([Status.COMPLETED_AUTO, Status.COMPLETED_MANUAL], Status.COMPLETED_MANUAL),
+        ([Status.COMPLETED_AUTO, Status.COMPLETED_MANUAL], Status.COMPLETED_AUTO),
+        ([Status.NEEDS_CLARIFICATION, Status.PENDING_MANUAL], Status.NEEDS_CLARIFICATION),
+        ([Status.PENDING_MANUAL, Status.NEEDS_CLARIFICATION], Status.NEEDS_CLARIFICATION),
     ],
 )
 def test_an_answer_behind_a_better_one_changes_nothing(board, arriving, shown):
@@ -45,6 +47,23 @@ def test_what_came_of_a_reply_is_not_undone_by_a_reminder_of_the_question(board,
     assert board.latest(REQUEST.valuation_id).result.status is later
     post(board, an_answer(REQUEST, Status.NEEDS_CLARIFICATION, reasons=(Reason.CLARIFICATION_REMINDER,)))
     assert board.latest(REQUEST.valuation_id).result.status is later
+
+
+@pytest.mark.requirement("DI2")
+async def test_what_came_of_a_dispute_replaces_the_first_end_and_gives_way_to_no_earlier_one(board):
+    first, manual = an_answer(REQUEST), Status.COMPLETED_MANUAL
+    second, third = (an_answer(REQUEST, manual, revision=n, supersedes=f"HV-{n - 1}") for n in (2, 3))
+    with board.waiting(REQUEST.valuation_id, None) as answer:
+        post(board, first)
+        assert await asyncio.wait_for(answer, 5) == first
+    post(board, second)
+    assert board.latest(REQUEST.valuation_id).result == second
+    post(board, third)
+    with board.waiting(REQUEST.valuation_id, None) as answer:
+        post(board, first)
+        assert await asyncio.wait_for(answer, 5) == third
+    post(board, second, an_answer(REQUEST, manual, revision=4))
+    assert board.latest(REQUEST.valuation_id).result == third
 
 
 def test_an_interim_answer_that_cannot_be_read_replaces_none(board):

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.catalogue import ACCEPTED, CLARIFICATIONS
-from schemas.codes import Action, Lane, Reason, Status
+from schemas.catalogue import ACCEPTED, CLARIFICATIONS, DECISIONS
+from schemas.codes import Action, Lane, Occasion, Reason, ReviewOutcome, Status
 from schemas.events import Accepted, ClarificationTimedOut
 from streams.runtime.stage import Change
+from tests.fakes.valuations import decided
 from tests.unit.streams.intake.test_stage import Intake, a_request, events, ids
 
 
@@ -100,6 +101,25 @@ def test_a_reply_that_won_is_acknowledged_again_although_its_time_out_is_known()
     (again,) = intake.handle(a_reply())
     assert again.silence == "repeat"
     assert events(again)[0].status is Status.RECEIVED
+
+
+@pytest.mark.requirement("AD2", "IN9")
+def test_a_reply_behind_the_time_out_of_what_a_reviewer_returned_comes_too_late_and_conflicts_with_nothing():
+    intake = Intake()
+    first = asked(intake)
+    returned = replace(first, request=replace(first.request, revision=2, occasion=Occasion.RETURNED), digest="")
+    fresh = Intake(intake.clock)  # for which the first asking is too long ago
+    fresh.asked.apply([Change(topic=DECISIONS, key=first.valuation_id, event=a_question_about(returned, intake))])
+    fresh.handle(time_out_of(returned, intake))
+    (refused,) = fresh.handle(a_reply())
+    assert events(refused)[0].reasons == (Reason.CLARIFICATION_TIMEOUT,)
+
+
+def a_question_about(accepted, intake):
+    made = decided(outcome=ReviewOutcome.CLARIFY, decided_at=intake.clock.at - timedelta(hours=5))
+    scored = replace(made.review.scored, request=accepted.request)
+    review = replace(made.review, scored=scored)
+    return replace(made, valuation_id=accepted.valuation_id, review=review)
 
 
 def test_closed_questions_are_forgotten_after_their_time():

@@ -12,7 +12,7 @@ from schemas.domain.clarification import CLARIFICATION
 from schemas.errors import PermanentError
 from schemas.events import Candidate, Decided, DisputeOpened, ReviewProgressed
 from schemas.headers import fact_of
-from streams.routing.degraded import DegradedDesk
+from streams.routing.degraded import DegradedDesk, park
 from streams.routing.settle import SettleStage
 from streams.routing.stage import RoutingStage
 from tests.fakes import valuations
@@ -235,3 +235,13 @@ def test_the_decision_on_a_dispute_names_the_answer_it_replaces(opened, settled,
     (output,) = settled(decision)
     assert (output.event.status, output.event.revision) == (Status.COMPLETED_MANUAL, 2)
     assert output.event.supersedes == opened.supersedes
+
+
+@pytest.mark.requirement("RT6", "IN9")
+def test_a_returned_case_that_waits_for_a_model_says_so_as_a_fact_of_its_own(decided, settled, policy):
+    accepted, returned = settled(decided(ReviewOutcome.RETURN_TO_AUTO, confirmed="c-3"))
+    again = replace(decided(ReviewOutcome.VALUE).review.scored, request=accepted.event.request)
+    _, parked = park(again, (Reason.SYSTEM_DEGRADED,), policy, NOW).outputs
+    assert parked.event.revision == returned.event.revision
+    assert parked.event.status is returned.event.status is Status.PROCESSING
+    assert fact_of(parked.event) != fact_of(returned.event)

@@ -17,12 +17,12 @@ def names(*roles: Role) -> list[str]:
 
 def test_a_reviewer_is_led_to_own_work_and_to_nothing_of_supervision_or_approval():
     shown = names(Role.REVIEWER)
-    assert shown[:3] == ["我的任务", "公共池", "查询"]
-    assert set(shown).isdisjoint({"复核", "合议", "班长台", "大屏", "质检", "审计回放", "人员与权限"})
+    assert shown[:4] == ["我的任务", "公共池", "合议", "查询"]
+    assert set(shown).isdisjoint({"复核", "班长台", "大屏", "质检", "审计回放", "人员与权限"})
 
 
 def test_a_senior_also_approves():
-    assert {"复核", "合议"} <= set(names(Role.SENIOR))
+    assert "复核" in names(Role.SENIOR)
 
 
 def test_an_auditor_reads_and_works_on_nothing():

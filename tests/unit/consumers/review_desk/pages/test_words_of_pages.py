@@ -6,12 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.review_desk.pages.approvals import price_of
+from consumers.review_desk.pages.comparables import kept_edits
+from consumers.review_desk.pages.form import price_slip
 from consumers.review_desk.pages.form_words import deviation_text, is_far
 from consumers.review_desk.pages.keys import shown
-from consumers.review_desk.pages.lists import task_row
+from consumers.review_desk.pages.lists import priority_said, task_row
 from consumers.review_desk.pages.my_rows import Before, rows_of
 from consumers.review_desk.pages.rules import rule_text
+from consumers.review_desk.pages.second_opinion import price_of
 from consumers.review_desk.pages.written import left, since
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.task import TaskState
@@ -34,7 +36,7 @@ def a_task(**changes):
     ("check", "text"),
     [
         (RuleCheck(rule="MIN_COMPARABLES", met=False, figure=2.0), "✗ 未满足 采用实例 2 例（≥3）"),
-        (RuleCheck(rule="MAX_AGE_DAYS", met=True, figure=730.0), "✓ 最早成交距今 730 天（≤2年）"),
+        (RuleCheck(rule="MAX_AGE_DAYS", met=True, figure=730.0), "✓ 最早成交距价值时点 730 天（≤2年）"),
         (RuleCheck(rule="MAX_SINGLE_ADJUSTMENT", met=False, figure=0.215), "✗ 未满足 单项修正 21.5%（≤20%）"),
         (RuleCheck(rule="MAX_TOTAL_ADJUSTMENT", met=True, figure=0.3), "✓ 综合修正 30.0%（≤30%）"),
         (RuleCheck(rule="MAX_ADJUSTED_RATIO", met=False, figure=1.21), "✗ 未满足 高低价之比 1.21（≤1.2）"),
@@ -42,6 +44,33 @@ def a_task(**changes):
 )
 def test_a_rule_is_told_by_sign_and_word_with_figure_and_limit(check, text):
     assert rule_text(check) == text
+
+
+def test_a_rule_is_neither_met_nor_broken_where_nothing_is_taken():
+    check = RuleCheck(rule="MAX_TOTAL_ADJUSTMENT", met=True, figure=0.0)
+    assert rule_text(check, is_any_taken=False) == "综合修正 —（≤30%）"
+
+
+def test_the_priority_of_a_blind_task_is_not_told():
+    assert priority_said(a_task(priority=40)) == "40"
+    assert priority_said(a_task(priority=40, blind=True)) == "—"
+
+
+@pytest.mark.parametrize(
+    ("price", "told"),
+    [(None, ""), (40_500, ""), (40_500.0, ""), (40_500.7, "整数"), (0, "1 至"), (-5, "1 至"), (3_624_750, "总价")],
+)
+def test_a_price_that_cannot_be_meant_is_told(price, told):
+    assert told in price_slip(price)
+    assert bool(price_slip(price)) is bool(told)
+
+
+@pytest.mark.parametrize("share", [-1.5, -0.91, 0.95, float("nan")])
+def test_an_edit_that_cannot_be_meant_is_dropped_from_a_draft_and_the_others_stay(share):
+    good = {"deal_id": "d-1", "adjustments": {"TIME": 0.1}, "weight": 0.5}
+    bad = {"deal_id": "d-2", "adjustments": {"TIME": share}, "weight": 0.5}
+    assert set(kept_edits({"comparison": [good, bad]})) == {"d-1"}
+    assert kept_edits({}) == {}
 
 
 @pytest.mark.parametrize(("price", "far"), [(44_000, False), (44_001, True), (36_000, False), (35_999, True)])
