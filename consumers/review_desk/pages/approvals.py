@@ -33,7 +33,7 @@ from consumers.review_desk.task import NotAllowedError, TaskUnavailableError
 _REFRESH_S: Final = 3.0
 _COLUMNS: Final = (
     {"name": "author", "label": "估值人", "field": "author", "align": "left"},
-    *(column for column in TASK_COLUMNS if column["name"] not in {"priority", "type", "due"}),
+    *(column for column in TASK_COLUMNS if column["name"] not in {"priority", "type", "due", "city"}),
     {"name": "price", "label": "单价", "field": "price", "align": "right"},
     {"name": "value", "label": "总价", "field": "value", "align": "right"},
     {"name": "move", "label": "较模型", "field": "move", "align": "right"},

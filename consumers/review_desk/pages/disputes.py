@@ -11,7 +11,8 @@ from consumers.review_desk.office import Office
 from consumers.review_desk.pages.frame import frame, panel
 from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import SOON, Row, WalkedTable
-from consumers.review_desk.pages.written import day_and_time, left, or_dash, share, wan
+from consumers.review_desk.pages.names import Names
+from consumers.review_desk.pages.written import day_and_time, left, share, wan
 from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.quality.disputes import UPHELD_MOVE, Dispute, Uphold
@@ -55,6 +56,7 @@ class DisputesPage:
         """What `person` may see of a dispute says `disputes.as_seen`."""
         self._office, self._person = office, person
         self._sees_figures = may(person, Permission.SEE_QUALITY)
+        self._names = Names(office.staff)
 
     def ask(self) -> tuple[tuple[Dispute, ...], Uphold | None]:
         """Ask for the last thirty days."""
@@ -62,7 +64,9 @@ class DisputesPage:
         window = (now - _WINDOW, now + timedelta(minutes=1))
         disputes = self._office.disputes
         figures = disputes.uphold(self._person, *window) if self._sees_figures else None
-        return disputes.disputes(self._person, *window), figures
+        found = disputes.disputes(self._person, *window)
+        self._names.learn(account for one in found for account in (one.reviewer, *one.excluded))
+        return found, figures
 
     def build(self) -> None:
         """Build the page, empty."""
@@ -92,7 +96,7 @@ class DisputesPage:
     def show(self, disputes: tuple[Dispute, ...], figures: Uphold | None) -> None:
         """Fill the page."""
         now = self._office.clock()
-        self._table.show([dispute_row(one, now) for one in disputes])
+        self._table.show([dispute_row(one, now, self._names) for one in disputes])
         open_ones = sum(one.state.is_open for one in disputes)
         self._figures.text = f"在办 {open_ones} 件" if figures is None else _said(figures, open_ones)
 
@@ -100,7 +104,7 @@ class DisputesPage:
         self.show(*await to_thread(self.ask))
 
 
-def dispute_row(one: Dispute, now: datetime) -> dict[str, Any]:
+def dispute_row(one: Dispute, now: datetime, names: Names) -> dict[str, Any]:
     """The cells of a dispute. What may not be seen is a dash."""
     over, soon = one.due_at < now, one.due_at - now < SOON
     urgency = "" if not one.state.is_open else "bad" if over else "warn" if soon else ""
@@ -115,8 +119,8 @@ def dispute_row(one: Dispute, now: datetime) -> dict[str, Any]:
         "due": day_and_time(one.due_at),
         "city": one.city,
         "address": one.address,
-        "reviewer": or_dash(one.reviewer),
-        "excluded": "、".join(one.excluded) or "—",
+        "reviewer": names.of(one.reviewer),
+        "excluded": "、".join(names.of(account) for account in one.excluded) or "—",
         "first": "盲评中不显示"
         if is_blind
         else _answer(one.first_outcome, one.first_value, by_model=one.is_first_automatic),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consumers.review_desk.pages.disputes import dispute_row
+from consumers.review_desk.pages.names import Names
 from consumers.review_desk.pages.quality_words import agreement_chart, agreement_row, pair_row
 from consumers.review_desk.quality.agreement import AUTOMATIC, Check, QualityRules, figures
 from consumers.review_desk.quality.corrections import segment_said
@@ -12,6 +13,7 @@ from tests.unit.consumers.review_desk.test_agreement import pair
 from tests.unit.consumers.review_desk.test_disputes import DECIDED, NOW, OPEN
 
 RULES = QualityRules()
+BY_ACCOUNT = Names(register=None)  # nobody's name was asked for
 
 
 @pytest.mark.requirement("GV4")
@@ -38,9 +40,9 @@ def test_the_chart_shows_a_dot_on_its_interval_for_each_reviewer():
 
 @pytest.mark.requirement("DI2")
 def test_what_must_stay_blind_is_said_to_be_so():
-    blind = dispute_row(replace(OPEN, first_value=None, first_outcome=None), NOW)
+    blind = dispute_row(replace(OPEN, first_value=None, first_outcome=None), NOW, BY_ACCOUNT)
     assert (blind["first"], blind["new"], blind["upheld"]) == ("盲评中不显示", "—", "—")
-    shown = dispute_row(DECIDED, NOW)
+    shown = dispute_row(DECIDED, NOW, BY_ACCOUNT)
     assert (shown["first"], shown["new"], shown["move"]) == ("100.00 万元", "105.00 万元", "+5.0%")
     assert shown["upheld"] == "＝ 维持原结论"
 
