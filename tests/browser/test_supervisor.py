@@ -74,6 +74,35 @@ async def test_a_supervisor_reads_along_as_the_draft_grows_and_the_reviewer_is_t
     await says(lin, "notices", _REASON)
 
 
+@pytest.mark.requirement("RD7", "RD15")
+async def test_a_supervisor_calls_a_panel_for_what_waits_for_an_approval(desk, page_of):
+    task = desk.open("nobody-may-approve")
+    lin, sun = await page_of("lin"), await page_of("sun")
+    await at_supervisors(sun, desk, "翠苑三区")
+    await sun.keyboard.press("h")
+    await sun.wait_for_selector("text=只有待复核或合议中的任务可以安排合议")
+
+    await lin.goto(f"{desk.address}/pool")
+    await says(lin, "pool", "翠苑三区")
+    await lin.keyboard.press("p")
+    await lin.wait_for_selector(of("submit"))
+    await lin.click("text=直接给价")
+    await lin.fill(of("unit-price"), "47000")
+    await lin.locator(of("because")).click()
+    await lin.get_by_role("option", name="近期成交价格已变动").click()
+    await lin.wait_for_selector(".q-menu", state="detached")
+    await lin.keyboard.press("Escape")
+    await lin.fill(of("rationale"), "三例修正后加权，近期同小区成交上行")
+    await lin.keyboard.press("Control+Enter")
+    await lin.wait_for_selector("text=已提交复核")
+
+    await says(sun, "tasks", "待复核")
+    await sun.keyboard.press("h")
+    await give_reason(sun)
+    await sun.wait_for_selector("text=已召集合议")
+    assert desk.task(task.task_id).state is TaskState.PANEL
+
+
 @pytest.mark.requirement("RD15")
 async def test_a_supervisor_passes_a_task_on_by_keyboard_and_pauses_its_queue(desk, page_of):
     task = desk.open("moved")

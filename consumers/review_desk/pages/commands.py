@@ -14,7 +14,7 @@ from consumers.review_desk.oversight.supervisor_moves import CommandError
 from consumers.review_desk.pages.asking import Field, ask
 from consumers.review_desk.people.staff import Person, Role
 from consumers.review_desk.regions import Region
-from consumers.review_desk.task import NotAllowedError, TaskUnavailableError
+from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
 from consumers.review_desk.words import PROPERTY_CLASS, REGION, queue_said
 
 _ROLES: Final = {Role.REVIEWER: "估值员", Role.SENIOR: "高级估值师", Role.QA: "质检", Role.SUPERVISOR: "班长"}
@@ -24,6 +24,7 @@ _UNTIL_SEEN: Final = 0
 _HOURS: Final = {_UNTIL_SEEN: "直到本人知悉", 1: "1 小时", 4: "4 小时", 24: "24 小时", 72: "3 天"}
 _STATES: Final = {"BREAK": "‖ 小休", "READY": "● 就绪", "OFFLINE": "○ 离线（交回其任务）"}
 _TO_QUEUE: Final = ""
+_NOBODY: Final = ""
 REASON: Final = Field("reason", "原因（必填，记入审计并告知本人）", long=True)
 _WHY: Final = Field("reason", "原因（必填，记入审计）", long=True)  # where the command is about nobody
 
@@ -102,6 +103,31 @@ async def hand_over(office: Office, person: Person, names: Mapping[str, str], us
     left = "；".join(sorted(set(done.left.values())))
     said = f"已交出 {len(done.moved)} 件" + (f"，{len(done.left)} 件未交出：{left}" if done.left else "")
     ui.notify(said, type="warning" if done.left else "positive", position="top", timeout=8000)
+
+
+async def panel_of(office: Office, person: Person, task: Task, names: Mapping[str, str]) -> None:
+    """合议: call one for what nobody may approve; for one that cannot end, give its seats anew or name its chair."""
+    supervision = office.supervision
+    if task.state is TaskState.PENDING_APPROVAL:
+        answers = await ask(f"召集合议：{task.address}", REASON, confirm="召集")
+        if answers is not None:
+            about = (person, task.task_id, answers["reason"])
+            await command("已召集合议", supervision.call_panel, *about, version=task.version)
+    elif task.state is TaskState.PANEL:
+        chair = Field(
+            "chair", "主持人", choices={_NOBODY: "不指定，重新安排未提交的席位", **names}, value=_NOBODY, required=False
+        )
+        answers = await ask(f"合议：{task.address}", chair, REASON, confirm="安排")
+        if answers is None:
+            return
+        if answers["chair"]:
+            to_chair = (person, task.task_id, answers["chair"], answers["reason"])
+            await command("已指定主持人", supervision.name_chair, *to_chair, version=task.version)
+        else:
+            anew = (person, task.task_id, answers["reason"])
+            await command("席位已重新安排", supervision.reseat, *anew, version=task.version)
+    else:
+        ui.notify("只有待复核或合议中的任务可以安排合议", type="warning", position="top")
 
 
 async def set_state(office: Office, person: Person, username: str, name: str) -> None:

@@ -10,7 +10,7 @@ from nicegui import ui
 from consumers.review_desk.office import Office
 from consumers.review_desk.pages.written import clock_time
 from consumers.review_desk.people.staff import Person
-from consumers.review_desk.task import NotAllowedError, Task, TaskUnavailableError
+from consumers.review_desk.task import IncompleteCommandError, NotAllowedError, Task, TaskUnavailableError
 
 _SETTLED_S: Final = 1.5  # after the last key, not at each
 
@@ -53,6 +53,9 @@ class Keeper:
         self._dirty = False
         try:
             task = await to_thread(self._office.desk.heartbeat, self._person, self.task.task_id, self._draft())
+        except IncompleteCommandError as error:  # the draft itself cannot be kept; the task stays in hand
+            self._said.text = f"⚠ 未保存：{error.why}"
+            return False
         except (TaskUnavailableError, NotAllowedError) as error:
             self.lose(error.why)
             return False

@@ -4,6 +4,7 @@ An opinion itself is given at the workplace, as any case is: blind, with the sam
 """
 
 from asyncio import to_thread
+from functools import partial
 from typing import Final
 
 from fastapi import Request
@@ -72,6 +73,9 @@ class PanelPage:
                     self._rationale = ui.textarea("合议理由（主持人填写，不少于10字）").props(
                         f"{FIELD} rows=4 data-testid=panel-rationale"
                     )
+                    self._community = ui.select({}, label="各人确认的小区不同，以哪个为准").props(
+                        f"{FIELD} data-testid=panel-community"
+                    )
                     with ui.button(on_click=self._conclude).props("unelevated no-caps"):
                         ui.html("取中位数并办结<kbd>Ctrl+Enter</kbd>", sanitize=False)
         self._table.walked_by(keys, enter="看意见")
@@ -104,6 +108,7 @@ class PanelPage:
         if one == self._shown and one is not None:
             return
         self._shown = one
+        self._offer(one.communities if one is not None else ())
         self._detail.clear()
         with self._detail:
             if one is None:
@@ -114,6 +119,12 @@ class PanelPage:
             else:
                 _show_opened(one, self._names)
 
+    def _offer(self, communities: tuple[str, ...]) -> None:
+        """Let the chair choose a community where the members have confirmed several."""
+        is_open = len(communities) > 1
+        self._community.set_options(list(communities) if is_open else [], value=None)
+        self._community.visible = is_open
+
     async def _refresh(self) -> None:
         self.show(await to_thread(self.ask))
 
@@ -123,10 +134,16 @@ class PanelPage:
             await self._refresh()
 
     async def _concluded(self, one: Panel) -> None:
-        rationale = self._rationale.value or ""
-        task = one.task
+        conclude = partial(
+            self._office.panels.conclude,
+            one.task.task_id,
+            self._person,
+            self._rationale.value or "",
+            version=one.task.version,
+            confirmed_community_id=self._community.value,
+        )
         try:
-            await to_thread(self._office.panels.conclude, task.task_id, self._person, rationale, version=task.version)
+            await to_thread(conclude)
         except IncompleteDecisionError as error:
             ui.notify("；".join(each.message for each in error.violations), type="warning", position="top")
             return

@@ -118,6 +118,7 @@ class SupervisorPage:
             ("m", "改派选中的任务", self._reassign),
             ("f", "退回队列", self._release),
             ("p", "调整优先级", self._set_priority),
+            ("h", "召集或安排合议", self._panel),
         ):
             keys.add(key, means, does)
         self._table.walked_by(keys, enter="旁看选中的任务")
@@ -140,6 +141,7 @@ class SupervisorPage:
                 ("改派", "M", self._reassign),
                 ("退回", "F", self._release),
                 ("优先级", "P", self._set_priority),
+                ("合议", "H", self._panel),
             ):
                 with ui.button(on_click=does).props("outline dense no-caps").style("padding: 0 8px"):
                     ui.html(f"{text}<kbd>{key}</kbd>", sanitize=False)
@@ -214,15 +216,25 @@ class SupervisorPage:
             await self.refresh()
 
     async def _set_priority(self) -> None:
-        current = self._table.current
+        current = self._current()
         choices = {number: str(number) for number in range(HIGHEST_PRIORITY - HIGHEST_PRIORITY % 50, -1, -50)}
-        value = None if current is None else min(choices, key=lambda number: abs(number - current["priority"]))
+        value = None if current is None else min(choices, key=lambda number: abs(number - current.priority))
         field = Field("priority", "优先级（大者先派）", choices=choices, value=value, required=False)
         row, answers = await self._asked("调整优先级", field)
         if row:
             arguments = (self._person, row["id"], int(answers["priority"]), answers["reason"])
             await command("优先级已调整", self._office.supervision.set_priority, *arguments)
             await self.refresh()
+
+    async def _panel(self) -> None:
+        task = self._current()
+        if task is not None:
+            await commands.panel_of(self._office, self._person, task, self._names)
+            await self.refresh()
+
+    def _current(self) -> Task | None:
+        row = self._table.current
+        return None if row is None else next((task for task in self._tasks if task.task_id == row["id"]), None)
 
     async def _asked(self, title: str, *fields: Field) -> tuple[Row | None, Any]:
         """The task that was current when the dialogue opened, and what was entered; no task when it was closed."""
