@@ -41,8 +41,8 @@ from consumers.review_desk.people.sessions import Sessions
 from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue.intake import take_in
 from consumers.review_desk.store import TaskStore
-from consumers.review_desk.work.intake import take_in
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import Pool, open_pool

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue.intake import insert_tasks
 from consumers.review_desk.store import TaskStore
-from consumers.review_desk.work.intake import insert_tasks
 from infra.postgres import pool
 from infra.postgres.dead_letters import Burial
 from infra.postgres.ingest import Ingest

@@ -18,8 +18,8 @@ from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.quality.corrections import Corrections
 from consumers.review_desk.quality.disputes import Disputes
 from consumers.review_desk.quality.quality import Quality
+from consumers.review_desk.queue.desk import Desk
 from consumers.review_desk.store import TaskStore
-from consumers.review_desk.work.desk import Desk
 from infra.postgres.pool import Pool
 
 

@@ -8,9 +8,9 @@ from consumers.review_desk.deciding.case import Verification
 from consumers.review_desk.deciding.decision import DeviationReason
 from consumers.review_desk.deciding.history import Nearness
 from consumers.review_desk.people.staff import Family, Grade, Role
+from consumers.review_desk.queue.presence import PresenceState
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, TaskState
-from consumers.review_desk.work.presence import PresenceState
 from schemas.codes import MatchLevel, Reason, ReviewOutcome
 from schemas.domain.texts import (
     FACTOR_TEXTS,

@@ -23,9 +23,9 @@ import pytest_asyncio
 
 from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.people.staff_register import StaffRegister
+from consumers.review_desk.queue import intake
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import Task
-from consumers.review_desk.work import intake
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import Pool, open_pool
 from schemas.catalogue import DECISIONS

@@ -11,10 +11,10 @@ from consumers.review_desk.deciding.surveys import Surveys
 from consumers.review_desk.knowledge.guidelines import Guidelines
 from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves, presence_rows
+from consumers.review_desk.queue.presence import PresenceState, turned
 from consumers.review_desk.store import TaskStore, insert
 from consumers.review_desk.task import Task, TaskState
-from consumers.review_desk.work import moves, presence_rows
-from consumers.review_desk.work.presence import PresenceState, turned
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

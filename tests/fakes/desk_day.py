@@ -8,11 +8,11 @@ from consumers.review_desk.deciding import decision_rows
 from consumers.review_desk.deciding.decision import Conclusion, Signed
 from consumers.review_desk.people.staff import Family, Grade, Person, Role
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves
+from consumers.review_desk.queue.desk import Desk
 from consumers.review_desk.regions import Region
 from consumers.review_desk.store import TaskStore, insert
 from consumers.review_desk.task import Kind, Task, TaskState
-from consumers.review_desk.work import moves
-from consumers.review_desk.work.desk import Desk
 from infra.postgres.audit import Act
 from infra.postgres.pool import Pool
 from schemas.catalogue import DECISIONS

@@ -3,10 +3,10 @@
 import random
 from datetime import datetime, timedelta
 
+from consumers.review_desk.queue.desk import Desk
+from consumers.review_desk.queue.intake import take_in
 from consumers.review_desk.store import TaskStore, insert
 from consumers.review_desk.task import Task
-from consumers.review_desk.work.desk import Desk
-from consumers.review_desk.work.intake import take_in
 from infra.postgres.audit import Act
 from schemas.events import ReviewRequested
 from tests.fakes import valuations as made

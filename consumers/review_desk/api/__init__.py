@@ -1,0 +1,1 @@
+"""The JSON interface, a router for each subject."""

@@ -13,8 +13,8 @@ from consumers.review_desk.deciding.case import masked
 from consumers.review_desk.office import Office
 from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.queue.presence import PresenceState
 from consumers.review_desk.task import IncompleteCommandError, Task
-from consumers.review_desk.work.presence import PresenceState
 
 _Text = Annotated[str, Field(max_length=4000)]
 _Name = Annotated[str, Field(min_length=1, max_length=100)]

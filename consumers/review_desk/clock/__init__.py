@@ -1,0 +1,1 @@
+"""Clocks of open tasks: warnings, breaches, escalations, and what a waiting channel is told."""

@@ -1,0 +1,1 @@
+"""Seeing a case and ending it: conclusions, authority, approval, panels, surveys."""

@@ -8,8 +8,8 @@ from typing import Final
 
 from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue.assignment import barred, conflict_in
 from consumers.review_desk.task import Kind, Task
-from consumers.review_desk.work.assignment import barred, conflict_in
 from schemas.codes import ReviewOutcome
 
 # Their decisions change nothing for a channel: the automatic answer stands, or they are compared at the desk.

@@ -17,8 +17,8 @@ from consumers.review_desk.deciding.comparison import as_sold, lines_of, rule_ch
 from consumers.review_desk.deciding.decision import outcomes_of
 from consumers.review_desk.deciding.history import Earlier
 from consumers.review_desk.knowledge.guideline_set import Guideline
+from consumers.review_desk.queue.notes import Note
 from consumers.review_desk.task import Kind, Task
-from consumers.review_desk.work.notes import Note
 from schemas.codes import Reason, ReviewOutcome, ServiceType
 from schemas.events import Adjustment, Candidate, Comparable, ReasonPart, ReviewRequested, RuleCheck
 

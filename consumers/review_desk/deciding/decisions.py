@@ -21,10 +21,10 @@ from consumers.review_desk.people.access import Permission, may, require
 from consumers.review_desk.people.audited_refusals import DESK, refusals_audited
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves, presence, presence_rows
+from consumers.review_desk.queue.afresh import as_they_are
 from consumers.review_desk.store import Held, TaskStore
 from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves, presence, presence_rows
-from consumers.review_desk.work.afresh import as_they_are
 from infra.postgres import audit
 from infra.postgres.audit import Act
 from schemas.catalogue import DECISIONS, Topic

@@ -16,8 +16,8 @@ from consumers.review_desk.knowledge.guideline_set import Guideline
 from consumers.review_desk.people.access import Permission, require
 from consumers.review_desk.people.staff import Person, Role
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves, notes
 from consumers.review_desk.task import Kind, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves, notes
 from infra.postgres import audit
 from infra.postgres.audit import Act
 from schemas.events import ReviewRequested

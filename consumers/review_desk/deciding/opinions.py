@@ -9,8 +9,8 @@ from typing import Final
 
 from consumers.review_desk.deciding.decision import Conclusion, Signed
 from consumers.review_desk.people.staff import Grade
+from consumers.review_desk.queue.assignment import EXPERTS
 from consumers.review_desk.task import Kind, Task
-from consumers.review_desk.work.assignment import EXPERTS
 from schemas.codes import ReviewOutcome
 from schemas.domain.rounding import unit_price as whole_yuan
 from schemas.ids import event_id

@@ -30,10 +30,10 @@ from consumers.review_desk.people.access import Permission, require
 from consumers.review_desk.people.audited_refusals import refusals_audited
 from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves
+from consumers.review_desk.queue.afresh import as_they_are
 from consumers.review_desk.store import Held, TaskStore, insert
 from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves
-from consumers.review_desk.work.afresh import as_they_are
 from infra.postgres.audit import Act
 from schemas.catalogue import DECISIONS, Topic
 

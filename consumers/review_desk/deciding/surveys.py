@@ -17,9 +17,9 @@ from consumers.review_desk.people.access import Permission, require
 from consumers.review_desk.people.audited_refusals import refusals_audited
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves
 from consumers.review_desk.store import Held, TaskStore
 from consumers.review_desk.task import TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves
 from infra.postgres.audit import Act
 from schemas.catalogue import REVIEW_PROGRESS, Topic
 from schemas.events import ReviewProgressed

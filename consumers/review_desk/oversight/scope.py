@@ -8,10 +8,10 @@ from consumers.review_desk.oversight.supervisor_moves import CommandError
 from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue.assignment import barred
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, NotAllowedError, Task
 from consumers.review_desk.words import REGION
-from consumers.review_desk.work.assignment import barred
 
 
 def require_common_region(by: Person, person: Person) -> None:

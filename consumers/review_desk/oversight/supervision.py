@@ -53,7 +53,7 @@ from schemas.catalogue import SEGMENTS, Topic
 from schemas.events import SegmentStanding
 
 if TYPE_CHECKING:
-    from consumers.review_desk.work.desk import Desk
+    from consumers.review_desk.queue.desk import Desk
 
 _DONE: Final[Mapping[Command, str]] = {
     Command.SEIZE: "班长已接管您的任务",

@@ -7,8 +7,8 @@ from typing import Final
 
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves
 from consumers.review_desk.task import Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves
 
 _WAITS_FOR_OTHERS: Final = frozenset({TaskState.PENDING_APPROVAL, TaskState.WAIT_REPLY, TaskState.WAIT_SURVEY})
 HIGHEST_PRIORITY: Final = 999  # above everything that routing gives

@@ -17,9 +17,9 @@ from psycopg.rows import TupleRow, dict_row
 
 from consumers.review_desk.oversight import pauses
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import presence_rows
+from consumers.review_desk.queue.presence import Presence, PresenceState, newcomer
 from consumers.review_desk.regions import Region
-from consumers.review_desk.work import presence_rows
-from consumers.review_desk.work.presence import Presence, PresenceState, newcomer
 from infra.postgres.pool import Pool
 from schemas.domain.worktime import SHANGHAI
 

@@ -1,0 +1,1 @@
+"""The screens. One module a page, `frame.py` around them all."""

@@ -32,7 +32,7 @@ from consumers.review_desk.pages.look import STYLE
 from consumers.review_desk.pages.written import day_and_time, since
 from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.staff import Person
-from consumers.review_desk.work.presence import Presence
+from consumers.review_desk.queue.presence import Presence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from consumers.review_desk.pages.asking import Answers, Field, ask, told
 from consumers.review_desk.pages.keeping import Keeper
 from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.queue.assignment import EXPERTS
 from consumers.review_desk.task import TaskUnavailableError
-from consumers.review_desk.work.assignment import EXPERTS
 
 _HOLDS: Final = {15: "15 分钟", 30: "30 分钟", 60: "1 小时", 120: "2 小时", 240: "4 小时"}
 _GROUP: Final = "group:"

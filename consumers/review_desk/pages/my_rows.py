@@ -10,10 +10,10 @@ from consumers.review_desk.pages.lists import Row, task_row
 from consumers.review_desk.pages.names import Names
 from consumers.review_desk.pages.written import left
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.queue.desk import MyWork
+from consumers.review_desk.queue.notes import Consultation
 from consumers.review_desk.store import select_tasks
 from consumers.review_desk.task import Task
-from consumers.review_desk.work.desk import MyWork
-from consumers.review_desk.work.notes import Consultation
 
 _ASKED_ABOUT = "where t.task_id = any(%(ids)s::uuid[])"
 

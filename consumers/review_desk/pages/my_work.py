@@ -17,9 +17,9 @@ from consumers.review_desk.pages.my_rows import Before, ask_before, rows_of
 from consumers.review_desk.pages.written import left, since
 from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.queue.desk import MyWork
 from consumers.review_desk.task import Task, TaskState
 from consumers.review_desk.words import PROPERTY_TYPE, REASON, said
-from consumers.review_desk.work.desk import MyWork
 
 _REFRESH_S: Final = 2.0
 _BREAKS: Final = ("用餐", "休息", "会议", "培训", "系统或网络问题", "其他")

@@ -12,8 +12,8 @@ from consumers.review_desk.pages.asking import FIELD, told
 from consumers.review_desk.pages.names import Names
 from consumers.review_desk.pages.written import day_and_time
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.queue.notes import Consultation, Note, NoteKind
 from consumers.review_desk.task import NotAllowedError, TaskUnavailableError
-from consumers.review_desk.work.notes import Consultation, Note, NoteKind
 
 _KIND: Final = {
     NoteKind.NOTE: "备注",

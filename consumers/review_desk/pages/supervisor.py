@@ -21,9 +21,9 @@ from consumers.review_desk.pages.keys import Keys
 from consumers.review_desk.pages.lists import TASK_COLUMNS, Row, WalkedTable, task_row
 from consumers.review_desk.pages.written import duration, since
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.queue.presence import PresenceState
 from consumers.review_desk.task import Task, TaskState
 from consumers.review_desk.words import STATE, queue_said, said
-from consumers.review_desk.work.presence import PresenceState
 
 _REFRESH_S: Final = 3.0
 _ALL: Final = ""

@@ -10,8 +10,8 @@ from nicegui import ui
 
 from consumers.review_desk.office import Office
 from consumers.review_desk.oversight.wallboard import QueueLine, Share, Snapshot, Spread, Wallboard
+from consumers.review_desk.queue.presence import PresenceState
 from consumers.review_desk.words import queue_said
-from consumers.review_desk.work.presence import PresenceState
 from schemas.domain.worktime import SHANGHAI
 
 _REFRESH_S: Final = 4.0  # with the time a snapshot takes, below the five seconds that are promised

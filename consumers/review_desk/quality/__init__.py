@@ -1,0 +1,1 @@
+"""Whether answers hold: samples, known answers, agreement, disputes, patterns of failure."""

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from consumers.ledger.postgres import LedgerWriter
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue.intake import task_of
 from consumers.review_desk.store import TaskStore, insert
 from consumers.review_desk.task import Kind, TaskState
-from consumers.review_desk.work.intake import task_of
 from infra.cli import audit as commands
 from infra.cli import main
 from infra.postgres import audit

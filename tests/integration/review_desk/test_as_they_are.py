@@ -9,13 +9,13 @@ import pytest
 from consumers.review_desk.deciding.decision import DeviationReason
 from consumers.review_desk.deciding.decisions import Decisions
 from consumers.review_desk.people.staff import Grade, Role
+from consumers.review_desk.queue import moves, presence_rows
+from consumers.review_desk.queue.assignment import barred
+from consumers.review_desk.queue.desk import Desk
+from consumers.review_desk.queue.intake import take_in, task_of
+from consumers.review_desk.queue.presence import PresenceState
 from consumers.review_desk.store import select_tasks
 from consumers.review_desk.task import IncompleteCommandError, Kind, NotAllowedError, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves, presence_rows
-from consumers.review_desk.work.assignment import barred
-from consumers.review_desk.work.desk import Desk
-from consumers.review_desk.work.intake import take_in, task_of
-from consumers.review_desk.work.presence import PresenceState
 from infra.postgres.audit import Act
 from schemas.codes import ReviewOutcome
 from tests.fakes import valuations as made

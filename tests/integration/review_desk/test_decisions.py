@@ -8,9 +8,9 @@ import pytest
 
 from consumers.review_desk.deciding.decision import DeviationReason, IncompleteDecisionError
 from consumers.review_desk.people.staff import Grade, Role
+from consumers.review_desk.queue import moves, notes
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, NotAllowedError, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves, notes
 from infra.postgres.audit import Act
 from schemas.codes import ReviewOutcome
 from schemas.events import ReviewProgressed

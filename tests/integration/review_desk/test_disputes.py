@@ -7,8 +7,8 @@ import pytest
 
 from consumers.review_desk.quality.corrections import Corrections
 from consumers.review_desk.quality.disputes import Disputes
+from consumers.review_desk.queue.intake import take_in
 from consumers.review_desk.task import Kind, NotAllowedError
-from consumers.review_desk.work.intake import take_in
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
 from schemas.domain.worktime import due_at

@@ -8,10 +8,10 @@ import pytest
 from consumers.ledger import loop as ledger
 from consumers.ledger.queries import LedgerQueries
 from consumers.review_desk import loop
+from consumers.review_desk.queue import moves, notes
+from consumers.review_desk.queue.intake import take_in
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import TaskState
-from consumers.review_desk.work import moves, notes
-from consumers.review_desk.work.intake import take_in
 from infra.kafka.security import client_conf
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from consumers.review_desk.deciding.decision import DeviationReason
+from consumers.review_desk.queue.desk import Desk
 from consumers.review_desk.store import TaskStore
-from consumers.review_desk.work.desk import Desk
 from infra.postgres.outbox import Relay
 from infra.postgres.pool import connect
 from schemas.catalogue import DECISIONS

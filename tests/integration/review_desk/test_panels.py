@@ -8,9 +8,9 @@ import pytest
 
 from consumers.review_desk.deciding.decision import DeviationReason, IncompleteDecisionError
 from consumers.review_desk.people.staff import Grade, Role
+from consumers.review_desk.queue import moves
 from consumers.review_desk.store import select_tasks
 from consumers.review_desk.task import Kind, NotAllowedError, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves
 from infra.postgres.audit import Act
 from tests.fakes import valuations as made
 from tests.fakes.deciding import GOOD, a_person

@@ -14,14 +14,14 @@ from psycopg.errors import LockNotAvailable
 
 from consumers.review_desk.oversight.pauses import Pause, pause
 from consumers.review_desk.people.staff import Family, Grade, Person
+from consumers.review_desk.queue import moves, presence_rows, queue_rows
+from consumers.review_desk.queue.assignment import Floor, may_have, rank_at
+from consumers.review_desk.queue.desk import Desk
+from consumers.review_desk.queue.overflow import Opened
+from consumers.review_desk.queue.presence import PresenceState
 from consumers.review_desk.regions import Region
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import IncompleteCommandError, Kind, NotAllowedError, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves, presence_rows, queue_rows
-from consumers.review_desk.work.assignment import Floor, may_have, rank_at
-from consumers.review_desk.work.desk import Desk
-from consumers.review_desk.work.overflow import Opened
-from consumers.review_desk.work.presence import PresenceState
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from consumers.review_desk.people.staff import Role
+from consumers.review_desk.queue import moves
 from consumers.review_desk.task import Kind, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

@@ -24,11 +24,11 @@ from consumers.review_desk.oversight.wallboard import SOON, Wallboard
 from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.people.staff_register import StaffRegister
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import presence_rows
+from consumers.review_desk.queue.desk import Desk
 from consumers.review_desk.regions import Region
 from consumers.review_desk.store import TaskStore, insert, select_tasks
 from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import presence_rows
-from consumers.review_desk.work.desk import Desk
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from consumers.review_desk.people.staff import Family, Grade, Role
 from consumers.review_desk.policy import Assignment
+from consumers.review_desk.queue.assignment import Candidate, Floor, barred, choose, may_have
+from consumers.review_desk.queue.overflow import Opened, before, opens_at
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind
-from consumers.review_desk.work.assignment import Candidate, Floor, barred, choose, may_have
-from consumers.review_desk.work.overflow import Opened, before, opens_at
 from schemas.domain.worktime import desk_time_between
 from tests.fakes.desk import HOME, MONDAY_NOON, POLICY, person, task
 

@@ -9,7 +9,7 @@ import pytest
 import consumers.review_desk
 from consumers.review_desk.knowledge.audit_words import ACTION
 from consumers.review_desk.oversight.supervisor_moves import Command
-from consumers.review_desk.work.settling import ACTIONS
+from consumers.review_desk.queue.settling import ACTIONS
 
 _SOURCES = Path(consumers.review_desk.__file__).parent
 # Where acts are made from a name that is passed on: the place of that argument.

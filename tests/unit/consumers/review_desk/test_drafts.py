@@ -2,8 +2,8 @@
 
 import pytest
 
+from consumers.review_desk.queue.drafts import LARGEST_DRAFT, storable
 from consumers.review_desk.task import IncompleteCommandError
-from consumers.review_desk.work.drafts import LARGEST_DRAFT, storable
 
 pytestmark = pytest.mark.requirement("RD5")
 

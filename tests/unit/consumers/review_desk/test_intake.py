@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from consumers.review_desk.queue import moves
+from consumers.review_desk.queue.intake import gone_on, is_blind, kind_of, task_of
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, TaskState
-from consumers.review_desk.work import moves
-from consumers.review_desk.work.intake import gone_on, is_blind, kind_of, task_of
 from schemas.ids import valuation_id
 from tests.fakes import valuations as made
 from tests.fakes.desk import POLICY, person

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from consumers.review_desk.queue import moves
 from consumers.review_desk.task import Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves
 from tests.fakes.desk import MONDAY_NOON, POLICY, person, task
 
 NOON = MONDAY_NOON

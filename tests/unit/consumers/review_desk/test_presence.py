@@ -3,8 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.review_desk.work import presence
-from consumers.review_desk.work.presence import PresenceState
+from consumers.review_desk.queue import presence
+from consumers.review_desk.queue.presence import PresenceState
 from tests.fakes.desk import MONDAY_NOON, POLICY
 
 NOON = MONDAY_NOON

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumers.review_desk.work.assignment import POINT, rank_at
+from consumers.review_desk.queue.assignment import POINT, rank_at
 from infra.postgres.migrate import migrations_of
 from schemas.codes import Lane
 from schemas.domain.channels import Profile

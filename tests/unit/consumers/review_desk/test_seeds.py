@@ -9,9 +9,9 @@ import pytest
 
 from consumers.review_desk.deciding.case import Surroundings, case_of
 from consumers.review_desk.quality.seeds import as_received, refuse_own, second_reading, seeded
+from consumers.review_desk.queue.moves import as_of
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work.moves import as_of
 from schemas.domain.contract import MANUAL_ANSWER
 from schemas.domain.worktime import due_at
 from tests.fakes import valuations as made

@@ -16,12 +16,12 @@ from consumers.review_desk.pages.rules import rule_text
 from consumers.review_desk.pages.second_opinion import price_of
 from consumers.review_desk.pages.written import left, since
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import intake
+from consumers.review_desk.queue.desk import MyWork
+from consumers.review_desk.queue.notes import Consultation
+from consumers.review_desk.queue.presence import newcomer
 from consumers.review_desk.task import TaskState
 from consumers.review_desk.words import queue_said
-from consumers.review_desk.work import intake
-from consumers.review_desk.work.desk import MyWork
-from consumers.review_desk.work.notes import Consultation
-from consumers.review_desk.work.presence import newcomer
 from schemas.events import RuleCheck
 from tests.fakes import valuations as made
 

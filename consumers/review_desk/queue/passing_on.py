@@ -1,13 +1,13 @@
 """Passing a task on and asking about it, inside a person's turn. Draft and notes go with it; the due time stays."""
 
 from consumers.review_desk.people.staff import Person
+from consumers.review_desk.queue import moves, notes, presence_rows
+from consumers.review_desk.queue.assignment import EXPERTS, barred
+from consumers.review_desk.queue.notes import NoteKind
+from consumers.review_desk.queue.presence import PresenceState
+from consumers.review_desk.queue.turn import Turn
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskUnavailableError
-from consumers.review_desk.work import moves, notes, presence_rows
-from consumers.review_desk.work.assignment import EXPERTS, barred
-from consumers.review_desk.work.notes import NoteKind
-from consumers.review_desk.work.presence import PresenceState
-from consumers.review_desk.work.turn import Turn
 
 
 def transfer(turn: Turn, task_id: str, to: Person, note: str) -> Task:

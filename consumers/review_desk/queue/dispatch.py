@@ -11,14 +11,14 @@ from typing import Final
 
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves, presence, presence_rows, queue_rows
+from consumers.review_desk.queue.assignment import Candidate, Floor, barred, choose, not_yet
+from consumers.review_desk.queue.overflow import Opened
+from consumers.review_desk.queue.presence import PresenceState
+from consumers.review_desk.queue.settling import ACTOR, settle
+from consumers.review_desk.queue.turn import subject_of
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import Task
-from consumers.review_desk.work import moves, presence, presence_rows, queue_rows
-from consumers.review_desk.work.assignment import Candidate, Floor, barred, choose, not_yet
-from consumers.review_desk.work.overflow import Opened
-from consumers.review_desk.work.presence import PresenceState
-from consumers.review_desk.work.settling import ACTOR, settle
-from consumers.review_desk.work.turn import subject_of
 from infra.postgres import audit
 from infra.postgres.audit import Act
 

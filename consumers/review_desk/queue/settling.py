@@ -7,9 +7,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves, presence, presence_rows
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import TaskState
-from consumers.review_desk.work import moves, presence, presence_rows
 from infra.postgres.audit import Act
 
 ACTOR: Final = "dispatch"

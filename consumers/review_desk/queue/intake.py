@@ -13,11 +13,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import moves, queue_rows
+from consumers.review_desk.queue.overflow import opens_at
 from consumers.review_desk.regions import region_of
 from consumers.review_desk.store import TaskStore, insert, select_tasks
 from consumers.review_desk.task import Kind, Task, TaskState
-from consumers.review_desk.work import moves, queue_rows
-from consumers.review_desk.work.overflow import opens_at
 from infra.postgres.audit import Act
 from infra.postgres.ingest import Received
 from schemas.codes import Reason

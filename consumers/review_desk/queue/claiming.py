@@ -1,13 +1,13 @@
 """Getting a task, inside a person's turn: what is in hand or on offer, the first of the queue, or one of the pool."""
 
 from consumers.review_desk.people.eligibility import why_no_task
+from consumers.review_desk.queue import moves, presence, presence_rows, queue_rows
+from consumers.review_desk.queue.assignment import may_have
+from consumers.review_desk.queue.overflow import Opened
+from consumers.review_desk.queue.settling import settle
+from consumers.review_desk.queue.turn import Turn
 from consumers.review_desk.store import Held
 from consumers.review_desk.task import NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import moves, presence, presence_rows, queue_rows
-from consumers.review_desk.work.assignment import may_have
-from consumers.review_desk.work.overflow import Opened
-from consumers.review_desk.work.settling import settle
-from consumers.review_desk.work.turn import Turn
 from schemas.domain.worktime import shanghai_date
 
 

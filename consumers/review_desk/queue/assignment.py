@@ -13,9 +13,9 @@ from consumers.review_desk.oversight.pauses import is_paused
 from consumers.review_desk.people.eligibility import why_no_task
 from consumers.review_desk.people.staff import Family, Grade, Person, families_of
 from consumers.review_desk.policy import Assignment, DeskPolicy
+from consumers.review_desk.queue.overflow import Opened
 from consumers.review_desk.regions import NEIGHBOURS, Region
 from consumers.review_desk.task import Kind, Task
-from consumers.review_desk.work.overflow import Opened
 from schemas.domain.worktime import shanghai_date
 
 # One point of priority counts like this much time to the due time. Routing gives 0 to 799 points (stage, channel, lane,

@@ -15,11 +15,11 @@ from psycopg.rows import TupleRow
 
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import presence_rows, queue_rows
+from consumers.review_desk.queue.assignment import barred
+from consumers.review_desk.queue.presence import Presence, as_of
 from consumers.review_desk.store import Held, TaskStore
 from consumers.review_desk.task import IncompleteCommandError, NotAllowedError, Task, TaskState, TaskUnavailableError
-from consumers.review_desk.work import presence_rows, queue_rows
-from consumers.review_desk.work.assignment import barred
-from consumers.review_desk.work.presence import Presence, as_of
 from infra.postgres import audit
 from infra.postgres.audit import Act
 

@@ -11,10 +11,10 @@ from psycopg.rows import TupleRow
 
 from consumers.review_desk.people.staff import Grade, Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue.assignment import EXPERTS, Floor, highest_value, reach_of
+from consumers.review_desk.queue.overflow import Opened
 from consumers.review_desk.store import select_tasks
 from consumers.review_desk.task import Task
-from consumers.review_desk.work.assignment import EXPERTS, Floor, highest_value, reach_of
-from consumers.review_desk.work.overflow import Opened
 
 _TAKEABLE: Final = "t.state in ('QUEUED', 'OFFERED', 'WORKING', 'ON_HOLD', 'PARKED')"  # as the index says
 _FREE: Final = f"""

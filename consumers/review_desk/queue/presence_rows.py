@@ -9,9 +9,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
 from consumers.review_desk.policy import DeskPolicy
-from consumers.review_desk.work import presence
-from consumers.review_desk.work.assignment import Floor
-from consumers.review_desk.work.presence import Presence, PresenceState
+from consumers.review_desk.queue import presence
+from consumers.review_desk.queue.assignment import Floor
+from consumers.review_desk.queue.presence import Presence, PresenceState
 
 _NAMES: Final = tuple(field.name for field in fields(Presence))
 _COLUMNS: Final = ", ".join(f"p.{name}" for name in _NAMES)

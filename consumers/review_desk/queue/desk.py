@@ -13,16 +13,16 @@ from consumers.review_desk.people.access import Permission, may
 from consumers.review_desk.people.eligibility import why_no_task
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
+from consumers.review_desk.queue import claiming, moves, notes, passing_on, presence, presence_rows, queue_rows
+from consumers.review_desk.queue.afresh import as_they_are
+from consumers.review_desk.queue.dispatch import Dispatcher
+from consumers.review_desk.queue.drafts import storable
+from consumers.review_desk.queue.notes import Consultation, Note, NoteKind
+from consumers.review_desk.queue.overflow import Opened
+from consumers.review_desk.queue.presence import Presence, PresenceState
+from consumers.review_desk.queue.turn import Turn, subject_of, turn_of
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import IncompleteCommandError, NotAllowedError, Task, TaskState
-from consumers.review_desk.work import claiming, moves, notes, passing_on, presence, presence_rows, queue_rows
-from consumers.review_desk.work.afresh import as_they_are
-from consumers.review_desk.work.dispatch import Dispatcher
-from consumers.review_desk.work.drafts import storable
-from consumers.review_desk.work.notes import Consultation, Note, NoteKind
-from consumers.review_desk.work.overflow import Opened
-from consumers.review_desk.work.presence import Presence, PresenceState
-from consumers.review_desk.work.turn import Turn, subject_of, turn_of
 from infra.postgres import audit
 from schemas.domain.worktime import shanghai_date
 

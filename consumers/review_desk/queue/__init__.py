@@ -1,0 +1,1 @@
+"""Who gets which task: how tasks come in and move, presence, assignment, dispatch."""
