@@ -52,11 +52,14 @@ class Held:
     traceparent: str | None
     _store: "TaskStore"
     _evidence: bytes
+    _review: ReviewRequested | None = None
 
     @property
     def review(self) -> ReviewRequested:
-        """The request that the task came from, with all evidence."""
-        return self._store.codec.decode(self._evidence, ReviewRequested)
+        """The request that the task came from, with all evidence; decoded when it is first asked for."""
+        if self._review is None:
+            self._review = self._store.codec.decode(self._evidence, ReviewRequested)
+        return self._review
 
     def save(self, task: Task, act: Act) -> Task:
         """Keep what the task has become, under the next version, and the act that made it so."""

@@ -126,6 +126,34 @@ class Task:
         return self.state is TaskState.WORKING and self.reviewer == username and self.is_held(now)
 
 
+def about_the_same_case(origin: Task, *, task_id: str, kind: Kind, at: datetime) -> Task:
+    """A new task on the case of another, free since `at`: blind, and its decision stays at the desk."""
+    return Task(
+        task_id=task_id,
+        valuation_id=origin.valuation_id,
+        revision=origin.revision,
+        kind=kind,
+        region=origin.region,
+        city=origin.city,
+        property_type=origin.property_type,
+        skill=origin.skill,
+        community_id=origin.community_id,
+        candidates=origin.candidates,
+        address=origin.address,
+        area_m2=origin.area_m2,
+        reasons=origin.reasons,
+        model_value=origin.model_value,
+        priority=origin.priority,
+        received_at=origin.received_at,
+        requested_at=at,
+        due_at=origin.due_at,
+        blind=True,
+        internal=True,
+        queued_at=at,
+        origin=origin.task_id,
+    )
+
+
 class TaskUnavailableError(Exception):
     """The task cannot be had or changed by this person now. `why` is Chinese; `current` the task as it is."""
 

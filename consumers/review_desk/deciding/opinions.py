@@ -1,7 +1,7 @@
 """The opinions of a panel, and what they come to together (requirements 4.2, RD7). Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
@@ -10,7 +10,7 @@ from typing import Final
 from consumers.review_desk.deciding.decision import Conclusion, Signed
 from consumers.review_desk.people.staff import Grade
 from consumers.review_desk.queue.assignment import EXPERTS
-from consumers.review_desk.task import Kind, Task
+from consumers.review_desk.task import Kind, Task, about_the_same_case
 from schemas.codes import ReviewOutcome
 from schemas.domain.rounding import unit_price as whole_yuan
 from schemas.ids import event_id
@@ -81,31 +81,11 @@ def spread_of(opinions: Sequence[Opinion]) -> Decimal:
 
 def seat(origin: Task, number: int, *, at: datetime, excluded: Iterable[str], is_experts: bool) -> Task:
     """The task of one opinion: the same house, due at the same time, with nothing shown that others think of it."""
-    return Task(
-        task_id=event_id(origin.task_id, Kind.OPINION, number),
-        valuation_id=origin.valuation_id,
-        revision=origin.revision,
-        kind=Kind.OPINION,
-        region=origin.region,
-        city=origin.city,
-        property_type=origin.property_type,
-        skill=origin.skill,
-        community_id=origin.community_id,
-        candidates=origin.candidates,
-        address=origin.address,
-        area_m2=origin.area_m2,
-        reasons=origin.reasons,
-        model_value=origin.model_value,
-        priority=origin.priority,
-        received_at=origin.received_at,
-        requested_at=at,
-        due_at=origin.due_at,
-        blind=True,
-        internal=True,
-        queued_at=at,
+    task_id = event_id(origin.task_id, Kind.OPINION, number)
+    return replace(
+        about_the_same_case(origin, task_id=task_id, kind=Kind.OPINION, at=at),
         group=EXPERTS if is_experts else None,  # one seat at least
         excluded=tuple(sorted({*origin.excluded, *excluded})),
-        origin=origin.task_id,
     )
 
 

@@ -1,8 +1,8 @@
 """排班: who is on duty when, and shifts swapped between colleagues with a supervisor's agreement."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -15,8 +15,8 @@ from consumers.review_desk.oversight import notices
 from consumers.review_desk.oversight.scope import require_common_region
 from consumers.review_desk.oversight.supervisor_moves import CommandError, checked_reason
 from consumers.review_desk.people.access import Permission, require
+from consumers.review_desk.people.audited_refusals import refusals_kept
 from consumers.review_desk.people.staff import Person
-from consumers.review_desk.task import NotAllowedError
 from infra.postgres import audit
 from infra.postgres.audit import Act
 from infra.postgres.pool import Pool
@@ -204,17 +204,8 @@ class Roster:
             if person is not None:
                 require_common_region(by, person)
 
-    @contextmanager
-    def _refusals_audited(self, by: Person, command: str) -> Iterator[None]:
-        """Write a refusal down in a transaction of its own, since the command's is rolled back."""
-        try:
-            yield
-        except NotAllowedError as error:
-            details = {"command": command, "why": error.why}
-            with self._pool.connection() as connection:
-                act = Act(actor=by.username, action="REFUSED", at=self._clock(), details=details)
-                audit.append(connection, SUBJECT, act)
-            raise
+    def _refusals_audited(self, by: Person, command: str) -> AbstractContextManager[None]:
+        return refusals_kept(self._pool, self._clock, by.username, {"command": command}, lambda: SUBJECT)
 
     def _check(self, connection: Connection[TupleRow], shift: Shift) -> None:
         person = self._person(shift.username)

@@ -1,7 +1,7 @@
 """The register of the people at the desk. Every change is audited; one that takes rights away ends their sessions."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
 from consumers.review_desk.people.access import Permission, require
+from consumers.review_desk.people.audited_refusals import refusals_kept
 from consumers.review_desk.people.staff import Grade, Person, Role
 from consumers.review_desk.regions import Region
 from consumers.review_desk.task import NotAllowedError
@@ -140,17 +141,9 @@ class StaffRegister:
         act = Act(actor=actor, action="PASSWORD_SET", at=self._clock(), details={"username": username})
         audit.append(connection, SUBJECT, act)
 
-    @contextmanager
-    def _refusals_audited(self, actor: str, *usernames: str) -> Iterator[None]:
-        """Write a refusal down in a transaction of its own, since the change's is rolled back."""
-        try:
-            yield
-        except NotAllowedError as error:
-            details = {"why": error.why, "usernames": list(usernames)}
-            with self._pool.connection() as connection:
-                act = Act(actor=actor, action="REFUSED", at=self._clock(), details=details)
-                audit.append(connection, SUBJECT, act)
-            raise
+    def _refusals_audited(self, actor: str, *usernames: str) -> AbstractContextManager[None]:
+        details = {"usernames": list(usernames)}
+        return refusals_kept(self._pool, self._clock, actor, details, lambda: SUBJECT)
 
 
 def find(connection: Connection[TupleRow], username: str) -> Person | None:

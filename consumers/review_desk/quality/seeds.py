@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
-from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskState, TaskUnavailableError
+from consumers.review_desk.task import Kind, NotAllowedError, Task, TaskState, TaskUnavailableError, about_the_same_case
 from schemas.domain.contract import MANUAL_ANSWER
 from schemas.domain.worktime import add_desk_time, due_at, shanghai_date
 from schemas.events import ReviewRequested
@@ -103,32 +103,14 @@ def _checking(
 ) -> Task:
     at = comes_in_at(task_id, now)
     fresh = as_received(review, at)
-    return Task(
-        task_id=task_id,
-        valuation_id=origin.valuation_id,
-        revision=origin.revision,
-        kind=kind,
-        region=origin.region,
-        city=origin.city,
-        property_type=origin.property_type,
-        skill=origin.skill,
-        community_id=origin.community_id,
-        candidates=origin.candidates,
-        address=origin.address,
-        area_m2=origin.area_m2,
-        reasons=origin.reasons,
-        model_value=origin.model_value,
+    return replace(
+        about_the_same_case(origin, task_id=task_id, kind=kind, at=at),
         priority=fresh.priority,
         received_at=at,
-        requested_at=at,
         due_at=fresh.due_at,
-        blind=True,
-        internal=True,
         state=TaskState.PARKED,
-        queued_at=at,
         parked_until=at,
         excluded=excluded,
-        origin=origin.task_id,
     )
 
 

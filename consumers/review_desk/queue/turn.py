@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
+from consumers.review_desk.people.audited_refusals import refusals_kept, subject_of_task
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.queue import presence_rows, queue_rows
@@ -20,7 +21,6 @@ from consumers.review_desk.queue.assignment import barred
 from consumers.review_desk.queue.presence import Presence, as_of
 from consumers.review_desk.store import Held, TaskStore
 from consumers.review_desk.task import IncompleteCommandError, NotAllowedError, Task, TaskState, TaskUnavailableError
-from infra.postgres import audit
 from infra.postgres.audit import Act
 
 
@@ -106,8 +106,16 @@ def turn_of(  # noqa: PLR0913 - what a turn consists of
     `by_themselves`: it is a sign of life, too; false for what somebody else does in their name. `beside`: a colleague
     whom the command concerns; their row is locked too, both in the order of user names.
     """
+    details = {"task_id": task_id}
+    refusals = refusals_kept(
+        store.pool,
+        lambda: now,
+        person.username,
+        details,
+        lambda: subject_of_task(store, task_id) or subject_of(person.username),
+    )
     try:
-        with store.pool.connection() as connection:
+        with refusals, store.pool.connection() as connection:
             begin = presence_rows.seen if by_themselves else presence_rows.lock
             if beside and beside < person.username:
                 presence_rows.lock(connection, beside, now)
@@ -126,14 +134,6 @@ def turn_of(  # noqa: PLR0913 - what a turn consists of
             )
     except UniqueViolation:  # a supervisor, whose command begins with no row of the person's, was quicker
         raise TaskUnavailableError("您已有处理中的任务，请先办结或挂起", None) from None
-    except NotAllowedError as error:
-        found = None if task_id is None else store.find(task_id)
-        subject = subject_of(person.username) if found is None else found[0].valuation_id
-        details = {"task_id": task_id, "why": error.why}
-        with store.pool.connection() as connection:
-            act = Act(actor=person.username, action="REFUSED", at=now, details=details)
-            audit.append(connection, subject, act)
-        raise
 
 
 def subject_of(username: str) -> str:
