@@ -74,6 +74,7 @@ async def test_from_log_in_to_decision_without_a_mouse_and_the_next_task_comes_b
     page = await page_of(None)
     await page.goto(desk.address)
     assert page.url == f"{desk.address}/login"
+    await page.wait_for_function("document.activeElement.id === 'username'")
     await page.keyboard.type("lin")
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
