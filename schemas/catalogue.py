@@ -58,7 +58,7 @@ REQUESTS = Topic(
     key="valuation_id",
     lanes=BOTH_LANES,
     writers=("gateway", "batch", "bank"),
-    readers=("intake", "ledger"),
+    readers=("intake", "ledger", "desk"),
     says="a channel asks",
 )
 ACCEPTED = Topic(
@@ -131,7 +131,7 @@ REVIEW_CLOCKS = Topic(
     event=events.ReviewAtRisk,
     key="valuation_id",
     writers=("desk",),
-    readers=("ops", "ledger", "bank"),
+    readers=("ops", "ledger", "notifier", "bank"),
     says="a review has used up 50, 75, 90 or 100 % of its time, or nobody acts on it",
     retention=FOR_PEOPLE,
 )
@@ -140,8 +140,19 @@ RESULTS = Topic(
     event=events.Resulted,
     key="valuation_id",
     lanes=BOTH_LANES,
-    writers=("intake", "enrichment", "routing", "ledger"),
-    readers=("gateway", "ledger", "reporting", "batch", "bank", "policy-office"),
+    writers=("intake", "enrichment", "routing", "ledger", "gateway"),
+    readers=(
+        "gateway",
+        "ledger",
+        "reporting",
+        "batch",
+        "callbacks",
+        "notifier",
+        "desk",
+        "intake",
+        "bank",
+        "policy-office",
+    ),
     says="interim or final answer to the channel",
 )
 REPORTS = Topic(
@@ -150,7 +161,7 @@ REPORTS = Topic(
     key="valuation_id",
     lanes=BOTH_LANES,
     writers=("reporting",),
-    readers=("ledger", "gateway", "bank"),
+    readers=("ledger", "gateway", "batch", "callbacks", "notifier", "bank"),
     says="the report lies in the store: number, uri, sha256",
 )
 DISPUTES = Topic(
@@ -198,6 +209,91 @@ AUDIT = Topic(
     says="what the gateway did for whom; the ledger chains it",
     retention=FOR_PEOPLE,
 )
+REVOCATIONS = Topic(
+    name="valuation.revocations",
+    event=events.ReportRevoked,
+    key="valuation_id",
+    writers=("ledger", "ops"),
+    readers=("ledger", "gateway", "callbacks", "notifier"),
+    says="a report no longer counts",
+    retention=FOR_PEOPLE,
+)
+RECEIPTS = Topic(
+    name="bank.receipts",
+    event=events.Receipted,
+    key="delivery_id",
+    writers=("bank", "gateway"),
+    readers=("callbacks",),
+    says="a bank system has what was delivered to it",
+    retention=FOR_PEOPLE,
+)
+NOTICES = Topic(
+    name="bank.notices",
+    event=events.Noticed,
+    key="subject_id",
+    writers=("notifier",),
+    readers=("callbacks", "ledger", "bank"),
+    says="words for customer managers, customers and the bank's operations",
+    retention=FOR_PEOPLE,
+)
+WORK_ORDERS = Topic(
+    name="valuation.work-orders",
+    event=events.WorkOrderRaised,
+    key="work_order_id",
+    writers=("gateway", "bank"),
+    readers=("desk", "ledger"),
+    says="a channel wants something besides a value",
+    retention=FOR_PEOPLE,
+)
+WORK_ORDER_PROGRESS = Topic(
+    name="valuation.work-order-progress",
+    event=events.WorkOrderProgressed,
+    key="work_order_id",
+    writers=("desk",),
+    readers=("ledger", "callbacks", "notifier", "bank"),
+    says="what became of a work order",
+    retention=FOR_PEOPLE,
+)
+BATCHES = Topic(
+    name="valuation.batches",
+    event=events.BatchProgressed,
+    key="job_id",
+    writers=("batch",),
+    readers=("callbacks", "notifier", "ledger", "bank"),
+    says="how far a batch job is, and what came of it",
+    retention=FOR_PEOPLE,
+)
+VALUES_MOVED = Topic(
+    name="valuation.values-moved",
+    event=events.ValueMoved,
+    key="valuation_id",
+    writers=("batch",),
+    readers=("notifier", "ledger", "bank"),
+    says="a revaluation found a value far from the last one",
+    retention=FOR_PEOPLE,
+)
+
+
+def _bank_answers(channel: str) -> Topic:
+    name = channel.lower().replace("_", "-")
+    return Topic(
+        name=f"bank.answers.{name}",
+        event=events.Delivered,
+        key="subject_id",
+        writers=("callbacks",),
+        readers=(f"bank-{name}",),
+        says=f"results, reports and notices for {channel} alone, as it may see them",
+        partitions=3,
+        retention=FOR_PEOPLE,
+    )
+
+
+BANK_ANSWERS = {
+    channel: _bank_answers(channel)
+    for channel in ("CREDIT_MGMT", "NET_BANK", "MOBILE_BANK", "DIRECT_BANK", "APP", "WECHAT_OA", "BATCH_FILE")
+}
+"""Channel -> its own topic: no channel can read what another is told."""
+
 COMMUNITIES = Topic(
     name="reference.communities",
     event=events.Community,
@@ -213,7 +309,7 @@ DEALS = Topic(
     event=events.Deal,
     key="deal_id",
     writers=("reference-loader", "bank"),
-    readers=("scoring", "shadow", "model-release", "source-registry", "reference-loader"),
+    readers=("scoring", "gateway", "shadow", "model-release", "source-registry", "reference-loader"),
     says="closed deals",
     retention=None,
     compacted=True,
@@ -284,7 +380,19 @@ DEAD_LETTERS = Topic(
     name="valuation.dead-letters",
     event=None,
     key="original key",
-    writers=("intake", "enrichment", "scoring", "shadow", "routing", "reporting", "ledger", "desk", "ops"),
+    writers=(
+        "intake",
+        "enrichment",
+        "scoring",
+        "shadow",
+        "routing",
+        "reporting",
+        "ledger",
+        "desk",
+        "callbacks",
+        "notifier",
+        "ops",
+    ),
     readers=("ops",),
     says="original bytes and headers of what could not be handled, with the reason",
     retention=FOR_PEOPLE,
@@ -326,7 +434,7 @@ DELIVERIES = Topic(
     event=events.SourceDelivery,
     key="source",
     writers=("reference-loader",),
-    readers=("reference-loader", "source-registry"),
+    readers=("reference-loader", "source-registry", "enrichment", "scoring"),
     says="how the latest delivery of each source went",
     partitions=1,
     retention=None,
@@ -400,4 +508,12 @@ TOPICS = (
     MODEL_STEPS,
     SHADOW,
     AUDIT,
+    REVOCATIONS,
+    RECEIPTS,
+    NOTICES,
+    WORK_ORDERS,
+    WORK_ORDER_PROGRESS,
+    BATCHES,
+    VALUES_MOVED,
+    *BANK_ANSWERS.values(),
 )

@@ -20,6 +20,7 @@ class Action(StrEnum):
     CLARIFY = "CLARIFY"
     CANCEL = "CANCEL"
     FORCE_MANUAL = "FORCE_MANUAL"
+    STATUS_QUERY = "STATUS_QUERY"
 
 
 class ServiceType(StrEnum):
@@ -28,6 +29,15 @@ class ServiceType(StrEnum):
     VALUATE = "VALUATE"
     VERIFY = "VERIFY"
     VERIFY_AND_VALUATE = "VERIFY_AND_VALUATE"
+
+
+class VerificationOutcome(StrEnum):
+    """验证结论: what a check of stated facts found. Never CONFIRMED without a source that says so."""
+
+    UNVERIFIABLE = "UNVERIFIABLE"
+    CONFIRMED = "CONFIRMED"
+    MISMATCH = "MISMATCH"
+    NOT_FOUND = "NOT_FOUND"
 
 
 class Product(StrEnum):
@@ -82,6 +92,11 @@ class Reason(StrEnum):
     CORPORATE_LOAN = "CORPORATE_LOAN"
     DUPLICATE_CONFLICT = "DUPLICATE_CONFLICT"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    ALREADY_FINAL = "ALREADY_FINAL"
+    NOT_FOUND = "NOT_FOUND"
+    # withdrawn, or answered before
+    CANCELLED_BY_CHANNEL = "CANCELLED_BY_CHANNEL"
+    REUSED = "REUSED"
     # why it is late
     LATE = "LATE"
     MAINTENANCE = "MAINTENANCE"
@@ -113,6 +128,7 @@ class Reason(StrEnum):
     HIGH_VALUE = "HIGH_VALUE"
     FORCED_BY_BANK = "FORCED_BY_BANK"
     VERIFY_MISMATCH = "VERIFY_MISMATCH"
+    VERIFY_NOT_FOUND = "VERIFY_NOT_FOUND"
     DISPUTE = "DISPUTE"
     DESK_REPLY = "DESK_REPLY"
     QA_SAMPLE = "QA_SAMPLE"
@@ -245,6 +261,71 @@ class ReviewOutcome(StrEnum):
     OUT_OF_COVERAGE = "OUT_OF_COVERAGE"
     CLARIFY = "CLARIFY"
     RETURN_TO_AUTO = "RETURN_TO_AUTO"
+
+
+class DeliveryKind(StrEnum):
+    """What is delivered to a bank system."""
+
+    RESULT = "RESULT"
+    REPORT = "REPORT"
+    REVOCATION = "REVOCATION"
+    NOTICE = "NOTICE"
+    WORK_ORDER = "WORK_ORDER"
+    BATCH = "BATCH"
+
+
+class NoticeTrigger(StrEnum):
+    """What somebody is told of."""
+
+    RESULTED = "RESULTED"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    INTERIM = "INTERIM"
+    DUE_SOON = "DUE_SOON"
+    SUPERSEDED = "SUPERSEDED"
+    BATCH_DONE = "BATCH_DONE"
+    REVALUATION_ALERT = "REVALUATION_ALERT"
+    MAINTENANCE = "MAINTENANCE"
+    INCIDENT = "INCIDENT"
+
+
+class Audience(StrEnum):
+    """Who is told: 客户经理, 客户, or the bank's operations."""
+
+    CUSTOMER_MANAGER = "CUSTOMER_MANAGER"
+    CUSTOMER = "CUSTOMER"
+    OPERATIONS = "OPERATIONS"
+
+
+class WorkOrderKind(StrEnum):
+    """工单: what a channel wants besides a value. DISPUTE (复估) has a topic of its own."""
+
+    CONSULTATION = "CONSULTATION"
+    DISPUTE = "DISPUTE"
+    DATA_CORRECTION = "DATA_CORRECTION"
+    VERIFY_MISMATCH = "VERIFY_MISMATCH"
+    FAULT = "FAULT"
+    COMPLAINT = "COMPLAINT"
+    REPORT = "REPORT"  # 举报
+
+
+class WorkOrderState(StrEnum):
+    """How far a work order is. It is answered once."""
+
+    RAISED = "RAISED"
+    ACCEPTED = "ACCEPTED"
+    ANSWERED = "ANSWERED"
+    REJECTED = "REJECTED"
+
+
+class BatchState(StrEnum):
+    """How far a batch job is. DELIVERED: its automatic items are answered, people still have some."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    DELIVERED = "DELIVERED"
+    COMPLETED = "COMPLETED"
+    CANCELLED = "CANCELLED"
 
 
 class ModelRole(StrEnum):

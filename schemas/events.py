@@ -16,12 +16,16 @@ from schemas.codes import (
     AliasSource,
     AppraisalKind,
     AttributeOrigin,
+    Audience,
     Automation,
+    BatchState,
     CoverageStatus,
+    DeliveryKind,
     Handling,
     Lane,
     MatchLevel,
     ModelRole,
+    NoticeTrigger,
     Occasion,
     PropertyType,
     ReleaseStep,
@@ -32,6 +36,9 @@ from schemas.codes import (
     SourceKind,
     Status,
     Tradability,
+    VerificationOutcome,
+    WorkOrderKind,
+    WorkOrderState,
 )
 
 # (precision, scale). What a channel sends may be wrong in any way; what was accepted has two places at most.
@@ -49,6 +56,9 @@ class Requested:
     `valuation_id` is `schemas.ids.valuation_id(channel, client_request_id)`. `value_date` may lie in the past (then
     only what was known that day is used); `None` means the day of receipt. The stated attributes are optional.
     `chosen_community_id` answers an earlier NEEDS_CLARIFICATION (with `action` CLARIFY and the other fields repeated).
+    `community`, `building` and `usage` (规划用途) are stated to be verified. CANCEL, FORCE_MANUAL and STATUS_QUERY speak
+    of an earlier request under the same number: their address is empty and their area 0; `note` is the reason that
+    FORCE_MANUAL needs.
     """
 
     valuation_id: str
@@ -75,6 +85,9 @@ class Requested:
     rooms: int | None = None
     chosen_community_id: str | None = None
     note: str | None = None
+    community: str | None = None
+    building: str | None = None
+    usage: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +124,9 @@ class Request:
     chosen_community_id: str | None = None
     occasion: Occasion = Occasion.ASKED
     due_at: datetime | None = None
+    community: str | None = None
+    building: str | None = None
+    usage: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,10 +240,44 @@ class CoverageDecision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationCheck:
+    """验证项: one fact as it was stated, beside what a source has.
+
+    `field` is COMMUNITY, BUILDING, UNIT, FLOOR, TOTAL_FLOORS, BUILT_YEAR, AREA, PROPERTY_TYPE, USAGE or TRADABILITY.
+    `text` says it in Chinese; `source` names who knows `found`, `evidence` its row there.
+    """
+
+    field: str
+    outcome: VerificationOutcome
+    text: str
+    stated: str | None = None
+    found: str | None = None
+    source: str | None = None
+    evidence: str | None = None
+    known_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """房屋信息验证: one outcome, and the checks behind it. `synthetic`: a source is made up, and says so.
+
+    `unavailable_sources` could not be asked: what only they know is UNVERIFIABLE.
+    """
+
+    outcome: VerificationOutcome
+    text: str
+    checks: tuple[VerificationCheck, ...]
+    verified_at: datetime
+    synthetic: bool = False
+    unavailable_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Enriched:
     """The address is resolved and lies in coverage. `concerns` are reason codes for a person to look.
 
     `tags` are what the property registry says of the house, its building or its community (`PropertyTag`).
+    `verification` is set where the service asks for it. `degraded_sources`: sources whose breaker is open.
     """
 
     valuation_id: str
@@ -239,6 +289,8 @@ class Enriched:
     concerns: tuple[str, ...] = ()
     reference_version: str = ""
     tags: tuple[str, ...] = ()
+    verification: Verification | None = None
+    degraded_sources: tuple[str, ...] = ()
 
 
 # ---- valued -------------------------------------------------------------------------------------------------------
@@ -397,6 +449,8 @@ class Scored:
     concerns: tuple[str, ...] = ()
     reference_version: str = ""
     tags: tuple[str, ...] = ()
+    verification: Verification | None = None
+    degraded_sources: tuple[str, ...] = ()
 
 
 # ---- decided ------------------------------------------------------------------------------------------------------
@@ -456,6 +510,7 @@ class Decided:
     confirmed_community_id: str | None = None
     blind: bool = False
     desk: str = ""
+    signatories: tuple["Signatory", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -530,6 +585,19 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signatory:
+    """签字人: who stands for a manual value, by the signing number of the desk's register and never by name.
+
+    `capacity` is VALUER (估价) or APPROVER (复核).
+    """
+
+    capacity: str
+    signing_no: str
+    grade: str
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HumanDecision:
     """The human part of a result, without names. `model_value` is what the model had said, if anything."""
 
@@ -543,6 +611,7 @@ class HumanDecision:
     lower: int | None = None
     upper: int | None = None
     model_value: int | None = None
+    signatories: tuple[Signatory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -554,7 +623,8 @@ class Resulted:
     `due_at` for PENDING_MANUAL and for NEEDS_CLARIFICATION with candidates (a reply until then is in time),
     `valid_until` for a value. `queue_position` and `expected_at` belong to PENDING_MANUAL; `update` is 0 for the first
     interim answer of its status and tells the later ones apart (1: PROCESSING that waits for a model). `supersedes`:
-    the answer that no longer counts, by its report number.
+    the answer that no longer counts, by its report number. `reused_from`: the valuation whose answer is issued again,
+    because it is about the same unit and still valid.
     """
 
     valuation_id: str
@@ -594,6 +664,9 @@ class Resulted:
     queue_position: int | None = None
     expected_at: datetime | None = None
     update: int = 0
+    verification: Verification | None = None
+    degraded_sources: tuple[str, ...] = ()
+    reused_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -617,6 +690,23 @@ class Reported:
     business_ref: str | None = None
     embed_target: str | None = None
     supersedes_report_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRevoked:
+    """报告作废: a report no longer counts. `replaced_by` is the number of the one that does, where there is one.
+
+    `by` is a staff number; empty where a later version replaced it.
+    """
+
+    valuation_id: str
+    report_no: str
+    channel: str
+    reason: str
+    revoked_at: datetime
+    by: str = ""
+    replaced_by: str | None = None
+    business_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -706,6 +796,146 @@ class Audited:
     http_status: int
     at: datetime
     repeated: int = 0
+
+
+# ---- brought to the bank ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """推送: one thing for one channel, as that channel may see it. The body of its webhook and of its topic are the same.
+
+    `body` is JSON, `sha256` (hex) of its UTF-8 bytes; `subject_id` the valuation, work order or job it is about.
+    `delivery_id` is derived from `event_id` and channel: a second sending is the same delivery.
+    """
+
+    delivery_id: str
+    channel: str
+    kind: DeliveryKind
+    subject_id: str
+    event_id: str
+    body: str
+    sha256: str
+    delivered_at: datetime
+    business_ref: str | None = None
+    embed_target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipted:
+    """回执: a bank system has a delivery. `sha256` is of the body as it arrived there; `stored` false with a `fault`.
+
+    `embedded_at_target`: for reports, the place where it now stands in the bank's system.
+    """
+
+    delivery_id: str
+    channel: str
+    received_at: datetime
+    sha256: str
+    stored: bool = True
+    fault: str | None = None
+    embedded_at_target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """通知: words for somebody outside, made of an approved template alone.
+
+    `notice_id` is derived from its cause: one for each. `subject_id` is the valuation, job, window or incident.
+    `needs_receipt`: without a receipt in time it is sent again and somebody is paged.
+    """
+
+    notice_id: str
+    trigger: NoticeTrigger
+    audience: Audience
+    subject_id: str
+    title: str
+    text: str
+    template: str
+    template_version: str
+    noticed_at: datetime
+    channel: str | None = None
+    client_request_id: str | None = None
+    business_ref: str | None = None
+    branch_code: str | None = None
+    needs_receipt: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrderRaised:
+    """工单: a channel wants something besides a value. `work_order_id` is derived from channel and the channel's number.
+
+    `valuation_id` is empty where it is about none.
+    """
+
+    work_order_id: str
+    kind: WorkOrderKind
+    channel: str
+    client_request_id: str
+    text: str
+    raised_at: datetime
+    valuation_id: str = ""
+    business_ref: str | None = None
+    escalated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrderProgressed:
+    """工单进展: what became of a work order; `answer` (from an approved template or checked words) ends it.
+
+    `number` tells the steps of one work order apart and grows. `due_at`: until when the step after it is owed.
+    """
+
+    work_order_id: str
+    number: int
+    state: WorkOrderState
+    kind: WorkOrderKind
+    channel: str
+    client_request_id: str
+    at: datetime
+    due_at: datetime | None = None
+    answer: str | None = None
+    valuation_id: str = ""
+    business_ref: str | None = None
+    escalated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgressed:
+    """批量作业进展: a job's counts at a step. `by_status`: answered rows by status.
+
+    `manifest_sha256` and `result_sha256` (hex) are set once there are files to fetch.
+    """
+
+    job_id: str
+    channel: str
+    state: BatchState
+    number: int
+    rows: int
+    refused: int
+    answered: int
+    deadline_at: datetime
+    at: datetime
+    by_status: dict[str, int] = field(default_factory=dict)
+    manifest_sha256: str | None = None
+    result_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueMoved:
+    """贷后重估预警: a revaluation found a value further from the last one than agreed. `change` −0.12 = 12 % less."""
+
+    valuation_id: str
+    channel: str
+    job_id: str
+    former_value: int
+    value: int
+    change: float
+    former_on: date
+    value_on: date
+    found_at: datetime
+    business_ref: str | None = None
+    branch_code: str | None = None
 
 
 # ---- how it is decided --------------------------------------------------------------------------------------------

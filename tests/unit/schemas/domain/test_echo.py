@@ -19,6 +19,9 @@ _NOT_ECHOED = {
     "rooms",
     "chosen_community_id",
     "occasion",
+    "community",
+    "building",
+    "usage",
 }
 
 
