@@ -25,7 +25,9 @@ class CatalogueRegistry:
     """The registry of the local default: ids by the catalogue's order, the same in every process of one release."""
 
     def __init__(self) -> None:
-        events = [topic.event for topic in TOPICS if topic.event is not None]
+        events = dict.fromkeys(
+            topic.event for topic in TOPICS if topic.event is not None
+        )  # several topics may carry one
         self._ids = {event: number for number, event in enumerate(events, start=1)}
         self._schemas = {number: parsed(event.__name__) for event, number in self._ids.items()}
 

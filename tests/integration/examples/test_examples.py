@@ -1,19 +1,26 @@
 """The examples for the bank's integrator do what the documentation says, on a real broker."""
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from infra.kafka.producer import Publisher, Record
+from infra.kafka.reader import Start, TopicReader
 from infra.kafka.security import client_conf
 from schemas.avro_files import self_contained
-from schemas.codes import Status
+from schemas.catalogue import BANK_ANSWERS, RECEIPTS
+from schemas.codes import DeliveryKind, Status
+from schemas.events import Delivered, Receipted
 from schemas.ids import valuation_id
-from tests.fakes.answers import an_answer
+from schemas.registry import CatalogueRegistry
+from tests.fakes.answers import CODEC, NOON, an_answer
 from tests.fakes.pipeline import Pipeline, Topics
 
 pytestmark = pytest.mark.kafka
@@ -116,6 +123,55 @@ def test_the_java_example_asks_and_is_answered(bootstrap, connection, house_topi
     assert f"COMPLETED_AUTO {number} 4475000" in done.stdout
     _, requested = pipeline.seen[0]
     assert (requested.valuation_id, requested.address, str(requested.area)) == (number, ADDRESS, "89.500000")
+
+
+def deliveries(count):
+    for number in range(count):
+        body = json.dumps({"type": "RESULT", "delivery_id": f"d-{number}", "data": {"value": 4_475_000}})
+        yield Delivered(
+            delivery_id=f"d-{number}",
+            channel="CREDIT_MGMT",
+            kind=DeliveryKind.RESULT,
+            subject_id=f"v-{number}",
+            event_id=f"e-{number}",
+            body=body,
+            sha256=hashlib.sha256(body.encode()).hexdigest(),
+            delivered_at=NOON,
+            business_ref=f"B-{number}",
+            embed_target="LOAN_FILE/COLLATERAL",
+        )
+
+
+@pytest.mark.requirement("RS1")
+def test_the_java_receiver_stores_each_delivery_once_and_acknowledges_every_arrival(
+    bootstrap, connection, topics, java, jars, tmp_path
+):
+    answers, receipts = topics.like(BANK_ANSWERS["CREDIT_MGMT"]), topics.like(RECEIPTS)
+    for name in ("Delivered", "Receipted"):
+        (tmp_path / f"{name}.avsc").write_text(json.dumps(self_contained(name)), encoding="utf-8")
+    sent = list(deliveries(3))
+    with closing(Publisher(connection, on_fatal=lambda _: None)) as publisher:
+        twice = [sent[0], *sent]  # a redelivery is no second result
+        publisher.publish(
+            [Record(topic=answers.name, key=one.subject_id.encode(), value=CODEC.encode(one)) for one in twice]
+        )
+    command = [
+        java, "-Dfile.encoding=UTF-8", "-cp", jars, str(EXAMPLES / "KafkaReceiverExample.java"), bootstrap,
+        answers.name, receipts.name, str(tmp_path / "Delivered.avsc"), str(tmp_path / "Receipted.avsc"),
+        str(CatalogueRegistry().id_of(Receipted)), str(tmp_path), "3",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    assert done.returncode == 0, done.stderr
+    stored = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.json")}
+    assert stored == {one.delivery_id: one.body for one in sent}
+    told = [CODEC.decode(message.value(), Receipted) for message in all_of(connection, receipts.name)]
+    assert {(one.delivery_id, one.sha256) for one in told} == {(one.delivery_id, one.sha256) for one in sent}
+    assert {(one.stored, one.embedded_at_target) for one in told} == {(True, "LOAN_FILE/COLLATERAL")}
+
+
+def all_of(connection, topic):
+    with TopicReader(connection, [topic], start=Start.BEGINNING) as reader:
+        return list(reader.to_end(within_s=60))
 
 
 def test_the_guide_shows_the_right_valuation_id():
