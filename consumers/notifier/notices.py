@@ -1,0 +1,183 @@
+"""Notices in PostgreSQL: told once per cause, within limits, and again where a receipt is owed and does not come."""
+
+import logging
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from consumers.notifier.causes import Cause
+from consumers.notifier.templates import Templates
+from infra.kafka.producer import Record
+from infra.postgres import outbox
+from infra.telemetry.tracing import child_of
+from schemas.catalogue import NOTICES, Topic
+from schemas.codec import Codec
+from schemas.codes import Audience
+from schemas.events import Noticed, Receipted
+from schemas.headers import event_headers, event_type
+from schemas.ids import delivery_id, event_id
+
+log = logging.getLogger(__name__)
+
+SOURCE: Final = "consumers/notifier"
+_NAMESPACE: Final = uuid5(NAMESPACE_URL, "cn.housevaluation/notice")
+_AT_ONCE: Final = 100
+
+_KEEP = """
+    insert into notice (notice_id, trigger, audience, channel, subject_id, event, noticed_at, suppressed_at,
+        needs_receipt, sent_at)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+"""
+_RECENT = """
+    select count(*) from notice
+    where channel is not distinct from %s and audience = %s and noticed_at > %s and suppressed_at is null
+"""
+_DELIVERY = "insert into notice_delivery (delivery_id, notice_id) values (%s, %s) on conflict do nothing"
+_RECEIVED = """
+    update notice set received_at = %s from notice_delivery d
+    where d.delivery_id = %s and notice.notice_id = d.notice_id and received_at is null
+"""
+_OWED = """
+    select notice_id, event, sendings from notice
+    where needs_receipt and received_at is null and suppressed_at is null and sent_at <= %s
+    order by sent_at limit %s for update skip locked
+"""
+_AGAIN = "update notice set sendings = %s, sent_at = %s, paged_at = coalesce(paged_at, %s) where notice_id = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many notices one channel's audience gets within `window`, and how long a receipt may take (NT3).
+
+    Operations are never limited: what they are told of is rare, and must arrive. What is older than `news_for` when it
+    is read is told to nobody: after a long outage people want the state of things, not their history.
+    """
+
+    news_for: timedelta = timedelta(days=1)
+    most: int = 600
+    window: timedelta = timedelta(minutes=1)
+    receipt_within: timedelta = timedelta(minutes=30)  # NT3, assumed
+    most_sendings: int = 10
+
+
+class Notices:
+    """Tells causes, inside the caller's transaction. `topic` is another one than the catalogue's in tests alone."""
+
+    def __init__(
+        self,
+        templates: Templates,
+        codec: Codec,
+        *,
+        randomness: random.Random,
+        limits: Limits | None = None,
+        topic: Topic = NOTICES,
+    ) -> None:
+        self._templates, self._codec, self._randomness = templates, codec, randomness
+        self._limits, self._topic = limits or Limits(), topic
+
+    def tell(self, connection: Connection[TupleRow], causes: Iterable[Cause], now: datetime) -> int:
+        """Send a notice for each cause that has an approved template and was not told before; how many were sent."""
+        sent = 0
+        for cause in causes:
+            noticed = self._noticed(cause, now)
+            if noticed is not None and self._kept(connection, cause, noticed):
+                sent += 1
+        return sent
+
+    def acknowledge(self, connection: Connection[TupleRow], receipts: Sequence[Receipted]) -> None:
+        """Note which notices have arrived. A receipt of anything else, or of a fault, changes nothing."""
+        for receipt in receipts:
+            if receipt.stored:
+                connection.execute(_RECEIVED, [receipt.received_at, receipt.delivery_id])
+
+    def remind(self, connection: Connection[TupleRow], now: datetime) -> None:
+        """Send again what has no receipt in time, and call somebody: a bank that hears nothing must not be left so."""
+        since = now - self._limits.receipt_within
+        for notice_id, event, sendings in connection.execute(_OWED, [since, _AT_ONCE]).fetchall():
+            log.critical("a notice has no receipt", extra={"notice_id": str(notice_id), "sendings": sendings})
+            connection.execute(_AGAIN, [sendings + 1, now, now, notice_id])
+            if sendings < self._limits.most_sendings:
+                self._send(connection, self._codec.decode(event, Noticed), sendings + 1, now)
+
+    def _noticed(self, cause: Cause, now: datetime) -> Noticed | None:
+        template = self._templates.find(cause)
+        if template is None:
+            return None
+        if not template.is_approved:
+            log.error("a notice is not sent: its template is not approved", extra={"template": template.name})
+            return None
+        title, text = template.rendered(cause.facts)
+        return Noticed(
+            notice_id=str(uuid5(_NAMESPACE, f"{cause.trigger}|{cause.audience}|{cause.key}")),
+            trigger=cause.trigger,
+            audience=cause.audience,
+            subject_id=cause.subject_id,
+            title=title,
+            text=text,
+            template=template.name,
+            template_version=template.version,
+            noticed_at=now,
+            channel=cause.channel,
+            client_request_id=cause.client_request_id,
+            business_ref=cause.business_ref,
+            branch_code=cause.branch_code,
+            needs_receipt=cause.needs_receipt,
+        )
+
+    def _kept(self, connection: Connection[TupleRow], cause: Cause, noticed: Noticed) -> bool:
+        """Whether it is new and within the limit; kept in either case, so that it is known why nobody heard of it."""
+        now = noticed.noticed_at
+        is_over = self._is_over(connection, cause, now)
+        row = [
+            noticed.notice_id,
+            noticed.trigger,
+            noticed.audience,
+            noticed.channel,
+            noticed.subject_id,
+            self._codec.encode(noticed),
+            now,
+            now if is_over else None,
+            noticed.needs_receipt,
+            now,
+        ]
+        if connection.execute(_KEEP, row).rowcount == 0:
+            return False
+        if is_over:
+            log.warning("a notice is over the limit and not sent", extra={"trigger": str(noticed.trigger)})
+            return False
+        self._send(connection, noticed, 1, now)
+        return True
+
+    def _is_over(self, connection: Connection[TupleRow], cause: Cause, now: datetime) -> bool:
+        if cause.audience is Audience.OPERATIONS:
+            return False
+        recent = connection.execute(_RECENT, [cause.channel, cause.audience, now - self._limits.window]).fetchone()
+        return recent is not None and recent[0] >= self._limits.most
+
+    def _send(self, connection: Connection[TupleRow], noticed: Noticed, sending: int, now: datetime) -> None:
+        """Each sending is an event of its own, so that it becomes a delivery of its own; any receipt of them counts."""
+        told = replace(noticed, noticed_at=now)
+        fact = event_id(noticed.notice_id, event_type(noticed), sending)
+        if noticed.channel is not None:
+            connection.execute(_DELIVERY, [delivery_id(noticed.channel, fact), noticed.notice_id])
+        outbox.write(connection, [self._record(told, fact)])
+
+    def _record(self, noticed: Noticed, fact: str) -> Record:
+        return Record(
+            topic=self._topic.named(),
+            key=noticed.subject_id.encode(),
+            value=self._codec.encode(noticed),
+            headers=event_headers(
+                event_id=fact,
+                event_type=event_type(noticed),
+                source=SOURCE,
+                at=noticed.noticed_at,
+                traceparent=child_of(None, self._randomness),
+            ),
+        )

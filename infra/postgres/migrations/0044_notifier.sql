@@ -1,0 +1,25 @@
+-- One row for each notice: its id is derived from cause and audience, so the same cause is told once.
+-- `event` is the Noticed event as it was first sent; a notice over the limit is kept with `suppressed_at` and never sent.
+create table notice (
+    notice_id     uuid        primary key,
+    trigger       text        not null,
+    audience      text        not null,
+    channel       text,
+    subject_id    text        not null,
+    event         bytea       not null,
+    noticed_at    timestamptz not null,
+    suppressed_at timestamptz,
+    needs_receipt boolean     not null,
+    sendings      int         not null default 1,
+    sent_at       timestamptz not null,
+    received_at   timestamptz,
+    paged_at      timestamptz
+);
+create index notice_waiting on notice (sent_at) where needs_receipt and received_at is null and suppressed_at is null;
+create index notice_limit on notice (channel, audience, noticed_at);
+
+-- Under which delivery a sending may be acknowledged.
+create table notice_delivery (
+    delivery_id text primary key,
+    notice_id   uuid not null references notice
+);
