@@ -13,6 +13,7 @@ from consumers.review_desk.api.audit import add_audit_api
 from consumers.review_desk.api.decisions import add_decisions_api
 from consumers.review_desk.api.export import add_export_api
 from consumers.review_desk.api.guidelines import add_guidelines_api
+from consumers.review_desk.api.orders import add_orders_api
 from consumers.review_desk.api.quality import add_quality_api
 from consumers.review_desk.api.refusals import add_refusals
 from consumers.review_desk.api.sessions import add_sessions_api
@@ -134,6 +135,7 @@ def add_interfaces(app: FastAPI, office: Office) -> None:
         add_decisions_api,
         add_supervision_api,
         add_quality_api,
+        add_orders_api,
         add_guidelines_api,
         add_audit_api,
         add_export_api,
@@ -160,6 +162,7 @@ def _ticks(office: Office) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         office.clocks.tick,
         office.quality.tick,
         office.corrections.tick,
+        office.orders.tick,
         office.trail.tick,
     )
 

@@ -10,6 +10,7 @@ from consumers.review_desk.deciding.panels import Panels
 from consumers.review_desk.deciding.surveys import Surveys
 from consumers.review_desk.knowledge.guidelines import Guidelines
 from consumers.review_desk.knowledge.trail import AuditTrail
+from consumers.review_desk.orders.orders import WorkOrders
 from consumers.review_desk.oversight.roster import Roster
 from consumers.review_desk.oversight.supervision import Supervision
 from consumers.review_desk.people.accounts import Accounts
@@ -40,6 +41,7 @@ class Office:
     supervision: Supervision
     quality: Quality
     disputes: Disputes
+    orders: WorkOrders
     corrections: Corrections
     guidelines: Guidelines
     roster: Roster

@@ -12,6 +12,7 @@ from consumers.review_desk.deciding.surveys import Surveys
 from consumers.review_desk.knowledge.guidelines import Guidelines
 from consumers.review_desk.knowledge.trail import AuditTrail
 from consumers.review_desk.office import Office
+from consumers.review_desk.orders.orders import OrderVoice, WorkOrders
 from consumers.review_desk.oversight.roster import Roster
 from consumers.review_desk.oversight.supervision import Supervision
 from consumers.review_desk.people.access import Permission, may
@@ -96,6 +97,7 @@ def open_office(  # noqa: PLR0913 - what the desk is made of
         ),
         quality=quality,
         disputes=Disputes(store, clock=clock),
+        orders=WorkOrders(pool, OrderVoice(codec=codec, randomness=randomness), clock=clock),
         corrections=Corrections(store, clock=clock),
         guidelines=guidelines,
         roster=Roster(pool, person=standing.person, clock=clock, new_id=new_id),

@@ -115,7 +115,7 @@ async def told(doing: Coroutine[Any, Any, Any]) -> bool:
     """Await a command; a refusal is shown in the words it came with. Returns whether it was done."""
     try:
         await doing
-    except (TaskUnavailableError, NotAllowedError) as error:
+    except (TaskUnavailableError, NotAllowedError, CommandError) as error:
         ui.notify(error.why, type="warning", position="top", timeout=8000, close_button="知道了")
         return False
     return True

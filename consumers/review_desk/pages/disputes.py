@@ -1,4 +1,4 @@
-"""复估与工单: the disputes, their clocks, and the first value beside the new one."""
+"""复估: the disputes, their clocks, and the first value beside the new one."""
 
 from asyncio import to_thread
 from datetime import datetime, timedelta
@@ -41,8 +41,8 @@ _COLUMNS: Final[tuple[Row, ...]] = (
 def add_disputes(office: Office) -> None:
     """Register the page."""
 
-    @ui.page("/work-orders")
-    async def work_orders(request: Request) -> None:
+    @ui.page("/disputes")
+    async def disputes(request: Request) -> None:
         page = DisputesPage(office, request.state.person)
         found = await to_thread(page.ask)
         page.build()
@@ -76,7 +76,7 @@ class DisputesPage:
             f"结论不同或总价变动超过 {UPHELD_MOVE:.0%} 认定申请人有理。"
         )
         with (
-            frame(self._office, self._person, "复估与工单"),
+            frame(self._office, self._person, "复估"),
             ui.element("main").classes("page"),
             panel("复估（近 30 日）"),
         ):

@@ -10,6 +10,7 @@ from consumers.review_desk.pages.case import add_case
 from consumers.review_desk.pages.disputes import add_disputes
 from consumers.review_desk.pages.guidelines import add_guidelines
 from consumers.review_desk.pages.my_work import add_my_work
+from consumers.review_desk.pages.orders import add_orders
 from consumers.review_desk.pages.panel import add_panel
 from consumers.review_desk.pages.pool import add_pool
 from consumers.review_desk.pages.quality import add_quality
@@ -28,6 +29,7 @@ EVERY: Final[tuple[Callable[[Office], None], ...]] = (
     add_panel,
     add_search,
     add_disputes,
+    add_orders,
     add_supervisor,
     add_watch,
     add_wallboard,

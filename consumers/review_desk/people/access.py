@@ -25,6 +25,7 @@ class Permission(StrEnum):
     SEARCH = "SEARCH"
     SEE_POOL = "SEE_POOL"
     WORK_ORDERS = "WORK_ORDERS"
+    HANDLE_WORK_ORDERS = "HANDLE_WORK_ORDERS"
     SUPERVISE = "SUPERVISE"
     SEE_WALLBOARD = "SEE_WALLBOARD"
     MARK = "MARK"
@@ -47,13 +48,14 @@ _REVIEWER: Final = _ALL | {_P.WORK, _P.SEE_CASE, _P.SEARCH, _P.SEE_POOL, _P.WORK
 RIGHTS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
     {
         Role.REVIEWER: _REVIEWER,
-        Role.SENIOR: _REVIEWER | {_P.APPROVE},
+        Role.SENIOR: _REVIEWER | {_P.APPROVE, _P.HANDLE_WORK_ORDERS},
         Role.SUPERVISOR: _ALL
         | {
             _P.SEE_CASE,
             _P.SEARCH,
             _P.SEE_POOL,
             _P.WORK_ORDERS,
+            _P.HANDLE_WORK_ORDERS,
             _P.SUPERVISE,
             _P.SEE_WALLBOARD,
             _P.SEE_QUALITY,
@@ -64,7 +66,7 @@ RIGHTS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
             _P.EDIT_CONFLICTS,
             _P.SEE_AUDIT,
         },
-        Role.QA: _ALL | {_P.SEE_CASE, _P.SEARCH, _P.WORK_ORDERS, _P.MARK, _P.SEE_QUALITY},
+        Role.QA: _ALL | {_P.SEE_CASE, _P.SEARCH, _P.WORK_ORDERS, _P.HANDLE_WORK_ORDERS, _P.MARK, _P.SEE_QUALITY},
         Role.AUDITOR: _ALL | {_P.SEE_CASE, _P.SEARCH, _P.SEE_QUALITY, _P.SEE_STAFF, _P.SEE_AUDIT, _P.EXPORT},
         Role.ADMIN: _ALL | {_P.SEE_STAFF, _P.EDIT_CONFLICTS, _P.EDIT_STAFF},
     }
@@ -79,6 +81,7 @@ _SAID: Final[Mapping[Permission, str]] = MappingProxyType(
         _P.SEARCH: "查询案件",
         _P.SEE_POOL: "查看公共池",
         _P.WORK_ORDERS: "查看工单",
+        _P.HANDLE_WORK_ORDERS: "办理工单",
         _P.SUPERVISE: "使用班长台",
         _P.SEE_WALLBOARD: "查看大屏",
         _P.MARK: "开展质检",

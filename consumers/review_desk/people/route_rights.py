@@ -31,6 +31,7 @@ RIGHTS: Final[Mapping[tuple[str, str], P]] = MappingProxyType(
         ("GET", "/approvals"): P.APPROVE,
         ("GET", "/panel"): P.WORK,
         ("GET", "/search"): P.SEARCH,
+        ("GET", "/disputes"): P.WORK_ORDERS,
         ("GET", "/work-orders"): P.WORK_ORDERS,
         ("GET", "/supervisor"): P.SUPERVISE,
         ("GET", "/wallboard"): P.SEE_WALLBOARD,
@@ -109,6 +110,11 @@ RIGHTS: Final[Mapping[tuple[str, str], P]] = MappingProxyType(
         ("GET", "/api/quality/patterns"): P.SEE_QUALITY,
         ("POST", "/api/quality/patterns/{pattern_id}/close"): P.SUPERVISE,
         ("GET", "/api/disputes"): P.WORK_ORDERS,
+        ("GET", "/api/work-orders"): P.WORK_ORDERS,
+        **{
+            ("POST", f"/api/work-orders/{{work_order_id}}/{command}"): P.HANDLE_WORK_ORDERS
+            for command in ("accept", "answer", "approve", "send-back")
+        },
         ("GET", "/api/staff"): P.SEE_STAFF,
         ("GET", "/api/staff/{username}"): P.SEE_STAFF,
         ("PUT", "/api/staff/{username}"): P.EDIT_STAFF,
