@@ -1,11 +1,11 @@
-"""A process that serves HTTP and does its work beside it: ledger and desk."""
+"""Processes that do their work beside pages, as ledger and desk do, or alone."""
 
 import importlib.metadata
 import logging
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -13,6 +13,7 @@ import uvicorn
 from infra.cli.connections import codec, kafka_conf, utc_now
 from infra.kafka.producer import Publisher
 from infra.settings import Settings
+from infra.telemetry.health import Health, HealthServer
 from schemas.errors import PublishError
 
 if TYPE_CHECKING:
@@ -48,6 +49,27 @@ def consuming(settings: Settings, run: Callable[..., None]) -> Callable[[threadi
             raise PublishError(fatal[0])
 
     return work
+
+
+def work_alone(work: Callable[[threading.Event], None], *, health_port: int | None) -> int:
+    """Run `work` until SIGTERM or SIGINT, in a process without pages; return the exit code.
+
+    `health_port`: loopback port that says the process lives. When `work` fails, the process ends with 70.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as stack:
+        if health_port is not None:
+            pulse = HealthServer(lambda: Health(live=True), str, port=health_port)
+            pulse.start()
+            stack.callback(pulse.stop)
+        try:
+            work(stop)
+        except Exception:
+            log.exception("the work of this process ended")
+            return EXIT_RESTART_ME
+    return 0 if stop.is_set() else EXIT_RESTART_ME
 
 
 class _Server(uvicorn.Server):

@@ -12,16 +12,19 @@ from consumers.review_desk.queue import moves, notes
 from consumers.review_desk.queue.intake import take_in
 from consumers.review_desk.store import TaskStore
 from consumers.review_desk.task import TaskState
+from infra.kafka.producer import Record
 from infra.kafka.security import client_conf
 from infra.postgres.audit import Act
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
-from schemas.catalogue import DECISIONS, REVIEWS
-from schemas.events import Decided
+from schemas.catalogue import DECISIONS, REVIEWS, WITHDRAWALS, WORK_ORDER_PROGRESS, WORK_ORDERS
+from schemas.codes import WorkOrderState
+from schemas.events import Decided, WorkOrderProgressed
 from tests.fakes import valuations as made
 from tests.fakes.desk import POLICY, person
 from tests.fakes.loops import Unconfirmed, eventually, everything_on, publishing, running
 from tests.fakes.valuations import CODEC, record_of
+from tests.unit.consumers.review_desk.test_orders import raised
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka]
 
@@ -46,6 +49,16 @@ def decisions(topics):
 
 
 @pytest.fixture
+def work_orders(topics):
+    return topics.like(WORK_ORDERS)
+
+
+@pytest.fixture
+def order_progress(topics):
+    return topics.like(WORK_ORDER_PROGRESS)
+
+
+@pytest.fixture
 def store(postgres):
     migrate(postgres, room=loop.ROOM)
     with open_pool(postgres, room=loop.ROOM) as pool:
@@ -53,7 +66,7 @@ def store(postgres):
 
 
 @pytest.fixture
-def a_desk(postgres, bootstrap, topics, reviews):
+def a_desk(postgres, bootstrap, topics, reviews, work_orders, order_progress):
     """Makes the loop of a desk that sends through a publisher."""
     graves = topics("dead-letters")
     return lambda publisher: (
@@ -65,6 +78,9 @@ def a_desk(postgres, bootstrap, topics, reviews):
             clock=lambda: datetime.now(UTC),
             stop=stop,
             reviews=reviews,
+            withdrawals=topics.like(WITHDRAWALS),
+            work_orders=work_orders,
+            order_progress=order_progress,
             dead_letters=graves,
         )
     )
@@ -100,6 +116,20 @@ def test_a_review_becomes_one_task_and_its_decision_continues_the_trace(
     assert CODEC.decode(message.value(), Decided).review == made.review()
     assert _NOTE.encode() not in message.value()
     assert store.find(made.review().valuation_id)[0].state is TaskState.DECIDED
+
+
+@pytest.mark.requirement("DI1")
+def test_a_work_order_is_taken_in_once_and_its_channel_hears_so(
+    a_desk, bootstrap, publisher, work_orders, order_progress, store
+):
+    order = raised(raised_at=datetime.now(UTC))
+    record = Record(topic=work_orders.named(), key=order.work_order_id.encode(), value=CODEC.encode(order))
+    with running(a_desk(publisher)):
+        publisher.publish([record, record])
+        eventually(lambda: everything_on(bootstrap, order_progress.name))
+    (message,) = everything_on(bootstrap, order_progress.name)
+    told = CODEC.decode(message.value(), WorkOrderProgressed)
+    assert (told.work_order_id, told.state, told.number) == (order.work_order_id, WorkOrderState.RAISED, 1)
 
 
 def test_a_decision_sent_twice_is_one_line_in_the_ledger(a_desk, postgres, bootstrap, publisher, decisions, store):
