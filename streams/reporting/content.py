@@ -1,29 +1,34 @@
-"""What stands on a slip: an answer turned into texts and chart positions. Pure; the template only lays it out.
+"""What stands on a report: an answer turned into texts and chart positions. Pure; the template only lays it out.
 
 Every figure comes from the event as it is; nothing is computed again but what is a mere reading of it (the amount in
 words, grouped digits, places on the chart).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from schemas.codes import ModelRole
 from schemas.domain.channels import find
 from schemas.domain.chinese_amount import in_words
 from schemas.domain.confidence import confidence_grade
-from schemas.domain.texts import PROPERTY_TYPE_TEXTS, TRADABILITY_TEXTS, limiting_factor_text
-from schemas.domain.worktime import shanghai_date
-from schemas.events import Attributes, Comparable, Resulted, Valuation
-from streams.reporting import phrases
+from schemas.domain.texts import PROPERTY_TYPE_TEXTS, SERVICE_TEXTS, TRADABILITY_TEXTS, limiting_factor_text
+from schemas.events import Attributes, Resulted
 from streams.reporting.chart import chart
+from streams.reporting.evidence import comparables, drivers, method
+from streams.reporting.fields import fields_of
 from streams.reporting.identity import content_digest, report_no, verification_code
-from streams.reporting.numbers import NOTHING, day, instant, percent, signed_percent, signed_yuan, square_metres, yuan
+from streams.reporting.notices import notices, watermark
+from streams.reporting.numbers import NOTHING, day, instant, percent, square_metres, yuan
+from streams.reporting.texts import Texts
+from streams.reporting.vouching import signatures, verification
+
+SLIP: Final = "SLIP"
+NOTE: Final = "NOTE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlipTerms:
-    """What every slip of a deployment says of its issuer.
+    """What every report of a deployment says of its issuer, and in which words.
 
     `verification_url` is the page behind the QR code, without a slash at its end; where it is empty the QR code holds
     number and code alone.
@@ -32,11 +37,12 @@ class SlipTerms:
     contract_ref: str
     issuer: str
     verification_url: str
+    texts: Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slip:
-    """A slip before it is drawn: its numbers, and the content the template lays out."""
+    """A report before it is drawn: its numbers, and the content the template lays out."""
 
     report_no: str
     verification_code: str
@@ -44,26 +50,36 @@ class Slip:
 
 
 def slip(result: Resulted, terms: SlipTerms) -> Slip:
-    """The slip of an answer that has a value. Raises `ValueError` for one without."""
-    if result.value is None or result.unit_price is None or result.area_m2 is None:
+    """The report of an answer: with a value the slip, of a verification alone the note.
+
+    Raises `ValueError` for an answer that has neither.
+    """
+    kind = kind_of(result)
+    if kind is None:
         raise ValueError(f"there is no slip without a value; valuation {result.valuation_id} is {result.status}")
-    number = report_no(result)
+    number, texts = report_no(result), terms.texts
     content = {
+        "kind": kind,
+        "title": texts.word("title", kind),
         "report_no": number,
         "contract_ref": terms.contract_ref,
         "issuer": terms.issuer,
         "issued_at": instant(result.resulted_at),
         "supersedes": result.supersedes,
-        "synthetic": is_synthetic(result),
-        "value": _value(result),
-        "business": _business(result),
-        "references": _references(result),
-        "subject": _subject(result),
-        "method": [*_method(result)],
-        "comparables": [*_comparables(result)],
-        "drivers": _drivers(result.valuation) if result.human is None else None,
+        "watermark": watermark(result, texts),
+        "notices": notices(result, texts),
+        "value": _value(result) if kind == SLIP else None,
+        "business": _business(result, texts),
+        "references": _references(result, texts),
+        "subject": _subject(result, texts),
+        "verification": verification(result.verification, texts),
+        "method": [*method(result, texts)] if kind == SLIP else [],
+        "comparables": [*comparables(result, texts)],
+        "drivers": drivers(result.valuation, texts) if result.human is None else None,
         "chart": chart(result),
-        "conditions": [*_conditions(result)],
+        "signatures": [*signatures(result.human, texts)],
+        "conditions": [*_conditions(result, kind, texts)],
+        "fields": fields_of(result),
     }
     digest = content_digest(content)
     code = verification_code(digest)
@@ -75,13 +91,11 @@ def slip(result: Resulted, terms: SlipTerms) -> Slip:
     )
 
 
-def is_synthetic(result: Resulted) -> bool:
-    """Whether any market data behind the value is made up; the slip then says so in large letters."""
-    valuation = result.valuation
-    if valuation is None:
-        return False
-    sources = (*valuation.sources, *(comparable.source for comparable in valuation.comparables))
-    return any("synthetic" in source.lower() for source in sources)
+def kind_of(result: Resulted) -> str | None:
+    """`SLIP`, `NOTE`, or `None` for an answer that nothing can be printed of."""
+    if result.value is not None and result.unit_price is not None and result.area_m2 is not None:
+        return SLIP
+    return NOTE if result.value is None and result.verification is not None else None
 
 
 def _value(result: Resulted) -> dict[str, Any]:
@@ -101,129 +115,62 @@ def _value(result: Resulted) -> dict[str, Any]:
     }
 
 
-def _business(result: Resulted) -> list[list[str]]:
+def _business(result: Resulted, texts: Texts) -> list[list[str]]:
     channel = find(result.channel)
     return [
-        ["业务渠道", channel.name if channel else result.channel],
-        ["业务品种", _in_words(phrases.PRODUCT, result.product)],
-        ["业务阶段", _in_words(phrases.LOAN_STAGE, result.loan_stage)],
-        ["经办机构", result.branch_code or NOTHING],
+        texts.fact("channel", channel.name if channel else result.channel),
+        texts.fact("service", SERVICE_TEXTS[result.service_type]),
+        texts.fact("product", texts.code("product", result.product) if result.product else NOTHING),
+        texts.fact("loan_stage", texts.code("loan_stage", result.loan_stage) if result.loan_stage else NOTHING),
+        texts.fact("branch", result.branch_code or NOTHING),
     ]
 
 
-def _references(result: Resulted) -> list[list[str]]:
+def _references(result: Resulted, texts: Texts) -> list[list[str]]:
     """Numbers the channel gave; they may be long."""
-    return [["业务编号", result.business_ref or NOTHING], ["渠道请求号", result.client_request_id]]
+    return [
+        texts.fact("business_ref", result.business_ref or NOTHING),
+        texts.fact("client_request_id", result.client_request_id),
+    ]
 
 
-def _in_words(words: Mapping[str, str], code: str | None) -> str:
-    """The words for a code; a code we have no words for as it was sent."""
-    return NOTHING if code is None else words.get(code, code)
-
-
-def _subject(result: Resulted) -> dict[str, Any]:
+def _subject(result: Resulted, texts: Texts) -> dict[str, Any]:
     address, attributes = result.address, result.attributes or Attributes()
+    year = attributes.built_year
+    area = NOTHING if result.area_m2 is None else square_metres(result.area_m2)
     return {
         "entered": result.address_entered,
         "resolved": address.normalised if address else NOTHING,
-        "match": phrases.MATCH_LEVEL[address.match_level] if address else NOTHING,
+        "match": texts.word("match_level", address.match_level) if address else NOTHING,
         "facts": [
-            ["物业类型", PROPERTY_TYPE_TEXTS[attributes.property_type]],
-            ["可上市交易", TRADABILITY_TEXTS[attributes.tradability]],
-            ["建筑面积", f"{square_metres(result.area_m2 or 0)} ㎡"],
-            ["所在楼层", _floor(attributes)],
-            ["建成年代", f"{attributes.built_year} 年" if attributes.built_year else NOTHING],
-            ["小区", (address and address.community_name) or NOTHING],
+            texts.fact("property_type", PROPERTY_TYPE_TEXTS[attributes.property_type]),
+            texts.fact("tradability", TRADABILITY_TEXTS[attributes.tradability]),
+            texts.fact("area", texts.say("words", "square_metres", area=area)),
+            texts.fact("floor", _floor(attributes, texts)),
+            texts.fact("built_year", texts.say("words", "year", year=str(year)) if year else NOTHING),
+            texts.fact("community", (address and address.community_name) or NOTHING),
         ],
     }
 
 
-def _floor(attributes: Attributes) -> str:
-    floor = f"第 {attributes.floor} 层" if attributes.floor is not None else attributes.floor_band
-    total = f"共 {attributes.total_floors} 层" if attributes.total_floors is not None else None
-    return " / ".join(text for text in (floor, total) if text) or NOTHING
+def _floor(attributes: Attributes, texts: Texts) -> str:
+    floor, floors = attributes.floor, attributes.total_floors
+    stated = attributes.floor_band if floor is None else texts.say("words", "floor", floor=str(floor))
+    total = None if floors is None else texts.say("words", "total_floors", floors=str(floors))
+    return " / ".join(text for text in (stated, total) if text) or NOTHING
 
 
-def _method(result: Resulted) -> Iterator[list[str]]:
-    valuation, human = result.valuation, result.human
-    if human is None:
-        yield ["估值方法", phrases.METHOD_INCOME if valuation and valuation.income else phrases.METHOD_MODEL]
-    else:
-        approval = "，已双人复核" if human.four_eyes else ""
-        yield ["估值方法", phrases.METHOD_PERSON if valuation else phrases.METHOD_PERSON_ALONE]
-        yield ["估值人员", f"{phrases.GRADE.get(human.reviewer_grade, human.reviewer_grade)}{approval}"]
-        yield ["估值日期", day(shanghai_date(human.decided_at))]
-    if result.policy is not None:
-        yield ["分流策略", f"{result.policy.version}（{result.policy.sha256[:8]}）"]
-    if valuation is not None:
-        yield from _income(valuation)
-        model = valuation.model
-        on_trial = phrases.MODEL_ON_TRIAL if model.role is ModelRole.CHALLENGER else ""
-        yield ["估值模型", f"{model.name} {model.version}{on_trial}"]
-        yield ["模型摘要", model.artefact_sha256[:16]]
-        yield ["数据截至", day(valuation.data_as_of)]
-        yield ["价格指数", valuation.index_version or NOTHING]
-
-
-def _income(valuation: Valuation) -> Iterator[list[str]]:
-    """收益法: of property that is let, where rents were known."""
-    income = valuation.income
-    if income is None:
-        return
-    assumed = "，假设" if income.term_assumed else ""
-    yield ["收益法试算", f"{yuan(valuation.income_value)} 元（权重 {percent(income.weight)}）"]
-    yield ["市场租金", f"{income.monthly_rent:.2f} 元/㎡·月（{income.rents} 宗）"]
-    yield ["报酬率", f"{percent(income.rate)}，收益年限 {income.remaining_years:.1f} 年{assumed}"]
-
-
-def _comparables(result: Resulted) -> Iterator[dict[str, Any]]:
-    community_id = result.address.community_id if result.address else None
-    rows = result.valuation.comparables if result.valuation else ()
-    for place, row in enumerate(rows, start=1):
-        yield _comparable(place, row, community_id)
-
-
-def _comparable(place: int, row: Comparable, community_id: str | None) -> dict[str, Any]:
-    return {
-        "place": str(place),
-        "community": row.community_name,
-        "distance": _distance(row, community_id),
-        "date": row.deal_date.isoformat(),
-        "area": square_metres(row.area_m2),
-        "unit_price": yuan(row.unit_price),
-        "adjustments": [
-            [phrases.factor(adjustment.factor), signed_percent(adjustment.share)] for adjustment in row.adjustments
-        ],
-        "adjusted": yuan(row.adjusted_unit_price),
-        "weight": percent(row.weight),
-    }
-
-
-def _distance(row: Comparable, community_id: str | None) -> str:
-    if row.community_id == community_id:
-        return "同小区"
-    return NOTHING if row.distance_m is None else f"{row.distance_m:,} m"
-
-
-def _drivers(valuation: Valuation | None) -> dict[str, Any] | None:
-    """What moved the unit price; only of a model's value, a reviewer's has no such parts."""
-    if valuation is None or not valuation.reasons:
-        return None
-    return {
-        "base": yuan(valuation.base_unit_price),
-        "parts": [
-            [phrases.driver(part), signed_yuan(part.unit_price_change), signed_percent(part.share)]
-            for part in valuation.reasons
-        ],
-        "unit_price": yuan(valuation.unit_price),
-    }
-
-
-def _conditions(result: Resulted) -> Iterator[str]:
+def _conditions(result: Resulted, kind: str, texts: Texts) -> Iterator[str]:
     factors = result.valuation.limiting_factors if result.valuation else ()
     weak = [limiting_factor_text(code) for code in factors]
     if weak:
-        yield f"本次估值的限制因素：{'；'.join(weak)}。"
+        yield texts.say("conditions", "weak", factors="；".join(weak))
     if result.valuation is not None and result.valuation.comparables_text:
-        yield f"可比实例不足三个的原因：{result.valuation.comparables_text}。"
-    yield from phrases.STANDING_CONDITIONS
+        yield texts.say("conditions", "few_comparables", reason=result.valuation.comparables_text)
+    if result.degraded_sources:
+        yield texts.say(
+            "conditions", "degraded", sources="、".join(texts.code("source", one) for one in result.degraded_sources)
+        )
+    if result.reused_from is not None:
+        yield texts.say("conditions", "reused", valuation_id=result.reused_from)
+    yield from texts.standing[kind]

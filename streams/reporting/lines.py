@@ -1,4 +1,4 @@
-"""Which rows of a slip are sure to be one line high.
+"""Which rows of a report are sure to be one line high.
 
 A row that is given its height is laid out once; one that may wrap must be measured first, and its texts laid
 out twice. The template is told here which is which; wherever this is not sure, the row is measured and may wrap.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-# Places on the page in points, as in templates/slip/slip.typ.
+# Places on the page in points, as in templates/slip/frame.typ and slip.typ.
 _MM: Final = 72 / 25.4
 _PAGE: Final = 176 * _MM
 _GUTTER: Final = 3 * _MM
@@ -21,7 +21,7 @@ _BETWEEN_ADJUSTMENTS: Final = 1.6 * _MM
 _TEXT_SIZE: Final = 8.5
 _TABLE_SIZE: Final = 8.0
 _SMALL_SIZE: Final = 7.5
-_IN_A_ROW: Final = {"subject": 6, "business": 4, "references": 2, "method": 3}
+_IN_A_ROW: Final = {"subject": 6, "business": 5, "references": 2, "method": 3}
 
 # Advance widths of Noto Sans CJK SC in ems, rounded up; a Chinese character is one em wide.
 _WIDTHS: Final = {
@@ -52,7 +52,7 @@ def one_line(content: dict[str, Any]) -> dict[str, Any]:
     value, subject = content["value"], content["subject"]
     told = {**content, "subject": subject["facts"]}
     return {
-        "range": _fits(f"{value['range']} 元　覆盖率 {value['coverage'] or ''}", _RANGE),
+        "range": value is None or _fits(f"{value['range']} 元　覆盖率 {value['coverage'] or ''}", _RANGE),
         "entered": _fits(subject["entered"], _ADDRESS),
         "resolved": _fits(f"{subject['resolved']}　（{subject['match']}）", _ADDRESS),
         "comparables": all(map(_is_one_line, content["comparables"])),

@@ -46,3 +46,9 @@ def instant(at: datetime) -> str:
     """`2026年11月24日 09:30:00`, Shanghai time."""
     local = at.astimezone(SHANGHAI)
     return f"{day(local.date())} {local:%H:%M:%S}"
+
+
+def minute(at: datetime) -> str:
+    """`2026年11月24日 09:30`, Shanghai time."""
+    local = at.astimezone(SHANGHAI)
+    return f"{day(local.date())} {local:%H:%M}"

@@ -1,4 +1,8 @@
-"""Draws a slip with Typst. One compiler is kept: it holds the parsed fonts and what pages have in common."""
+"""Draws a report with Typst. One compiler is kept: it holds the parsed fonts and what pages have in common.
+
+The file is PDF/A-3b: made to be kept for years (fonts inside, colours defined, nothing that moves), and with the
+content attached as JSON, so that a machine reads the figures instead of the page.
+"""
 
 import json
 import re
@@ -9,10 +13,11 @@ import segno
 import typst
 
 from streams.reporting.lines import one_line
+from streams.reporting.package import Package
 from streams.reporting.ports import Rendered
 
-TEMPLATES: Final = Path(__file__).with_name("templates")
-TEMPLATE_VERSION: Final = "slip-2026.11"
+ATTACHMENT: Final = "report.json"
+_STANDARD: Final = "a-3b"
 _MASK: Final = 3  # any can be read; trying all eight for the most even one takes several times as long
 _DARK = re.compile(rb"\x01+")
 _PAGES = re.compile(rb"/Type\s*/Pages\b.*?/Count\s+(\d+)", re.DOTALL)
@@ -21,30 +26,56 @@ _PAGES = re.compile(rb"/Type\s*/Pages\b.*?/Count\s+(\d+)", re.DOTALL)
 class TypstRenderer:
     """`Renderer` by Typst. Not for several threads at once. Raises `typst.TypstError` when the template is at fault."""
 
-    template_version = TEMPLATE_VERSION
+    def __init__(self, fonts: Path, package: Package) -> None:
+        self._package = package
+        self._compiler = typst.Compiler(root=package.folder, font_paths=[fonts], ignore_system_fonts=True)
 
-    def __init__(self, fonts: Path, template: Path = TEMPLATES / "slip" / "slip.typ") -> None:
-        self._template = template.name
-        self._compiler = typst.Compiler(root=template.parent, font_paths=[fonts], ignore_system_fonts=True)
+    @property
+    def template_version(self) -> str:
+        """Of the package this was made with."""
+        return self._package.template_version
 
     def render(self, content: dict[str, Any], /, *, issued_at_s: int) -> Rendered:
-        """The PDF of a slip. The instant goes into the file, so that the same content gives the same bytes."""
-        # most slips are of one page; only where that turns out wrong are the pages counted
-        pdf = self._compiled(content, timestamp=issued_at_s, pages="1")
+        """The PDF of a report. The instant goes into the file, so that the same content gives the same bytes."""
+        # most reports are of one page; only where that turns out wrong are the pages counted
+        pdf = self._compiled(content, timestamp=issued_at_s, pages=1)
         if (pages := _pages(pdf)) > 1:
-            pdf = self._compiled(content, timestamp=issued_at_s, pages="none")
+            pdf = self._compiled(content, timestamp=issued_at_s, pages=pages)
         return Rendered(pdf=pdf, pages=pages)
 
-    def _compiled(self, content: dict[str, Any], *, timestamp: int, pages: str) -> bytes:
-        # A main file of its own for each slip, not `sys_inputs`: those are part of the standard library, which is built
-        # anew for them, at the cost of a millisecond.
-        slip = _typst_string(json.dumps([content, one_line(content)], ensure_ascii=False))
-        qr = _typst_string(qr_svg(content["verification_url"]))
-        main = f'#import "{self._template}": document-of\n#document-of(..json(bytes({slip})), {qr}, pages: {pages})'
-        pdf = self._compiler.compile(input=main.encode(), format="pdf", timestamp=timestamp)
+    def images(self, content: dict[str, Any], /, *, ppi: float) -> list[bytes]:
+        """The pages as PNG, `ppi` pixels an inch."""
+        main = self._main(content, pages=_pages(self._compiled(content, timestamp=0, pages=1)))
+        drawn = self._compiler.compile(input=main.encode(), format="png", ppi=ppi)
+        return [page for page in (drawn if isinstance(drawn, list) else [drawn]) if page is not None]
+
+    def _compiled(self, content: dict[str, Any], *, timestamp: int, pages: int) -> bytes:
+        main = self._main(content, pages=pages)
+        pdf = self._compiler.compile(
+            input=main.encode(), format="pdf", timestamp=timestamp, pdf_standards=_STANDARD, pdf_tags=False
+        )
         if not isinstance(pdf, bytes):  # the compiler gives pages of an image format as a list
             raise TypeError(f"Typst gave {type(pdf).__name__} instead of the bytes of a PDF")
         return pdf
+
+    def _main(self, content: dict[str, Any], *, pages: int) -> str:
+        # A main file of its own for each report, not `sys_inputs`: those are part of the standard library, which is
+        # built anew for them, at the cost of a millisecond.
+        file = self._package.document(content["kind"], content["fields"])
+        told = _typst_string(json.dumps(content, ensure_ascii=False))
+        layout = _typst_string(json.dumps({"one_line": one_line(content), "pages": pages}))
+        qr = _typst_string(qr_svg(content["verification_url"]))
+        title = _typst_string(f"{content['title']} {content['report_no']}")
+        author = _typst_string(content["issuer"])
+        return (
+            f'#import "{file}": page-of\n'
+            f"#set document(title: {title}, author: {author})\n"
+            '#set text(lang: "zh", region: "cn")\n'
+            f"#let told = bytes({told})\n"
+            f"#page-of(json(told), {qr}, json(bytes({layout}))) "
+            f'#pdf.attach("{ATTACHMENT}", told, relationship: "data", mime-type: "application/json", '
+            f"description: {title})"
+        )
 
 
 def qr_svg(text: str) -> str:

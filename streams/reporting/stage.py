@@ -1,4 +1,7 @@
-"""Reporting: every delivered value gets its 估价报告单, stored first and announced after."""
+"""Reporting: every delivered value gets its 估价报告单, every verification alone its 验证意见.
+
+Stored first and announced after.
+"""
 
 from collections.abc import Sequence
 
@@ -6,29 +9,40 @@ from schemas.catalogue import REPORTS
 from schemas.codes import Lane, Status
 from schemas.domain.channels import Profile, find
 from schemas.events import Reported, Resulted
-from streams.reporting.content import SlipTerms, slip
+from streams.reporting.content import SlipTerms, kind_of, slip
 from streams.reporting.ports import Renderer, ReportStore
 from streams.runtime.stage import Outcome, Output
+from streams.runtime.withdrawals import WITHDRAWN, Withdrawals
 
 MEDIA_TYPE = "application/pdf"
 _WITH_A_SLIP = frozenset({Status.COMPLETED_AUTO, Status.COMPLETED_MANUAL})
 
 
 class ReportingStage:
-    """`Resulted` → `Reported`, for final answers with a value on every channel but public ones.
+    """`Resulted` → `Reported`, for final answers with a value or a verification on every channel but public ones.
 
     Unlike the other stages this one does I/O in `handle`: drawing a page and writing it to the store is the work.
     Everything follows from the event, so a replay draws the same bytes, writes the same object and says the same.
-    Raises `TransientError` when the store is away.
+    Raises `TransientError` when the store is away. `withdrawals` is followed between batches: what came behind
+    CANCELLED is no answer.
     """
 
     name = "reporting"
 
-    def __init__(self, renderer: Renderer, store: ReportStore, terms: SlipTerms, lane: Lane) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        store: ReportStore,
+        terms: SlipTerms,
+        lane: Lane,
+        *,
+        withdrawals: Withdrawals | None = None,
+    ) -> None:
         self._renderer = renderer
         self._store = store
         self._terms = terms
         self._lane = lane
+        self._withdrawals = Withdrawals() if withdrawals is None else withdrawals
 
     def handle(self, batch: Sequence[Resulted]) -> list[Outcome]:
         """One outcome for each event, in their order."""
@@ -37,6 +51,8 @@ class ReportingStage:
     def _outcome(self, result: Resulted) -> Outcome:
         if (silence := no_slip_because(result)) is not None:
             return Outcome(silence=silence)
+        if self._withdrawals.have_ended(result.valuation_id, supersedes=result.supersedes):
+            return Outcome(silence=WITHDRAWN)
         return Outcome(outputs=(Output(topic=REPORTS, lane=self._lane, event=self._issue(result)),))
 
     def _issue(self, result: Resulted) -> Reported:
@@ -65,10 +81,10 @@ class ReportingStage:
 
 
 def no_slip_because(result: Resulted) -> str | None:
-    """Why an answer gets no slip; `None` when it gets one."""
+    """Why an answer gets no report; `None` when it gets one."""
     if result.status not in _WITH_A_SLIP:
         return f"no report for {result.status}"
-    if result.value is None:
+    if kind_of(result) is None:
         return "no report without a value"
     channel = find(result.channel)
     if channel is None or channel.profile is Profile.PUBLIC:

@@ -3,6 +3,7 @@ import pytest
 from infra.storage.reports import ReportStore
 from streams.reporting.content import SlipTerms
 from streams.reporting.fonts import font_folder
+from streams.reporting.package import SHIPPED, Package, read_package
 from streams.reporting.render import TypstRenderer
 
 
@@ -12,12 +13,20 @@ def store(tmp_path) -> ReportStore:
 
 
 @pytest.fixture(scope="session")
-def renderer() -> TypstRenderer:
-    return TypstRenderer(font_folder())
+def package() -> Package:
+    return read_package(SHIPPED)
 
 
 @pytest.fixture(scope="session")
-def terms() -> SlipTerms:
+def renderer(package) -> TypstRenderer:
+    return TypstRenderer(font_folder(), package)
+
+
+@pytest.fixture(scope="session")
+def terms(package) -> SlipTerms:
     return SlipTerms(
-        contract_ref="CZBK20170118", issuer="房屋自动估值服务", verification_url="https://valuation.example/verify"
+        contract_ref="CZBK20170118",
+        issuer="房屋自动估值服务",
+        verification_url="https://valuation.example/verify",
+        texts=package.texts,
     )

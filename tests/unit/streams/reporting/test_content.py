@@ -8,20 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codes import LimitingFactor, LoanStage, MatchLevel, ModelRole, Product
+from schemas.codes import LimitingFactor, LoanStage, MatchLevel, ModelRole, Product, VerificationOutcome
 from schemas.domain.chinese_amount import in_words
-from streams.reporting import phrases, sample
+from streams.reporting import sample
 from streams.reporting.chart import chart
-from streams.reporting.content import is_synthetic, slip
+from streams.reporting.content import slip
 from streams.reporting.identity import report_no, verification_code
+from streams.reporting.notices import is_synthetic
+from streams.reporting.package import SHIPPED
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "slip"
 
 
 @pytest.mark.requirement("RP2", "RP4")
-@pytest.mark.parametrize("name", ["automatic", "manual"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (SHIPPED / "samples").glob("*.json")))
 def test_the_content_of_a_slip_is_the_golden_one(name, terms):
-    content = slip(getattr(sample, name)(), terms).content
+    content = slip(sample.shipped(name), terms).content
     text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     golden = GOLDEN / f"{name}.json"
     if os.environ.get("UPDATE_GOLDEN"):
@@ -70,7 +72,8 @@ def test_a_slip_says_whether_its_market_is_made_up(terms):
         licensed, valuation=replace(licensed.valuation, comparables=made_up.valuation.comparables[:1])
     )
     assert [is_synthetic(result) for result in (made_up, licensed, one_made_up)] == [True, False, True]
-    assert slip(licensed, terms).content["synthetic"] is False
+    assert slip(made_up, terms).content["watermark"] == "合成市场数据 仅供演示"
+    assert slip(licensed, terms).content["watermark"] is None
 
 
 @pytest.mark.requirement("VM8")
@@ -95,14 +98,21 @@ def test_a_value_without_any_evidence_of_a_model_still_has_a_slip(terms):
     assert content["chart"] is None
     assert content["comparables"] == []
     assert content["value"]["range"] == "—"
-    assert ["估值方法", phrases.METHOD_PERSON_ALONE] in content["method"]
+    assert ["估值方法", "人工估值（市场比较法）"] in content["method"]
 
 
 @pytest.mark.requirement("RP5")
-def test_every_code_on_a_slip_has_chinese_words():
-    assert set(phrases.PRODUCT) == set(Product)
-    assert set(phrases.LOAN_STAGE) == set(LoanStage)
-    assert set(phrases.MATCH_LEVEL) == set(MatchLevel)
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [
+        ("product", Product),
+        ("loan_stage", LoanStage),
+        ("match_level", MatchLevel),
+        ("outcome", VerificationOutcome),
+    ],
+)
+def test_every_code_on_a_report_has_chinese_words(package, table, codes):
+    assert set(package.texts.tables[table]) == set(codes)
 
 
 @pytest.mark.requirement("AD5")

@@ -21,8 +21,10 @@ def stage(renderer, store, terms):
 
 
 @pytest.mark.requirement("RP1")
-@pytest.mark.parametrize("result", [sample.automatic(), sample.manual()], ids=["automatic", "manual"])
-def test_a_delivered_value_gets_a_slip_that_lies_in_the_store_as_announced(stage, result):
+@pytest.mark.parametrize(
+    "result", [sample.automatic(), sample.manual(), sample.shipped("note")], ids=["automatic", "manual", "note"]
+)
+def test_what_is_delivered_gets_a_report_that_lies_in_the_store_as_announced(stage, result):
     ((output,),) = [outcome.outputs for outcome in stage.handle([result])]
     reported = output.event
     pdf = Path(urlparse(reported.uri).path).read_bytes()
@@ -35,6 +37,12 @@ def test_a_delivered_value_gets_a_slip_that_lies_in_the_store_as_announced(stage
     assert reported.issued_at == result.resulted_at
     codec = Codec(CatalogueRegistry())
     assert codec.decode(codec.encode(reported), Reported) == reported
+
+
+@pytest.mark.requirement("RP2")
+def test_the_template_is_named_with_its_digest(stage, package):
+    (outcome,) = stage.handle([sample.automatic()])
+    assert outcome.outputs[0].event.template_version == f"slip-2026.12+{package.sha256[:12]}"
 
 
 @pytest.mark.requirement("RP5")
