@@ -15,6 +15,16 @@ def event_id(valuation_id: str, event_type: str, revision: int) -> str:
     return str(uuid5(_NAMESPACE, f"{valuation_id}|{event_type}|{revision}"))
 
 
+def work_order_id(channel: str, client_request_id: str) -> str:
+    """The id of the work order a channel raises under its own number, apart from its valuations."""
+    return str(uuid5(_NAMESPACE, f"work-order|{channel}|{client_request_id}"))
+
+
 def pseudonym(role: str, username: str) -> str:
     """A stable name for a person in records that outlive the case: tells two people apart and says neither name."""
     return f"{role}-{uuid5(_NAMESPACE, f'{role}|{username}').hex[:12]}"
+
+
+def delivery_id(channel: str, event_id: str) -> str:
+    """The id of the delivery of one event to one channel: however often it is sent, it is the same delivery."""
+    return str(uuid5(_NAMESPACE, f"delivery|{channel}|{event_id}"))
