@@ -1,0 +1,83 @@
+// The answers to one valuation as they come: pushed by the service, or, where the line does not hold, asked for.
+
+import {events, look, Refused, Unreachable} from "./api.js";
+
+const POLL_MS = 2000, SLOW_POLL_MS = 30000, STREAMS_TRIED = 3, REPORT_POLLS = 15;
+const NO_STREAM = [404, 405, 406];
+
+const isAnswered = view => view.final || view.status === "NEEDS_CLARIFICATION";
+// A customer's value gets its report a moment later.
+const isReportDue = view => view.final && "value" in view && !view.report;
+const mayPass = error => error instanceof Unreachable || (error instanceof Refused && (error.status === 429 || error.status >= 500));
+
+/**
+ * Calls `show(view)` for every answer until the last, or until `signal` is aborted; `lost(error)` where that cannot be.
+ * `first` is an answer that is shown already.
+ */
+export async function follow(id, {first = null, show, lost, signal}) {
+  let view = first, streams = STREAMS_TRIED, reportPolls = REPORT_POLLS;
+  const tell = found => { view = found; streams = STREAMS_TRIED; show(found); };
+  while (!signal.aborted) {
+    try {
+      if (view === null || streams === 0) tell(await look(id, signal));
+      if (isAnswered(view) && !(isReportDue(view) && reportPolls-- > 0)) return;
+      if (streams > 0) {
+        streams--;
+        await stream(id, tell, signal);
+        if (isAnswered(view)) return;  // the service ends a stream when nothing more is to come
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Refused && NO_STREAM.includes(error.status) && view !== null) streams = 0;
+      else if (!mayPass(error)) { lost(error); return; }
+    }
+    await pause(view?.status === "PENDING_MANUAL" ? SLOW_POLL_MS : POLL_MS, signal);
+  }
+}
+
+/** Read the stream of one valuation to its end. */
+async function stream(id, tell, signal) {
+  const response = await events(id, signal);
+  if (response.body === null) return;  // nothing more will come
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const {value, done} = await chunk(reader, id);
+    if (done) return;
+    const parts = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
+    rest = parts.pop();
+    for (const [kind, text] of parts.map(parsed)) {
+      if (kind === "answer") tell(JSON.parse(text));
+      if (kind === "report") tell(await look(id, signal));
+    }
+  }
+}
+
+async function chunk(reader, id) {
+  try { return await reader.read(); } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable(id);
+  }
+}
+
+/** One event of a stream: [its kind, its data]. Comments, which keep the line alive, are of no kind. */
+function parsed(part) {
+  const lines = part.split("\n");
+  const field = name => lines.filter(line => line.startsWith(name + ":")).map(line => line.slice(name.length + 1).trimStart());
+  const text = field("data").join("\n");
+  return text ? [field("event")[0] ?? "message", text] : ["", ""];
+}
+
+/** Wait, or go on at once when the network is back or the page is looked at again. */
+function pause(ms, signal) {
+  return new Promise(done => {
+    const timer = setTimeout(end, ms);
+    const watched = [[window, "online"], [document, "visibilitychange"], [signal, "abort"]];
+    function end() {
+      clearTimeout(timer);
+      for (const [where, what] of watched) where.removeEventListener(what, end);
+      done();
+    }
+    for (const [where, what] of watched) where.addEventListener(what, end);
+  });
+}
