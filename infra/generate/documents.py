@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
+from infra.generate.acl import acls
 from schemas.avro_files import self_contained
-from schemas.catalogue import FURTHER_GROUPS, TOPICS, Topic
+from schemas.catalogue import TOPICS
 
 _NOTICE = "Generated from schemas/catalogue.py by `make generate`; do not edit."
 
@@ -62,23 +63,8 @@ def access_list() -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["principal", "operation", "resource", "name", "pattern"])
-    for room in sorted({room for topic in TOPICS for room in (*topic.writers, *topic.readers)}):
-        for topic in TOPICS:
-            for name in topic.names:
-                for operation in _operations(room, topic):
-                    writer.writerow([f"User:{room}", operation, "topic", name, "literal"])
-        for group in (f"valuation-{room}", *FURTHER_GROUPS.get(room, ())):
-            writer.writerow([f"User:{room}", "read", "group", group, "prefixed"])
+    writer.writerows([f"User:{one.principal}", one.operation, one.resource, one.name, one.pattern] for one in acls())
     return out.getvalue()
-
-
-def _operations(room: str, topic: Topic) -> Iterator[str]:
-    if room in topic.readers:
-        yield "read"
-    if room in topic.writers:
-        yield "write"
-    if room in topic.readers or room in topic.writers:
-        yield "describe"
 
 
 def topic_table() -> str:
