@@ -66,7 +66,7 @@ ACCEPTED = Topic(
     event=events.Accepted,
     key="valuation_id",
     lanes=BOTH_LANES,
-    writers=("intake", "routing"),
+    writers=("intake", "routing", "ledger"),
     readers=("enrichment", "intake", "ledger"),
     says="the request holds to the contract; its deadline is set",
 )
@@ -182,6 +182,16 @@ DISPUTES_OPENED = Topic(
     says="a dispute is about an answer that stands, with the case as it was valued",
     retention=FOR_PEOPLE,
 )
+WITHDRAWALS = Topic(
+    name="valuation.withdrawals",
+    event=events.Withdrawn,
+    key="valuation_id",
+    writers=("ledger",),
+    readers=("routing", "reporting", "desk"),
+    says="a channel has withdrawn a valuation, or taken it from the model",
+    partitions=1,
+    retention=FOR_PEOPLE,
+)
 FEEDBACK = Topic(
     name="valuation.feedback",
     event=events.Appraised,
@@ -222,8 +232,8 @@ RECEIPTS = Topic(
     name="bank.receipts",
     event=events.Receipted,
     key="delivery_id",
-    writers=("bank", "gateway"),
-    readers=("callbacks",),
+    writers=("bank", "gateway", "callbacks"),
+    readers=("callbacks", "notifier"),
     says="a bank system has what was delivered to it",
     retention=FOR_PEOPLE,
 )
@@ -322,6 +332,16 @@ RENTS = Topic(
     readers=("scoring", "shadow", "model-release", "source-registry", "reference-loader"),
     says="asked and agreed rents of property that is let",
     retention=None,
+    compacted=True,
+)
+REUSABLE = Topic(
+    name="reference.answers",
+    event=events.ReusableAnswer,
+    key="reuse_key",
+    writers=("ledger",),
+    readers=("routing",),
+    says="automatic answers that may be issued again for the same unit, area and service",
+    retention=None,  # routing reads the last weeks of it: no answer is valid for longer
     compacted=True,
 )
 COVERAGE = Topic(
@@ -423,7 +443,7 @@ SOURCES = Topic(
     event=events.SourceLicence,
     key="source",
     writers=("source-registry",),
-    readers=("scoring", "reference-loader", "model-release", "shadow", "source-registry"),
+    readers=("enrichment", "scoring", "gateway", "reference-loader", "model-release", "shadow", "source-registry"),
     says="what each source of reference data may be used for, under which contract",
     partitions=1,
     retention=None,
@@ -434,7 +454,7 @@ DELIVERIES = Topic(
     event=events.SourceDelivery,
     key="source",
     writers=("reference-loader",),
-    readers=("reference-loader", "source-registry", "enrichment", "scoring"),
+    readers=("reference-loader", "source-registry", "enrichment", "scoring", "shadow", "model-release"),
     says="how the latest delivery of each source went",
     partitions=1,
     retention=None,
@@ -516,4 +536,6 @@ TOPICS = (
     BATCHES,
     VALUES_MOVED,
     *BANK_ANSWERS.values(),
+    WITHDRAWALS,
+    REUSABLE,
 )

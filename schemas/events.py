@@ -243,8 +243,8 @@ class CoverageDecision:
 class VerificationCheck:
     """验证项: one fact as it was stated, beside what a source has.
 
-    `field` is COMMUNITY, BUILDING, UNIT, FLOOR, TOTAL_FLOORS, BUILT_YEAR, AREA, PROPERTY_TYPE, USAGE or TRADABILITY.
-    `text` says it in Chinese; `source` names who knows `found`, `evidence` its row there.
+    `field` is COMMUNITY, BUILDING, UNIT, FLOOR, TOTAL_FLOORS, BUILT_YEAR, ROOMS, AREA, PROPERTY_TYPE, USAGE or
+    TRADABILITY. `text` says it in Chinese; `source` names who knows `found`, `evidence` its row there.
     """
 
     field: str
@@ -798,6 +798,20 @@ class Audited:
     repeated: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """撤回: what is still said of a valuation's askings answers nobody any more, unless it supersedes an answer.
+
+    `action` CANCEL: of all askings, because its channel withdrew it and CANCELLED is its end. FORCE_MANUAL: of those up
+    to `revision`, because its channel wants people to value it, who have the next one.
+    """
+
+    valuation_id: str
+    action: Action
+    revision: int
+    withdrawn_at: datetime
+
+
 # ---- brought to the bank ------------------------------------------------------------------------------------------
 
 
@@ -1059,6 +1073,7 @@ class PropertyRecord:
 
     `property_key` is that of `schemas.domain.property_key`; the next correction of the key replaces this record. A
     fact that is `None` or UNKNOWN was not established. `corrected_by` is a staff number, `source` the evidence.
+    `area_m2` is the registered gross floor area, `usage` the registered use (规划用途) in words.
     """
 
     property_key: str
@@ -1079,6 +1094,25 @@ class PropertyRecord:
     has_lift: bool | None = None
     near_metro: bool | None = None
     tags: tuple[str, ...] = ()
+    area_m2: float | None = None
+    usage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReusableAnswer:
+    """可复用结果: an automatic answer that may be issued again for the same unit, area and service while it is valid.
+
+    `reuse_key` is `schemas.domain.reuse.reuse_key`. `valuation` is `None` once the answer is disputed or withdrawn.
+    `value_date` is the day of its request's receipt: an answer about a day in the past is never kept here.
+    """
+
+    reuse_key: str
+    valuation_id: str
+    value_date: date
+    valid_until: date
+    answered_at: datetime
+    attributes: Attributes
+    valuation: Valuation | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

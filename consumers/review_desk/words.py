@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from consumers.review_desk.deciding.case import Verification
 from consumers.review_desk.deciding.decision import DeviationReason
 from consumers.review_desk.deciding.history import Nearness
 from consumers.review_desk.people.staff import Family, Grade, Role
@@ -41,6 +40,7 @@ REASON: Final[Mapping[str, str]] = MappingProxyType(
         Reason.HIGH_VALUE: "高价值房屋",
         Reason.FORCED_BY_BANK: "银行指定人工",
         Reason.VERIFY_MISMATCH: "核验不一致",
+        Reason.VERIFY_NOT_FOUND: "未查到房屋",
         Reason.DISPUTE: "复估",
         Reason.QA_SAMPLE: "质量抽检",
     }
@@ -136,9 +136,6 @@ FAMILY: Final[Mapping[str, str]] = MappingProxyType(
 GROUP: Final[Mapping[str, str]] = MappingProxyType({"EXPERTS": "专家组"})
 NEARNESS: Final[Mapping[str, str]] = MappingProxyType(
     {Nearness.UNIT: "同一户", Nearness.BUILDING: "同楼幢", Nearness.COMMUNITY: "同小区"}
-)
-VERIFICATION: Final[Mapping[str, str]] = MappingProxyType(
-    {Verification.MATCH: "核验一致", Verification.MISMATCH: "核验不一致", Verification.NOT_ASKED: "未申请核验"}
 )
 RULE: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -13,13 +13,13 @@ from rich.table import Table
 
 from infra.cli import CommandError
 from infra.cli.connections import codec, kafka_conf, settings_in_force, shanghai_today, utc_now
-from infra.reference.breaker import state_of
 from infra.reference.live import live_rows, publish, records_of
 from infra.reference.sources import COLUMNS, SourcesError, licence_of, read_sources, refuse_revoked, revoked
 from infra.reference.tables import UnreadableTableError
 from infra.settings import Settings
 from schemas.catalogue import COMMUNITIES, DEALS, DELIVERIES, RENTS, SOURCES, Topic
 from schemas.codes import SourceKind, SourceUse
+from schemas.domain.deliveries import state_of
 from schemas.domain.knowledge import known_from
 from schemas.errors import PublishError
 from schemas.events import Community, Deal, Rent, SourceDelivery, SourceLicence

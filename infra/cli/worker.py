@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from schemas.catalogue import (
     COVERAGE,
     DECISIONS,
     DEGRADED,
+    DELIVERIES,
     DISPUTES_OPENED,
     ENRICHED,
     MODELS_RELEASED,
@@ -27,11 +29,14 @@ from schemas.catalogue import (
     REPORTS,
     REQUESTS,
     RESULTS,
+    REUSABLE,
     REVIEW_PROGRESS,
     REVIEWS,
     SCORED,
     SEGMENTS,
     SHADOW,
+    SOURCES,
+    WITHDRAWALS,
     Topic,
 )
 from schemas.codes import Lane
@@ -115,7 +120,7 @@ def _enrichment(settings: Settings, _: Lane) -> Room:
     from streams.enrichment.tagging.tagger import AddressTagger
 
     view = EnrichmentView(divisions(), ReleasedTagger(ModelStore(settings.models_url), AddressTagger.of))
-    topics = (COMMUNITIES, ALIASES, COVERAGE, PROPERTIES, MODELS_RELEASED)
+    topics = (COMMUNITIES, ALIASES, COVERAGE, PROPERTIES, MODELS_RELEASED, SOURCES, DELIVERIES)
     return Room(
         stage=EnrichmentStage(view, clock=utc_now),
         source=ACCEPTED,
@@ -162,19 +167,30 @@ def _stand_in(_: Settings, __: Lane) -> Room:
 
 def _routing(settings: Settings, lane: Lane) -> Room:
     from streams.routing.degraded import DegradedDesk
+    from streams.routing.policy import LONGEST_REUSE_DAYS
+    from streams.routing.reuse import ReusableAnswers
     from streams.routing.stage import RoutingStage
     from streams.routing.standings import Standings
+    from streams.runtime.withdrawals import Withdrawals
 
     policy, followed = _policy(settings)
-    standings, desk = Standings(), DegradedDesk()
+    standings, desk, withdrawals = Standings(), DegradedDesk(), Withdrawals()
+    answers = ReusableAnswers(codec(settings))
+    reused = ReferenceSource(
+        name="answers", view=answers, topics=(REUSABLE,), since=utc_now() - timedelta(days=LONGEST_REUSE_DAYS)
+    )
     return Room(
-        stage=RoutingStage(policy, utc_now, lane, standings=standings, desk=desk),
+        stage=RoutingStage(
+            policy, utc_now, lane, standings=standings, desk=desk, withdrawals=withdrawals, answers=answers
+        ),
         source=SCORED,
         outputs=(RESULTS, REVIEWS, DEGRADED),
         references=(
             followed,
             ReferenceSource(name="segments", view=standings, topics=(SEGMENTS,)),
             ReferenceSource(name="desk", view=desk, topics=(DEGRADED, DECISIONS)),
+            ReferenceSource(name="withdrawals", view=withdrawals, topics=(WITHDRAWALS,)),
+            *((reused,) if lane is Lane.ONLINE else ()),  # what comes by the batch is always valued anew
         ),
         problems=lambda: policy.problems,
     )
@@ -183,15 +199,20 @@ def _routing(settings: Settings, lane: Lane) -> Room:
 def _settle(settings: Settings, _: Lane) -> Room:
     from streams.routing.degraded import Outages
     from streams.routing.settle import SettleStage
+    from streams.runtime.withdrawals import Withdrawals
 
     policy, followed = _policy(settings)
-    outages = Outages()
+    outages, withdrawals = Outages(), Withdrawals()
     return Room(
-        stage=SettleStage(policy, utc_now, outages),
+        stage=SettleStage(policy, utc_now, outages, withdrawals),
         source=DECISIONS,
         beside=(REVIEW_PROGRESS, DISPUTES_OPENED, DEGRADED, MODELS_RELEASED),
         outputs=(RESULTS, REVIEWS, ACCEPTED, ALIASES, ENRICHED, DEGRADED),
-        references=(followed, ReferenceSource(name="outages", view=outages, topics=(DEGRADED, MODELS_RELEASED))),
+        references=(
+            followed,
+            ReferenceSource(name="outages", view=outages, topics=(DEGRADED, MODELS_RELEASED)),
+            ReferenceSource(name="withdrawals", view=withdrawals, topics=(WITHDRAWALS,)),
+        ),
         problems=lambda: policy.problems,
     )
 
@@ -212,23 +233,28 @@ def _policy(settings: Settings) -> tuple["PolicyInForce", ReferenceSource]:
 
 
 def _reporting(settings: Settings, lane: Lane) -> Room:
+    from infra.cli.report_template import package_in_force
     from infra.storage.reports import ReportStore
-    from streams.reporting.content import SlipTerms, slip
-    from streams.reporting.fonts import font_folder
-    from streams.reporting.render import TypstRenderer
-    from streams.reporting.sample import automatic
+    from streams.reporting.content import SlipTerms
     from streams.reporting.stage import ReportingStage
+    from streams.runtime.withdrawals import Withdrawals
 
+    package, renderer = package_in_force(settings)
     terms = SlipTerms(
         contract_ref=settings.contract_ref,
         issuer=settings.issuer,
         verification_url=f"{settings.gateway.public_url}/verify" if settings.gateway.public_url else "",
+        texts=package.texts,
     )
-    renderer = TypstRenderer(font_folder())
-    renderer.render(slip(automatic(), terms).content, issued_at_s=0)  # fonts load before the first customer waits
-    stage = ReportingStage(renderer, ReportStore(settings.reports_url), terms, lane)
-    # a report takes tens of milliseconds, so a large batch would keep the first ones from the channel for seconds
-    return Room(stage=stage, source=RESULTS, outputs=(REPORTS,), bounds=Bounds(batch_messages=8))
+    withdrawals = Withdrawals()
+    return Room(
+        stage=ReportingStage(renderer, ReportStore(settings.reports_url), terms, lane, withdrawals=withdrawals),
+        source=RESULTS,
+        outputs=(REPORTS,),
+        references=(ReferenceSource(name="withdrawals", view=withdrawals, topics=(WITHDRAWALS,)),),
+        # a report takes tens of milliseconds, so a large batch would keep the first ones from the channel for seconds
+        bounds=Bounds(batch_messages=8),
+    )
 
 
 ROOMS: dict[StageName, Callable[[Settings, Lane], Room]] = {

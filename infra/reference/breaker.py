@@ -1,39 +1,23 @@
 """A breaker for each source: after bad deliveries in a row its loads rest, so that a broken export cannot go on.
 
-closed → (`TRIPS_AFTER` bad deliveries in a row) → open until `closed_until` → half-open: the next load is the trial.
-A good one closes the breaker, a bad one opens it again for twice as long. What was loaded before stays. Pure.
+The rule is that of `schemas.domain.breaker`; a source's breaker is kept in its latest `SourceDelivery`. What was loaded
+before stays. Pure.
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
+from schemas.domain.breaker import Breaker, BreakerRules, BreakerState, after_failure, after_success
+from schemas.domain.deliveries import breaker_of, state_of
 from schemas.events import SourceDelivery
 
-TRIPS_AFTER: Final = 3
 MOST_REFUSED: Final = 0.5  # a larger share of refused rows is a broken export, not dirt; files at hand have 0-6 %
 LEAST_ROWS: Final = 200  # of fewer rows a share says little
-_REST: Final = timedelta(hours=1)
-_LONGEST_REST: Final = timedelta(days=1)
-
-
-class BreakerState(StrEnum):
-    """Where a source's breaker stands."""
-
-    CLOSED = "CLOSED"
-    OPEN = "OPEN"
-    HALF_OPEN = "HALF_OPEN"
+RULES: Final = BreakerRules(trips_after=3, rest=timedelta(hours=1), longest_rest=timedelta(days=1))
 
 
 class DeliveryRefusedError(ValueError):
     """A delivery is not taken, or not to its end; the message says why and what to do."""
-
-
-def state_of(latest: SourceDelivery | None, now: datetime) -> BreakerState:
-    """Whether a source's next load is taken, is the trial, or has to wait."""
-    if latest is None or latest.closed_until is None:
-        return BreakerState.CLOSED
-    return BreakerState.OPEN if now < latest.closed_until else BreakerState.HALF_OPEN
 
 
 def refuse_while_open(latest: SourceDelivery | None, now: datetime) -> None:
@@ -58,20 +42,14 @@ def after(
     latest: SourceDelivery | None, source: str, *, loaded: int, rejected: int, fault: str | None, now: datetime
 ) -> SourceDelivery:
     """What stands after a delivery; `fault` is `None` for a good one."""
-    failures = 0 if fault is None else (latest.failures if latest else 0) + 1
+    before = breaker_of(latest) if latest else Breaker()
+    breaker = after_success(before) if fault is None else after_failure(before, now, RULES)
     return SourceDelivery(
         source=source,
         delivered_at=now,
         loaded=loaded,
         rejected=rejected,
-        failures=failures,
+        failures=breaker.failures,
         fault=fault,
-        closed_until=now + _rest(failures) if failures >= TRIPS_AFTER else None,
+        closed_until=breaker.opened_until,
     )
-
-
-def _rest(failures: int) -> timedelta:
-    rest = _REST
-    for _ in range(failures - TRIPS_AFTER):
-        rest = min(2 * rest, _LONGEST_REST)
-    return rest

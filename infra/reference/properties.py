@@ -30,6 +30,7 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "rooms": (1, 50),
     "halls": (0, 50),
 }
+_LARGEST_M2: Final = 100_000.0
 _YES_OR_NO: Final = frozenset({"has_lift", "near_metro"})
 _TRUTH: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("yes", "true", "1", "是", "有"), True),
@@ -130,6 +131,8 @@ def checked_fact(name: str, text: str) -> Any:
         return _choice(name, said)
     if name in _BOUNDS:
         return _whole(name, said)
+    if name == "area_m2":
+        return _area(name, said)
     if name in _YES_OR_NO:
         return _truth(name, said)
     if not 0 < len(said) <= _LONGEST_TEXT:
@@ -149,6 +152,12 @@ def _whole(name: str, said: str) -> int:
     if re.fullmatch(r"-?[0-9]{1,9}(\.0)?", said) and least <= int(float(said)) <= most:
         return int(float(said))
     raise CorrectionError(name, said, f"must be a whole number from {least} to {most}")
+
+
+def _area(name: str, said: str) -> float:
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", said) and 0 < float(said) <= _LARGEST_M2:
+        return float(said)
+    raise CorrectionError(name, said, f"must be square metres from 0.01 to {_LARGEST_M2:,.0f}, two decimals at most")
 
 
 def _truth(name: str, said: str) -> bool:

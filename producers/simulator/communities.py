@@ -9,8 +9,9 @@ import polars as pl
 from producers.simulator.naming import GENERIC_ENDINGS, MIDDLE_UNTIL, OLD_UNTIL, Names
 from producers.simulator.places import CITIES, DATUM, City, District
 from schemas.codes import PropertyType, Tradability
+from schemas.domain.provenance import SYNTHETIC
 
-SOURCE: Final = "synthetic"
+SOURCE: Final = SYNTHETIC
 CIRCLES_A_DISTRICT: Final = 5
 ROADS_A_CIRCLE: Final = 6
 MAX_PLANS: Final = 7

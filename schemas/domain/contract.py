@@ -102,6 +102,11 @@ KEY_STAFF_TENURE: Final = _whole("C-16", "主要人员任职年限，不少于",
 
 ACKNOWLEDGEMENT: Final = _time("C-18", "受理回执（99分位），不超过", timedelta(seconds=2), assumed=True)
 
+# How far a stated area may lie from its record and still be confirmed: the larger of the two (row VF1, assumed). The
+# contract's table of numbers has no row for it, so neither is a `Figure`.
+VERIFIED_AREA_GAP_M2: Final = Decimal(1)
+VERIFIED_AREA_SHARE: Final = Decimal("0.01")
+
 FIGURES: Final[tuple[Figure[Decimal] | Figure[int] | Figure[timedelta], ...]] = (
     AUTOMATIC_RATIO,
     AUTOMATIC_RATIO_WARNING,

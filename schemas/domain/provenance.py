@@ -1,4 +1,4 @@
-"""Where a figure for a house comes from, as its `source` says: what was our own judgement never becomes evidence.
+"""Where what is known comes from, as its `source` says: what was our own judgement never becomes evidence.
 
 Values that people gave (decisions of the desk, appraisals from outside) may teach and test a model, and are no deals: a
 comparable made of one would feed the service its own opinion (valuation guide ยง14).
@@ -6,6 +6,8 @@ comparable made of one would feed the service its own opinion (valuation guide ย
 
 from typing import Final
 
+SYNTHETIC: Final = "synthetic"
+"""The source of rows that a program made up."""
 _APPRAISAL: Final = "appraisal:"
 _DECISION: Final = "decision:"
 _BLIND: Final = "blind"
@@ -30,3 +32,8 @@ def is_judgement(source: str) -> bool:
 def is_label(source: str) -> bool:
     """Whether a judgement may teach a model: one made with the model's value in sight only echoes it."""
     return is_judgement(source) and source != decision_source(blind=False)
+
+
+def is_synthetic(source: str) -> bool:
+    """Whether rows of a source are made up: `synthetic` itself, or `synthetic-` and whatever tells it from others."""
+    return source == SYNTHETIC or source.startswith(f"{SYNTHETIC}-")

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from schemas.codes import LimitingFactor, PropertyTag, PropertyType, Reason, ServiceType, Status, Tradability
+from schemas.codes import (
+    LimitingFactor,
+    PropertyTag,
+    PropertyType,
+    Reason,
+    ServiceType,
+    Status,
+    Tradability,
+    VerificationOutcome,
+)
 
 STATUS_TEXTS: Final[Mapping[Status, str]] = MappingProxyType(
     {
@@ -33,6 +42,10 @@ REASON_TEXTS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.CORPORATE_LOAN: "本服务仅受理个人贷款业务，不受理对公贷款",
         Reason.DUPLICATE_CONFLICT: "同一请求编号已用于内容不同的请求，请更换请求编号",
         Reason.QUOTA_EXCEEDED: "请求次数超过限额，请稍后再试",
+        Reason.ALREADY_FINAL: "该笔业务已有最终结果，不能再撤销或变更",
+        Reason.NOT_FOUND: "未找到该请求编号对应的业务",
+        Reason.CANCELLED_BY_CHANNEL: "已按渠道要求撤销",
+        Reason.REUSED: "同一房屋的估值结果仍在有效期内，沿用原结果",
         Reason.LATE: "处理时间较长，结果稍后送达",
         Reason.MAINTENANCE: "系统维护中，维护结束后自动处理",
         Reason.SYSTEM_DEGRADED: "系统部分功能受限，结果稍后送达",
@@ -61,6 +74,7 @@ REASON_TEXTS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.HIGH_VALUE: "房屋价值较高，需人工复核",
         Reason.FORCED_BY_BANK: "按银行要求进行人工估值",
         Reason.VERIFY_MISMATCH: "所填房屋信息与核验结果不一致，需人工核实",
+        Reason.VERIFY_NOT_FOUND: "未查到所填房屋，请核对房屋地址",
         Reason.DISPUTE: "对估值结果有异议，进行复估",
         Reason.DESK_REPLY: "经向渠道核实，继续人工估值",
         Reason.QA_SAMPLE: "质量抽检",
@@ -140,6 +154,30 @@ SERVICE_TEXTS: Final[Mapping[ServiceType, str]] = MappingProxyType(
         ServiceType.VALUATE: "估值",
         ServiceType.VERIFY: "房屋信息验证",
         ServiceType.VERIFY_AND_VALUATE: "房屋信息验证和估值",
+    }
+)
+
+VERIFICATION_OUTCOME_TEXTS: Final[Mapping[VerificationOutcome, str]] = MappingProxyType(
+    {
+        VerificationOutcome.UNVERIFIABLE: "暂无法核验房屋信息",
+        VerificationOutcome.CONFIRMED: "房屋信息核验一致",
+        VerificationOutcome.MISMATCH: "房屋信息与记录不一致",
+        VerificationOutcome.NOT_FOUND: "未查到该房屋",
+    }
+)
+VERIFICATION_FIELD_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "COMMUNITY": "小区",
+        "BUILDING": "楼栋",
+        "UNIT": "户室",
+        "FLOOR": "所在楼层",
+        "TOTAL_FLOORS": "总楼层",
+        "BUILT_YEAR": "建成年份",
+        "ROOMS": "居室数",
+        "AREA": "建筑面积",
+        "PROPERTY_TYPE": "物业类型",
+        "USAGE": "规划用途",
+        "TRADABILITY": "可上市交易",
     }
 )
 

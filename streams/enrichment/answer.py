@@ -7,7 +7,7 @@ from datetime import datetime
 from schemas.catalogue import RESULTS
 from schemas.codes import Reason, Status
 from schemas.domain.echo import echo
-from schemas.events import Accepted, Problem, ResolvedAddress
+from schemas.events import Accepted, Problem, ResolvedAddress, Verification
 from streams.runtime.stage import Outcome, Output
 
 
@@ -21,6 +21,7 @@ def answer(  # noqa: PLR0913 - an answer is made of these
     address: ResolvedAddress | None = None,
     problems: Sequence[Problem] = (),
     due_at: datetime | None = None,
+    verification: Verification | None = None,
 ) -> Outcome:
     """The result for the channel: the request echoed, a status, why, the Chinese words for it, and until when."""
     request = accepted.request
@@ -31,5 +32,6 @@ def answer(  # noqa: PLR0913 - an answer is made of these
         address=address,
         problems=tuple(problems),
         due_at=due_at,
+        verification=verification,
     )
     return Outcome(outputs=(Output(topic=RESULTS, lane=request.lane, event=resulted),))

@@ -23,7 +23,7 @@ _STATED, _PARSED, _REGISTERED, _DICTIONARY, _IMPUTED = (
 )
 _ONLY_REGISTERED: Final = ("halls", "structure", "renovation", "has_lift", "near_metro")
 # Completion, title and first sale of one house lie so far apart; further off, it is another house.
-_YEARS_APART: Final = 2
+YEARS_APART: Final = 2
 
 _Known = tuple[Any, AttributeOrigin]
 
@@ -63,23 +63,6 @@ def attributes(
         **{name: value for name, (value, _) in known.items()},
         origins={name: origin for name, (_, origin) in known.items()},
     )
-
-
-def contradicts(request: Request, parsed: ParsedAddress, community: Community | None, registered: Registered) -> bool:
-    """Whether the channel describes another house than the one that people registered under this address."""
-    words = _words(parsed, community)
-    stated_kind, stated_title = _stated_type(request, words), _stated_tradability(request, words)
-    year, registered_year = request.built_year, registered.fact("built_year")
-    pairs = (
-        (stated_kind and stated_kind[0], registered.fact("property_type")),
-        (stated_title and stated_title[0], registered.fact("tradability")),
-        (request.floor, registered.fact("floor")),
-        (request.total_floors, registered.fact("total_floors")),
-        (request.rooms, registered.fact("rooms")),
-    )
-    above_the_roof = request.floor and request.floor > (registered.fact("total_floors") or request.floor)
-    another_year = year and registered_year and abs(year - registered_year) > _YEARS_APART
-    return bool(above_the_roof or another_year) or any(stated and known and stated != known for stated, known in pairs)
 
 
 def floor_band(floor: int, total_floors: int) -> str | None:

@@ -10,11 +10,13 @@ from schemas.domain.aliases import confirmed_alias
 from schemas.domain.channels import Profile, find
 from schemas.events import Accepted, Attributes, CoverageDecision, Enriched, ResolvedAddress
 from streams.enrichment import names
-from streams.enrichment.attributes import attributes, contradicts
+from streams.enrichment.attributes import attributes
 from streams.enrichment.pieces import Piece
 from streams.enrichment.reference import EnrichmentView
 from streams.enrichment.registry import Registered
 from streams.enrichment.resolve import MOST_CANDIDATES, Resolution, as_address, as_candidate, read, resolve
+from streams.enrichment.verification.house import House, stated_house
+from streams.enrichment.verification.verify import concerns, is_asked_for, verify
 from streams.enrichment.whereabouts import city_of_branch
 from streams.runtime.stage import Outcome, Output
 
@@ -34,16 +36,24 @@ def passed_on(  # noqa: PLR0913 - what goes on is made of these
     `also`: further reasons for a person to look.
     """
     registered = registered_for(resolution, view)
+    known = attributes_of(accepted, resolution, registered)
+    service, house = accepted.request.service_type, stated_house(accepted.request, resolution, known)
+    verification = None
+    if is_asked_for(service) or registered.closest is not None:  # what people established is never contradicted unseen
+        verification = verify(house, view.verification_sources, view.deliveries, now=now)
+    doubts = () if verification is None else concerns(verification, service)
     enriched = Enriched(
         valuation_id=accepted.valuation_id,
         request=accepted.request,
         address=_for_people(accepted, resolution, view, pieces),
-        attributes=attributes_of(accepted, resolution, registered),
+        attributes=known,
         coverage=coverage,
         enriched_at=now,
-        concerns=(*_concerns(accepted, resolution, registered), *also),
+        concerns=(*_concerns(accepted, resolution, doubts), *also),
         reference_version=view.version,
         tags=registered.tags,
+        verification=verification if is_asked_for(service) else None,
+        degraded_sources=_degraded(house, view, now),
     )
     onwards = Output(topic=ENRICHED, lane=accepted.request.lane, event=enriched)
     return Outcome(outputs=(onwards, *_learned(accepted, resolution, view, pieces)))
@@ -111,15 +121,23 @@ def _learned(
     return () if alias is None else (Output(topic=ALIASES, event=alias),)
 
 
-def _concerns(accepted: Accepted, resolution: Resolution, registered: Registered) -> tuple[str, ...]:
-    concerns: list[Reason] = []
+def _concerns(accepted: Accepted, resolution: Resolution, doubts: Sequence[Reason]) -> tuple[str, ...]:
+    """Why a person must look; `doubts` are those of the verification."""
+    found: list[Reason] = []
     if resolution.is_ambiguous:
-        concerns.append(Reason.ADDR_AMBIGUOUS)
+        found.append(Reason.ADDR_AMBIGUOUS)
     elif resolution.chosen is None:
-        concerns.append(Reason.ADDR_UNKNOWN if names_something(resolution) else Reason.ADDR_PARTIAL)
-    elif contradicts(accepted.request, resolution.parsed, resolution.chosen.community, registered):
-        concerns.append(Reason.VERIFY_MISMATCH)
-    was_asked_for = resolution.is_ambiguous or accepted.request.occasion is Occasion.DESK_REPLY
+        found.append(Reason.ADDR_UNKNOWN if names_something(resolution) else Reason.ADDR_PARTIAL)
+    found += doubts
+    was_asked_for = (
+        resolution.is_ambiguous or Reason.VERIFY_NOT_FOUND in doubts or accepted.request.occasion is Occasion.DESK_REPLY
+    )
     if was_asked_for and timed_out(accepted):
-        concerns.append(Reason.CLARIFICATION_TIMEOUT)
-    return tuple(concerns)
+        found.append(Reason.CLARIFICATION_TIMEOUT)
+    return tuple(found)
+
+
+def _degraded(house: House, view: EnrichmentView, now: datetime) -> tuple[str, ...]:
+    """The sources this house is described by whose deliveries have failed too often."""
+    asked = (name for source in view.verification_sources for name in source.asked(house))
+    return view.deliveries.degraded(asked, now)

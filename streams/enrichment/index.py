@@ -89,6 +89,7 @@ class CommunityIndex:
         self._signs = Chains()
         self._postings: defaultdict[tuple[str, str], array[int]] = defaultdict(_no_slots)
         self._characters: Counter[str] = Counter()
+        self._sources: Counter[str] = Counter()
         self._learned: defaultdict[str, dict[str | None, str]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -105,6 +106,11 @@ class CommunityIndex:
         if entry is None:
             raise LookupError(f"slot {slot} of the community index is empty but still listed")
         return entry
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who delivered the communities; `""` for those that do not say."""
+        return tuple(self._sources)
 
     def put(self, community: Community) -> None:
         """Add a community or replace the one with its id. Putting the same one again changes nothing."""
@@ -124,6 +130,7 @@ class CommunityIndex:
         for place in self._places(entry):
             place.append(slot)
         self._characters.update(set(entry.key))
+        self._sources[community.source] += 1
 
     def remove(self, community_id: str) -> None:
         """Forget a community; harmless when it is not there."""
@@ -136,6 +143,10 @@ class CommunityIndex:
         for place in self._places(entry):
             place.remove(slot)
         self._characters.subtract(set(entry.key))
+        source = entry.community.source
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
         self._entries[slot] = None
         self._free.append(slot)
 

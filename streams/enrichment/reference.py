@@ -1,9 +1,18 @@
-"""What enrichment keeps in memory, live from its topics: communities and their names, coverage, registry, tagger."""
+"""What enrichment keeps in memory, live from its topics: communities, names, coverage, registry, deliveries, tagger."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from schemas.catalogue import ALIASES, COMMUNITIES, COVERAGE, MODELS_RELEASED, PROPERTIES
+from schemas.catalogue import (
+    ALIASES,
+    COMMUNITIES,
+    COVERAGE,
+    DELIVERIES,
+    MODELS_RELEASED,
+    PROPERTIES,
+    SOURCES,
+)
+from schemas.domain.deliveries import Deliveries
 from schemas.domain.divisions import Divisions
 from schemas.events import Community, CommunityAlias, CoverageRow, PropertyRecord
 from streams.enrichment.coverage import CoverageTable
@@ -12,6 +21,9 @@ from streams.enrichment.learned import LearnedAliases
 from streams.enrichment.pieces import Tagger
 from streams.enrichment.registry import PropertyRegistry
 from streams.enrichment.released import ReleasedTagger
+from streams.enrichment.verification.address import AddressSource
+from streams.enrichment.verification.dictionary import DictionarySource
+from streams.enrichment.verification.registered import RegistrySource
 from streams.runtime.stage import Change
 
 
@@ -25,6 +37,12 @@ class EnrichmentView:
         self.aliases = LearnedAliases(self.communities)
         self.coverage = CoverageTable(divisions)
         self.registry = PropertyRegistry()
+        self.deliveries = Deliveries()
+        self.verification_sources = (  # the first to decide a fact is believed
+            AddressSource(),
+            RegistrySource(self.registry),
+            DictionarySource(self.communities),
+        )
         self._released = released
         self._apply: Mapping[str, Callable[[str, Any], None]] = {
             COMMUNITIES.name: self._community,
@@ -32,6 +50,8 @@ class EnrichmentView:
             COVERAGE.name: self._coverage,
             PROPERTIES.name: self._property,
             MODELS_RELEASED.name: self._release,
+            DELIVERIES.name: self.deliveries.delivered,
+            SOURCES.name: self.deliveries.licensed,
         }
 
     @property

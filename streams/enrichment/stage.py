@@ -1,24 +1,40 @@
 """The enrichment stage: gates in the order of the contract, then what is known of the house.
 
-Order: resolve the address → coverage → eligibility → clarification. Candidates both in and out of coverage are asked
-about first; a place out of coverage is out, whatever the title of the house. What the desk has asked about is not
-answered here any more: people have the case, and hear what the gates would have said.
+Order: resolve the address → coverage → eligibility → clarification → verification. Candidates both in and out of
+coverage are asked about first; a place out of coverage is out, whatever the title of the house. What the desk has asked
+about is not answered here any more: people have the case, and hear what the gates would have said.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from schemas.codes import Automation, Occasion, PropertyType, Reason, Status
+from schemas.codes import (
+    Automation,
+    Occasion,
+    PropertyType,
+    Reason,
+    ServiceType,
+    Status,
+    VerificationOutcome,
+)
 from schemas.domain.channels import channel
 from schemas.domain.clarification import CLARIFICATION, question_text
 from schemas.events import Accepted, CoverageDecision, Problem
 from streams.enrichment.answer import answer
 from streams.enrichment.eligibility import Refusal, is_outside_mainland, refusal
-from streams.enrichment.findings import attributes_of, names_something, passed_on, registered_for, timed_out
+from streams.enrichment.findings import (
+    attributes_of,
+    names_something,
+    passed_on,
+    registered_for,
+    timed_out,
+)
 from streams.enrichment.pieces import Piece
 from streams.enrichment.readings import arranged
 from streams.enrichment.reference import EnrichmentView
 from streams.enrichment.resolve import Resolution, as_address, choose, resolve
+from streams.enrichment.verification.house import stated_house
+from streams.enrichment.verification.verify import verify
 from streams.enrichment.whereabouts import city_of_branch, cover_of, covers_of, day_of_receipt
 from streams.runtime.stage import Outcome
 
@@ -59,6 +75,7 @@ def enrich(accepted: Accepted, view: EnrichmentView, pieces: Sequence[Piece] = (
         or _not_eligible(accepted, resolution, view, now)
         or _expired(accepted, resolution, view, now)
         or _question(accepted, resolution, view, now)
+        or _question_of_a_house_not_found(accepted, resolution, view, now)
         or _passed_on(accepted, resolution, view, pieces, now)
     )
 
@@ -171,6 +188,36 @@ def _question(accepted: Accepted, resolution: Resolution, view: EnrichmentView, 
         reason = Reason.ADDR_PARTIAL
     due_at = CLARIFICATION.reply_by(now, channel(request.channel).profile) if address.candidates else None
     return answer(accepted, Status.NEEDS_CLARIFICATION, (reason,), text, now=now, address=address, due_at=due_at)
+
+
+def _question_of_a_house_not_found(
+    accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime
+) -> Outcome | None:
+    """A house that is to be verified and valued and that nobody knows: whether it is written right, once.
+
+    It goes on when the time to reply is over, to people who are told so. One that goes to people anyway is not asked.
+    """
+    request = accepted.request
+    if request.service_type is not ServiceType.VERIFY_AND_VALUATE or request.revision > 1 or request.force_manual:
+        return None
+    known = attributes_of(accepted, resolution, registered_for(resolution, view))
+    house = stated_house(request, resolution, known)
+    verification = verify(house, view.verification_sources, view.deliveries, now=now)
+    if verification.outcome is not VerificationOutcome.NOT_FOUND:
+        return None
+    address = as_address(request.address, resolution)
+    choices = [f"{one.city}{one.district}{one.name}" for one in address.candidates]
+    ask = question_text(choices) if choices else "请核对房屋地址，如有误请使用新的请求编号重新提交。"
+    return answer(
+        accepted,
+        Status.NEEDS_CLARIFICATION,
+        (Reason.VERIFY_NOT_FOUND,),
+        f"{verification.text}{ask}逾期未答复的，按现有信息继续办理。",
+        now=now,
+        address=address,
+        due_at=CLARIFICATION.reply_by(now, channel(request.channel).profile),
+        verification=verification,
+    )
 
 
 def _passed_on(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.codes import LimitingFactor, MatchLevel, Occasion, Status, Tradability
 from schemas.domain.channels import Profile, find
@@ -10,6 +10,10 @@ from schemas.domain.echo import echo
 from schemas.domain.worktime import shanghai_date
 from schemas.events import HumanDecision, PolicyReference, Resulted, Scored, Valuation
 from streams.routing.policy import Policy
+from streams.routing.rules import met_no_model
+
+MODEL: Final = "model"
+"""What the models are called among the degraded sources of an answer."""
 
 
 class Money(NamedTuple):
@@ -72,6 +76,8 @@ def answer(  # noqa: PLR0913 -- one keyword for each thing in which answers diff
         human=human,
         policy=policy,
         human_touched=human_touched or scored.request.occasion is not Occasion.ASKED,
+        verification=scored.verification,
+        degraded_sources=(*scored.degraded_sources, *([MODEL] if met_no_model(scored) else [])),
     )
 
 

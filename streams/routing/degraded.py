@@ -252,6 +252,8 @@ def _again(record: Degraded, release: str, now: datetime) -> Iterator[Output]:
         concerns=concerns,
         reference_version=scored.reference_version,
         tags=scored.tags,
+        verification=scored.verification,
+        degraded_sources=scored.degraded_sources,
     )
     yield Output(topic=ENRICHED, lane=scored.request.lane, event=enriched)
     yield Output(topic=DEGRADED, event=replace(_noted(scored, Handling.RESUMED, now), release=release))

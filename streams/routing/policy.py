@@ -16,6 +16,8 @@ from streams.routing.strict_toml import Table
 
 LONGEST_VALIDITY_DAYS = 365  # GB/T 50291: a valuation may be used one year at most
 DISTRICT_LEVEL = 5  # the deepest back-off that may ever leave automatically; 6 is the whole city
+LONGEST_REUSE_DAYS = 60  # as far back as routing reads what it has answered
+REUSE_DAYS = 30  # IN10: so long an answer is issued again for the same unit, unless a policy says otherwise
 MOST_YUAN = 10**12
 MOST_TASKS = 100_000  # open at a desk
 MOST_DEALS = 10**7
@@ -93,7 +95,10 @@ ThresholdKey = tuple[str | None, PropertyClass, Profile]  # `None` is every city
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One version of the rules, whole and checked. `sha256` is that of the file's bytes."""
+    """One version of the rules, whole and checked. `sha256` is that of the file's bytes.
+
+    `reuse_days`: for so many days, the first included, an answer is issued again for the same unit; 0: never.
+    """
 
     version: str
     sha256: str
@@ -113,6 +118,7 @@ class Policy:
     limiting_factors: Mapping[str, Reason]
     thresholds: Mapping[ThresholdKey, Thresholds]
     holds: tuple[Hold, ...]
+    reuse_days: int = REUSE_DAYS
 
     def thresholds_for(self, city: str | None, property_class: PropertyClass, profile: Profile) -> Thresholds:
         """The city's own thresholds, else everybody's. Probes are measured as staff is."""
@@ -162,6 +168,7 @@ def _policy(table: Table, sha256: str) -> Policy:
         limiting_factors=MappingProxyType(_limiting_factors(table.table("limiting_factors"))),
         thresholds=MappingProxyType(_all_thresholds(table)),
         holds=tuple(_hold(entry) for entry in table.tables("hold")),
+        reuse_days=_reuse_days(table),
     )
     table.close()
     return policy
@@ -178,6 +185,13 @@ def _desk_capacity(table: Table) -> int:
     capacity = table.whole("desk_capacity", least=0, most=MOST_TASKS)
     table.close()
     return capacity
+
+
+def _reuse_days(table: Table) -> int:
+    """Policies that were approved before there was such a rule say nothing of it."""
+    if "reuse_days" not in table:
+        return REUSE_DAYS
+    return table.whole("reuse_days", least=0, most=LONGEST_REUSE_DAYS)
 
 
 def _admission(table: Table) -> AdmissionRule:

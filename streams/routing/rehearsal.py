@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from schemas.codes import Reason, SegmentState
+from schemas.codes import Reason, SegmentState, ServiceType
 from schemas.events import Scored
 from streams.routing.answer import profile_of
 from streams.routing.curve import case_of
@@ -47,12 +47,13 @@ def rehearse(
 ) -> Rehearsal:
     """Route everything by both policies. A valuation that occurs twice counts once, by its last event.
 
-    What was scored for comparison alone, after people had answered, was never routed and does not count.
+    What was scored for comparison alone, after people had answered, was never routed and does not count; nor does what
+    was only to be verified.
 
     `unit_prices` are figures from outside by valuation id (offline appraisals, deals), in yuan per m². `state_of` gives
     the standing of a subject's segment (`Standings.state_of`); without it the rules alone are asked.
     """
-    routed = (event for event in scored if Reason.COMPARISON_ONLY not in event.concerns)
+    routed = (event for event in scored if _was_valued_by_rules(event))
     events = {event.valuation_id: event for event in routed}.values()
     old, new = ([_reasons(event, policy, state_of) for event in events] for policy in (before, after))
     stood, stand = ([event for event, why in zip(events, found, strict=True) if not why] for found in (old, new))
@@ -73,6 +74,10 @@ def rehearse(
         reasons_before=dict(Counter(reason for reasons in old for reason in reasons)),
         reasons_after=dict(Counter(reason for reasons in new for reason in reasons)),
     )
+
+
+def _was_valued_by_rules(event: Scored) -> bool:
+    return Reason.COMPARISON_ONLY not in event.concerns and event.request.service_type is not ServiceType.VERIFY
 
 
 def _reasons(event: Scored, policy: Policy, state_of: Callable[[Scored, Policy], SegmentState]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Pure and deterministic: the same event and the same policy give the same reasons
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from schemas.codes import Automation, MatchLevel, Occasion, PropertyType, Reason, SegmentState
+from schemas.codes import Automation, MatchLevel, Occasion, PropertyType, Reason, SegmentState, ServiceType
 from schemas.domain.channels import Profile
 from schemas.events import Scored, Valuation
 from streams.routing.policy import Policy, PropertyClass, Thresholds
@@ -43,7 +43,9 @@ def reasons_for_review(
 
 def met_no_model(scored: Scored) -> bool:
     """Whether the system had no usable model for a subject that is meant to have one."""
-    return scored.valuation is None and (not scored.concerns or not _WITHOUT_MODEL.isdisjoint(scored.concerns))
+    if scored.valuation is not None or scored.request.service_type is ServiceType.VERIFY:
+        return False
+    return not scored.concerns or not _WITHOUT_MODEL.isdisjoint(scored.concerns)
 
 
 def is_degraded_alone(reasons: Iterable[str]) -> bool:

@@ -1,7 +1,7 @@
 """The Chinese sentences of an answer, by what the channel may see. Reasons are for staff; customers get the outcome."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from schemas.codes import ReviewOutcome
 from schemas.domain.channels import Profile
@@ -23,6 +23,12 @@ def automatic(factors: Iterable[str], profile: Profile) -> str:
     """What an automatic answer says of itself. Staff reads what weakens the value."""
     said = _listed(limiting_factor_text(factor) for factor in factors)
     return f"自动估值已完成。限制条件：{said}。" if said and profile is Profile.STAFF else "自动估值已完成。"
+
+
+def reissued(value_date: date, factors: Iterable[str], profile: Profile) -> str:
+    """What an answer says that was given before: of which day it is."""
+    on = f"{value_date.year}年{value_date.month}月{value_date.day}日"
+    return f"同一房屋{on}的估值结果仍在有效期内，沿用该结果。{automatic(factors, profile)}"
 
 
 def pending(due_at: datetime, reasons: Iterable[str], profile: Profile) -> str:

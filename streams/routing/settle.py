@@ -6,6 +6,7 @@
 | a decision CLARIFY                  | NEEDS_CLARIFICATION with the candidates                                     |
 | a decision RETURN_TO_AUTO           | the next revision, accepted, with the community; PROCESSING                 |
 | progress of a review                | PENDING_MANUAL with position and expected time                              |
+| either, about what was withdrawn    | silence                                                                     |
 | an opened dispute                   | a review with the reason DISPUTE, PENDING_MANUAL                            |
 | a released model, a parked case     | what waited goes through scoring again                                      |
 """
@@ -36,6 +37,7 @@ from streams.routing.degraded import Outages, resumed
 from streams.routing.policy import Policy
 from streams.routing.sent_back import asked_back, returned
 from streams.runtime.stage import Outcome, Output
+from streams.runtime.withdrawals import WITHDRAWN, Withdrawals
 
 _WITHOUT_VALUE = {
     ReviewOutcome.UNABLE: Status.UNABLE_TO_VALUE,
@@ -68,11 +70,16 @@ class SettleStage:
     name = "settle"
 
     def __init__(
-        self, policy: Callable[[], Policy], clock: Callable[[], datetime], outages: Outages | None = None
+        self,
+        policy: Callable[[], Policy],
+        clock: Callable[[], datetime],
+        outages: Outages | None = None,
+        withdrawals: Withdrawals | None = None,
     ) -> None:
         self._policy = policy
         self._clock = clock
         self._outages = Outages() if outages is None else outages
+        self._withdrawals = Withdrawals() if withdrawals is None else withdrawals
 
     def handle(self, batch: Sequence[Said]) -> list[Outcome]:
         """One outcome for each event, in their order; the first also brings what else waits and is overdue.
@@ -83,12 +90,22 @@ class SettleStage:
         if not batch:
             return []
         policy, now = self._policy(), self._clock()
-        settled = [_said(one, policy, now) for one in batch]
+        settled = [self._withdrawn(one) or _said(one, policy, now) for one in batch]
         outcomes = [
             self._again(one, now) if isinstance(one, ModelReleased | Degraded) else outcome
             for one, outcome in zip(batch, settled, strict=True)
         ]
         return [_with(outcomes[0], resumed(self._outages.overdue(now), now)), *outcomes[1:]]
+
+    def _withdrawn(self, event: Said) -> Outcome | None:
+        """Silence about what its channel has withdrawn; what was learned of a name by then stays learned."""
+        if not isinstance(event, Decided | ReviewProgressed):
+            return None
+        review = event.review
+        revision = review.scored.request.revision
+        if not self._withdrawals.cover(event.valuation_id, revision, supersedes=review.supersedes):
+            return None
+        return Outcome(outputs=_learned(event) if isinstance(event, Decided) else (), silence=WITHDRAWN)
 
     def _again(self, event: ModelReleased | Degraded, now: datetime) -> Outcome:
         outages = self._outages
@@ -184,4 +201,5 @@ def _without_names(decided: Decided, money: Money | None) -> HumanDecision:
         lower=money and money.lower,
         upper=money and money.upper,
         model_value=None if model is None else model.value,
+        signatories=decided.signatories,
     )

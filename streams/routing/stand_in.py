@@ -38,5 +38,7 @@ def _without_value(enriched: Enriched, now: datetime) -> Outcome:
         concerns=(*enriched.concerns, Reason.SYSTEM_DEGRADED),
         reference_version=enriched.reference_version,
         tags=enriched.tags,
+        verification=enriched.verification,
+        degraded_sources=enriched.degraded_sources,
     )
     return Outcome(outputs=(Output(topic=SCORED, event=scored, lane=enriched.request.lane),))

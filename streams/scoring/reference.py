@@ -8,8 +8,9 @@ from datetime import date
 from math import isfinite
 from typing import Final
 
-from schemas.catalogue import COMMUNITIES, DEALS, MODELS_RELEASED, RENTS, SOURCES
+from schemas.catalogue import COMMUNITIES, DEALS, DELIVERIES, MODELS_RELEASED, RENTS, SOURCES
 from schemas.codes import ADDRESS_SEGMENT, ModelRole, PropertyType
+from schemas.domain.deliveries import Deliveries
 from schemas.errors import PermanentError
 from schemas.events import Community, Deal, ModelReleased, Rent, SourceLicence
 from streams.runtime.stage import Change
@@ -58,6 +59,7 @@ class ScoringView:
         self._store = store
         self._licences, self._today = licences, today
         self._day = today()
+        self.deliveries = Deliveries()
         self._places = Places()
         self._deal_gate, self._rent_gate = Gate[Deal](licences), Gate[Rent](licences)
         self._markets: dict[PropertyType, Market] = {}
@@ -68,7 +70,7 @@ class ScoringView:
         self._suspended: dict[str, str] = {}
 
     def apply(self, changes: Sequence[Change], /) -> None:
-        """Take changes of communities, deals, rents, sources and released models in."""
+        """Take changes of communities, deals, rents, sources, their deliveries and released models in."""
         for change in changes:
             if change.topic is DEALS:
                 self._apply_deal(change.key, change.event)
@@ -80,6 +82,8 @@ class ScoringView:
                 self._apply_release(change.key, change.event)
             elif change.topic is SOURCES:
                 self._apply_licence(change.key, change.event)
+            elif change.topic is DELIVERIES:
+                self.deliveries.delivered(change.key, change.event)
         if any(change.topic is SOURCES for change in changes):
             self._judge()
 

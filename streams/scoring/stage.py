@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from schemas.catalogue import SCORED
-from schemas.codes import PropertyType, Reason
+from schemas.codes import PropertyType, Reason, ServiceType
+from schemas.domain.deliveries import Deliveries
 from schemas.events import Enriched, Scored, Valuation
 from streams.runtime.stage import Outcome, Output
 from streams.scoring.model import segment_of
@@ -18,6 +19,8 @@ Answer = tuple[Valuation | None, tuple[str, ...]]
 
 class ScoringStage:
     """Values every request it can; says why where it cannot. The same request gets the same value in any batch.
+
+    One that asks for verification alone passes through without a value.
 
     The champion answers, but for the properties drawn for a canary; where the challenger fails there, the champion
     answers all the same.
@@ -35,7 +38,11 @@ class ScoringStage:
         for segment, places in by_segment(batch).items():
             answers.update(zip(places, self._answers(segment, [batch[place] for place in places]), strict=True))
         now = self._clock()
-        return [_outcome(enriched, *answers[place], now) for place, enriched in enumerate(batch)]
+        nothing: Answer = (None, ())
+        return [
+            _outcome(enriched, *answers.get(place, nothing), self._view.deliveries, now)
+            for place, enriched in enumerate(batch)
+        ]
 
     def _answers(self, segment: PropertyType, batch: Sequence[Enriched]) -> list[Answer]:
         champion = self._view.scorer(segment)
@@ -68,14 +75,18 @@ class ScoringStage:
 
 
 def by_segment(batch: Sequence[Enriched]) -> Mapping[PropertyType, list[int]]:
-    """Places of a batch by the segment that values them."""
+    """Places of a batch by the segment that values them, without those that are to be verified alone."""
     found: dict[PropertyType, list[int]] = defaultdict(list)
     for place, enriched in enumerate(batch):
-        found[segment_of(enriched.attributes.property_type)].append(place)
+        if enriched.request.service_type is not ServiceType.VERIFY:
+            found[segment_of(enriched.attributes.property_type)].append(place)
     return found
 
 
-def _outcome(enriched: Enriched, valuation: Valuation | None, concerns: tuple[str, ...], now: datetime) -> Outcome:
+def _outcome(
+    enriched: Enriched, valuation: Valuation | None, concerns: tuple[str, ...], deliveries: Deliveries, now: datetime
+) -> Outcome:
+    degraded = () if valuation is None else deliveries.degraded(valuation.sources, now)
     scored = Scored(
         valuation_id=enriched.valuation_id,
         request=enriched.request,
@@ -87,5 +98,7 @@ def _outcome(enriched: Enriched, valuation: Valuation | None, concerns: tuple[st
         concerns=(*enriched.concerns, *concerns),
         reference_version=enriched.reference_version,
         tags=enriched.tags,
+        verification=enriched.verification,
+        degraded_sources=tuple(dict.fromkeys((*enriched.degraded_sources, *degraded))),
     )
     return Outcome(outputs=(Output(topic=SCORED, event=scored, lane=enriched.request.lane),))

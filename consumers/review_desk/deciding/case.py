@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -19,8 +18,8 @@ from consumers.review_desk.deciding.history import Earlier
 from consumers.review_desk.knowledge.guideline_set import Guideline
 from consumers.review_desk.queue.notes import Note
 from consumers.review_desk.task import Kind, Task
-from schemas.codes import Reason, ReviewOutcome, ServiceType
-from schemas.events import Adjustment, Candidate, Comparable, ReasonPart, ReviewRequested, RuleCheck
+from schemas.codes import Reason, ReviewOutcome
+from schemas.events import Adjustment, Candidate, Comparable, ReasonPart, ReviewRequested, RuleCheck, Verification
 
 # What a blind case still says of why it is here: what concerns the house, and nothing of what a model made of it.
 _OF_THE_HOUSE: Final = frozenset(
@@ -30,19 +29,12 @@ _OF_THE_HOUSE: Final = frozenset(
         Reason.ADDR_UNKNOWN,
         Reason.CLARIFICATION_TIMEOUT,
         Reason.VERIFY_MISMATCH,
+        Reason.VERIFY_NOT_FOUND,
         Reason.CITY_HUMAN_ONLY,
         Reason.FORCED_BY_BANK,
         Reason.DISPUTE,
     }
 )
-
-
-class Verification(StrEnum):
-    """房屋信息验证: whether what was entered fits what is registered."""
-
-    MATCH = "MATCH"
-    MISMATCH = "MISMATCH"
-    NOT_ASKED = "NOT_ASKED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +114,10 @@ class ComparableCase:
 class Case:
     """A task with its evidence. `reasons`, `concerns` and `tags` are codes.
 
-    `model` and `earlier` are empty for a blind task. `outcomes` are those it may end with. `certificate_matches`:
-    whether the certificate of title is the house's (`None`: none was given). `remark`: why it came back from approval.
-    `time_left` is wall time to `task.due_at`, negative when that has passed.
+    `verification` is `None` where the channel asked for none. `model` and `earlier` are empty for a blind task.
+    `outcomes` are those it may end with. `certificate_matches`: whether the certificate of title is the house's
+    (`None`: none was given). `remark`: why it came back from approval. `time_left` is wall time to `task.due_at`,
+    negative when that has passed.
     """
 
     task: Task
@@ -137,7 +130,7 @@ class Case:
     concerns: tuple[str, ...]
     tags: tuple[str, ...]
     sources: tuple[str, ...]
-    verification: Verification
+    verification: Verification | None
     certificate_matches: bool | None
     received_at: datetime
     time_left: timedelta
@@ -199,7 +192,7 @@ def case_of(task: Task, review: ReviewRequested, around: Surroundings, *, now: d
         concerns=_seen(scored.concerns) if task.blind else scored.concerns,
         tags=scored.tags,
         sources=valuation.sources if valuation else (),
-        verification=_verification(review),
+        verification=scored.verification,
         certificate_matches=None,
         received_at=scored.request.received_at,
         time_left=task.due_at - now,
@@ -213,13 +206,6 @@ def case_of(task: Task, review: ReviewRequested, around: Surroundings, *, now: d
 
 def _seen(reasons: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(reason for reason in reasons if reason in _OF_THE_HOUSE)
-
-
-def _verification(review: ReviewRequested) -> Verification:
-    if Reason.VERIFY_MISMATCH in (*review.reasons, *review.scored.concerns):
-        return Verification.MISMATCH
-    asked = review.scored.request.service_type in {ServiceType.VERIFY, ServiceType.VERIFY_AND_VALUATE}
-    return Verification.MATCH if asked and review.scored.address.community_id else Verification.NOT_ASKED
 
 
 def _subject(review: ReviewRequested) -> Subject:

@@ -4,7 +4,7 @@ from typing import Final
 
 from nicegui import ui
 
-from consumers.review_desk.deciding.case import Case, ModelOpinion, Verification
+from consumers.review_desk.deciding.case import Case, ModelOpinion
 from consumers.review_desk.deciding.history import Earlier, Nearness
 from consumers.review_desk.pages.frame import facts, panel
 from consumers.review_desk.pages.written import day_and_time, or_dash, share, wan, yes_or_no, yuan
@@ -20,14 +20,18 @@ from consumers.review_desk.words import (
     TRADABILITY,
     said,
 )
-from schemas.events import Candidate
+from schemas.codes import VerificationOutcome
+from schemas.domain.texts import VERIFICATION_OUTCOME_TEXTS
+from schemas.events import Candidate, VerificationCheck
 
 AS_RESOLVED: Final = ""  # the choice "as the machine read it": a radio's choices are never empty
-_VERIFICATION: Final = {
-    Verification.MATCH: "✓ 与登记一致",
-    Verification.MISMATCH: "✗ 与登记不一致，请核对面积与坐落",
-    Verification.NOT_ASKED: "渠道未申请核验",
+_SIGN: Final = {
+    VerificationOutcome.CONFIRMED: "✓",
+    VerificationOutcome.MISMATCH: "✗",
+    VerificationOutcome.NOT_FOUND: "✗",
+    VerificationOutcome.UNVERIFIABLE: "？",
 }
+_DOUBTFUL: Final = frozenset({VerificationOutcome.MISMATCH, VerificationOutcome.NOT_FOUND})
 _CERTIFICATE: Final = {None: "未提供", True: "✓ 一致", False: "✗ 不一致"}
 _NEARNESS: Final = {Nearness.UNIT: "本户", Nearness.BUILDING: "本楼", Nearness.COMMUNITY: "本小区"}
 _SURE: Final = 0.9
@@ -63,9 +67,35 @@ def show_asked(case: Case) -> None:
             ("受理", day_and_time(case.received_at)),
             ("价值时点", house.value_date.isoformat(), "wide"),
             ("业务阶段", said(LOAN_STAGE, house.loan_stage), "wide"),
-            ("房屋核验", _VERIFICATION[case.verification], "wide"),
             ("产权证号", _CERTIFICATE[case.certificate_matches], "wide"),
         )
+
+
+def show_verification(case: Case) -> None:
+    """房屋信息核验: the outcome and every check with its source; nothing where the channel asked for none."""
+    found = case.verification
+    if found is None:
+        return
+    with panel("房屋信息核验"):
+        ui.label(f"{_SIGN[found.outcome]} {VERIFICATION_OUTCOME_TEXTS[found.outcome]}").classes(
+            "warn" if found.outcome in _DOUBTFUL else ""
+        ).props("data-testid=verification")
+        for check in found.checks:
+            with ui.label(f"{_SIGN[check.outcome]} {check.text}").classes(
+                "warn" if check.outcome in _DOUBTFUL else "soft"
+            ):
+                if (evidence := _evidence(check)) is not None:
+                    ui.tooltip(evidence)
+        if found.synthetic:
+            ui.label("⚠ 含合成数据").classes("warn")
+
+
+def _evidence(check: VerificationCheck) -> str | None:
+    """`property-registry c-1|3|2|501（2026-11-20）`."""
+    if check.source is None:
+        return None
+    day = "" if check.known_on is None else f"（{check.known_on.isoformat()}）"
+    return f"{check.source} {check.evidence or ''}{day}"
 
 
 def show_candidates(case: Case, chosen: str | None) -> ui.radio:

@@ -56,7 +56,7 @@ def test_total_and_unit_price_follow_from_each_other(tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.requirement("VM4")
+@pytest.mark.requirement("VM4", "BA4")
 @pytest.mark.parametrize(
     ("row", "column", "reason"),
     [

@@ -4,14 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.reference.breaker import (
-    BreakerState,
-    DeliveryRefusedError,
-    after,
-    refuse_while_open,
-    state_of,
-    too_many_refused,
-)
+from infra.reference.breaker import DeliveryRefusedError, after, refuse_while_open, too_many_refused
+from schemas.domain.breaker import BreakerState
+from schemas.domain.deliveries import state_of
 
 NOW = datetime(2026, 7, 1, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

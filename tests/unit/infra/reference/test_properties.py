@@ -143,7 +143,7 @@ def test_what_is_exported_can_be_imported_and_is_the_same(tmp_path):
     facts = {
         "property_type": PropertyType.APARTMENT, "tradability": Tradability.TRADABLE, "floor": 5, "total_floors": 18,
         "built_year": 2004, "rooms": 3, "halls": 0, "building_type": "塔楼", "structure": "钢混", "renovation": "精装",
-        "has_lift": True, "near_metro": False,
+        "has_lift": True, "near_metro": False, "area_m2": 88.5, "usage": "成套住宅",
     }  # fmt: skip
     assert facts.keys() == set(FACTS)
     record = corrected(None, correction(facts=facts, tags=frozenset({"DISPUTED"}), valuation_id="v-1"))

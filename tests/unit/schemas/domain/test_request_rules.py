@@ -134,9 +134,28 @@ def test_only_staff_may_force_a_manual_valuation():
     assert fields(a_request(channel="CREDIT_MGMT", force_manual=True)) == []
 
 
-@pytest.mark.parametrize("action", [Action.CANCEL, Action.FORCE_MANUAL])
-def test_actions_that_are_not_served_yet_are_refused(action):
-    assert fields(a_request(action=action)) == [("action", Reason.ACTION_NOT_ALLOWED)]
+@pytest.mark.requirement("IN9")
+@pytest.mark.parametrize("channel", ["CREDIT_MGMT", "NET_BANK", "WEBSITE"])
+@pytest.mark.parametrize("action", [Action.CANCEL, Action.STATUS_QUERY])
+def test_every_channel_may_withdraw_and_ask_of_its_own_with_nothing_but_the_number(channel, action):
+    assert fields(a_request(channel=channel, action=action, address="", area=Decimal(0))) == []
+
+
+@pytest.mark.requirement("IN9")
+def test_only_staff_may_let_people_value_an_earlier_request_and_must_say_why():
+    command = a_request(channel="CREDIT_MGMT", action=Action.FORCE_MANUAL, address="", area=Decimal(0), note="客户复核")
+    assert fields(command) == []
+    assert fields(replace(command, note=" ")) == fields(replace(command, note=None)) == [("note", Reason.FIELD_INVALID)]
+    assert fields(a_request(action=Action.FORCE_MANUAL, note="客户复核")) == [("action", Reason.ACTION_NOT_ALLOWED)]
+    assert fields(replace(command, note="长" * 501)) == [("note", Reason.FIELD_INVALID)]
+
+
+@pytest.mark.requirement("VF1")
+@pytest.mark.parametrize("field", ["community", "building", "usage"])
+def test_what_is_stated_to_be_verified_is_short_and_readable(field):
+    assert fields(a_request(**{field: "某某小区"})) == []
+    for text in ("", "  ", "长" * 129, "小区\u202e", "小\n区"):
+        assert fields(a_request(**{field: text})) == [(field, Reason.FIELD_INVALID)]
 
 
 def test_a_clarification_names_its_choice_and_only_a_clarification_does():
@@ -224,6 +243,9 @@ INTEGERS = st.none() | st.integers(-(2**31), 2**31 - 1)
     business_ref=st.none() | HOSTILE,
     subject_token=st.none() | HOSTILE,
     note=st.none() | HOSTILE,
+    community=st.none() | HOSTILE,
+    building=st.none() | HOSTILE,
+    usage=st.none() | HOSTILE,
     property_type=st.none() | HOSTILE,
     floor=INTEGERS,
     total_floors=INTEGERS,

@@ -38,7 +38,7 @@ def withdrawn(change):
     return Change(topic=ALIASES, key=change.key, event=None)
 
 
-@pytest.mark.requirement("AD1")
+@pytest.mark.requirement("AD1", "IN10")
 def test_a_confirmed_name_is_known_from_the_next_address_on(answer_to, a_view, alias):
     view = a_view()
     before = answer_to(_WRITTEN, view)

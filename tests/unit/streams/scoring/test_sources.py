@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from schemas.catalogue import DEALS, RENTS, SOURCES
-from schemas.codes import PropertyType, Reason, SourceKind
-from schemas.events import Rent, SourceLicence
+from schemas.catalogue import DEALS, DELIVERIES, RENTS, SOURCES
+from schemas.codes import PropertyType, Reason, ServiceType, SourceKind, VerificationOutcome
+from schemas.events import Rent, SourceDelivery, SourceLicence, Verification
 from streams.runtime.stage import Change
 from streams.scoring.licences import Licences
 from streams.scoring.reference import ScoringView
@@ -50,6 +50,9 @@ class Room:
     def answer(self, **asked):
         (outcome,) = self._stage.handle([self.tools.asked(1, **asked)])
         return outcome.outputs[0].event
+
+    def scored(self, *enriched):
+        return [outcome.outputs[0].event for outcome in self._stage.handle(enriched)]
 
     def valued(self, **asked):
         scored = self.answer(**asked)
@@ -159,3 +162,39 @@ def test_the_manifest_of_an_artefact_names_its_sources(artefact):
     assert [(one["source"], one["deals"]) for one in artefact.manifest["data"]["sources"]] == [
         ("test", artefact.manifest["data"]["deals"])
     ]
+
+
+@pytest.mark.requirement("RT8")
+def test_a_value_names_the_sources_it_rests_on_whose_breaker_is_open(room):
+    assert room.told(licensed()).answer().degraded_sources == ()
+    tripped = SourceDelivery(
+        source="test",
+        delivered_at=room.tools.now,
+        loaded=0,
+        rejected=0,
+        failures=3,
+        closed_until=room.tools.now + timedelta(hours=1),
+    )
+    elsewhere = replace(tripped, source="of-no-concern")
+    room.told(*(Change(topic=DELIVERIES, key=one.source, event=one) for one in (tripped, elsewhere)))
+    assert room.answer().degraded_sources == ("test",)
+    good = replace(tripped, failures=0, closed_until=None)
+    assert room.told(Change(topic=DELIVERIES, key="test", event=good)).answer().degraded_sources == ()
+
+
+@pytest.mark.requirement("VF1", "RT8")
+def test_what_is_only_to_be_verified_passes_through_with_what_enrichment_found_and_no_value(room):
+    room.told(licensed())
+    asked = room.tools.asked(1)
+    found = Verification(outcome=VerificationOutcome.CONFIRMED, text="一致。", checks=(), verified_at=room.tools.now)
+    only = replace(
+        asked,
+        request=replace(asked.request, service_type=ServiceType.VERIFY),
+        verification=found,
+        degraded_sources=("dict-1",),
+    )
+    with_value, without = room.scored(replace(only, request=asked.request), only)
+    assert with_value.valuation is not None
+    assert (without.valuation, without.concerns) == (None, ())
+    for scored in (with_value, without):
+        assert (scored.verification, scored.degraded_sources) == (found, ("dict-1",))
