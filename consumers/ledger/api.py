@@ -25,10 +25,12 @@ def build(
     clock: Callable[[], datetime],
     registry: RegistryQueries | None = None,
     appraisals: APIRouter | None = None,
+    work_orders: APIRouter | None = None,
 ) -> FastAPI:
     """Build the application. `clock` gives the end of a summary's window.
 
-    Without `registry` or `appraisals` (`appraisal_api.routes`) it tells nothing of them.
+    Without `registry`, `appraisals` (`appraisal_api.routes`) or `work_orders` (`work_orders.routes`) it tells
+    nothing of these.
     """
     app = FastAPI(title="估值台账", docs_url=None, redoc_url=None)
     _add_valuations(app, queries)
@@ -36,8 +38,9 @@ def build(
     _add_summary(app, queries, clock)
     if registry is not None:
         _add_registry(app, registry)
-    if appraisals is not None:
-        app.include_router(appraisals)
+    for further in (appraisals, work_orders):
+        if further is not None:
+            app.include_router(further)
 
     @app.exception_handler(psycopg.OperationalError)
     def away(_request: Request, error: psycopg.OperationalError) -> JSONResponse:
@@ -56,7 +59,10 @@ def _add_valuations(app: FastAPI, queries: LedgerQueries) -> None:
     def find(
         channel: str | None = None, client_request_id: str | None = None, business_ref: str | None = None
     ) -> dict[str, Any]:
-        """`valuations`: states by `channel` and `client_request_id` (one or none) or by `business_ref`."""
+        """`valuations`: states by `channel` and `client_request_id` (one or none), or by `business_ref`, newest first.
+
+        With a `channel` beside the `business_ref` those of that channel alone.
+        """
         return {"valuations": [asdict(state) for state in _found(queries, channel, client_request_id, business_ref)]}
 
     @app.get("/valuations/{valuation_id}")
@@ -128,7 +134,7 @@ def _found(
     queries: LedgerQueries, channel: str | None, client_request_id: str | None, business_ref: str | None
 ) -> Sequence[State]:
     if business_ref is not None:
-        return queries.by_business_ref(business_ref)
+        return queries.by_business_ref(business_ref, channel)
     if channel is None or client_request_id is None:
         detail = "give channel and client_request_id, or business_ref"
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, detail)

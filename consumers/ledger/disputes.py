@@ -141,7 +141,8 @@ def note_disputes(connection: Connection[TupleRow], batch: Iterable[Received]) -
     """Keep the disputes of a batch, inside its transaction, each once however often it is sent."""
     for one in batch:
         event = one.event
-        if not isinstance(event, Disputed) or channels.find(event.channel) is None:
+        channel = channels.find(event.channel) if isinstance(event, Disputed) else None
+        if channel is None:
             continue
         subject = subject_of(event)
         digest = hashlib.sha256(one.value).digest()
@@ -152,7 +153,7 @@ def note_disputes(connection: Connection[TupleRow], batch: Iterable[Received]) -
             [
                 UUID(bytes=digest[:16]),
                 subject,
-                event.channel,
+                channel.code,
                 event.client_request_id,
                 event.reason_code,
                 raised_at,

@@ -15,6 +15,7 @@ from schemas.catalogue import REPORTS
 from schemas.codes import Lane, Reason, ReviewOutcome, Status
 from schemas.domain import channels
 from schemas.domain.masking import masked_personal_data
+from schemas.domain.request_rules import COMMANDS
 from schemas.events import (
     Accepted,
     ClarificationTimedOut,
@@ -23,6 +24,7 @@ from schemas.events import (
     DisputeOpened,
     Enriched,
     Reported,
+    ReportRevoked,
     Request,
     Requested,
     Resulted,
@@ -43,7 +45,9 @@ _SAID_ELSEWHERE: Final[Mapping[type, str]] = {
     ReviewProgressed: "review",
     DisputeOpened: "scored",
 }
-_ABOUT_ONE_MESSAGE: Final = frozenset({Reason.DUPLICATE_CONFLICT, Reason.DISPUTE})
+_ABOUT_ONE_MESSAGE: Final = frozenset(
+    {Reason.DUPLICATE_CONFLICT, Reason.DISPUTE, Reason.ALREADY_FINAL, Reason.NOT_FOUND}
+)
 _FREE_TEXT: Final = ("address", "note", "text")
 _ENDS_NOTHING: Final = frozenset({ReviewOutcome.CLARIFY, ReviewOutcome.RETURN_TO_AUTO})
 _ROOMS: Final[Mapping[type, str]] = {
@@ -59,6 +63,7 @@ _ROOMS: Final[Mapping[type, str]] = {
     Reported: REPORTS.writers[0],
     Disputed: "channel",
     DisputeOpened: "ledger",
+    ReportRevoked: "ledger",
 }
 
 LedgerEvent = (
@@ -73,6 +78,7 @@ LedgerEvent = (
     | Decided
     | Resulted
     | Reported
+    | ReportRevoked
     | Disputed
     | DisputeOpened
 )
@@ -135,7 +141,7 @@ def revision_of(event: LedgerEvent) -> int:
     match event:
         case Requested():
             return 2 if event.chosen_community_id else 1
-        case Disputed():
+        case Disputed() | ReportRevoked():
             return 0
         case Resulted() | Reported() | ReviewAtRisk():
             return event.revision
@@ -163,12 +169,19 @@ def _event_id(event: LedgerEvent, value: bytes) -> UUID:
 
     What the desk says of a review that goes on is numbered.
     """
+    if isinstance(event, ReportRevoked):
+        return UUID(revocation_id(event))
     kind = fact_of(event)
     if isinstance(event, Requested | Disputed):
         kind = f"{kind}.{hashlib.sha256(value).hexdigest()}"
     if isinstance(event, ReviewProgressed | ReviewAtRisk):
         kind = f"{kind}.{event.number}"
     return UUID(event_id(event.valuation_id, kind, revision_of(event)))
+
+
+def revocation_id(event: ReportRevoked) -> str:
+    """The id of a revocation: a valuation may have several reports, and each is revoked once."""
+    return event_id(event.valuation_id, f"{fact_of(event)}.{event.report_no}", 0)
 
 
 def _stage(event: LedgerEvent, headers: Sequence[Header]) -> str:
@@ -224,22 +237,24 @@ def _standing(event: LedgerEvent, received: Received, traceparent: str | None) -
         identity=_identity(event, received.lane, at, traceparent),
         milestones=_milestones(event, at),
         answer=_answer(event, received, at),
-        conclusion=_conclusion(event, at),
+        conclusion=_conclusion(event, received),
     )
 
 
 def _says_nothing(event: LedgerEvent) -> bool:
-    """Tell whether no valuation moves by it: steps on the way, which the timeline shows, and two more.
+    """Tell whether no valuation moves by it: steps on the way, which the timeline shows, and a few more.
 
-    A refused second request under a used number answers its sender, and so does a refused dispute; the valuation goes
-    on untouched. A request of an unregistered channel becomes a dead letter at intake: there is nobody to answer.
+    A refused second request under a used number answers its sender, and so does a refused dispute or command; the
+    valuation goes on untouched. A command speaks of an earlier request and is none. A request of an unregistered
+    channel becomes a dead letter at intake: there is nobody to answer.
     """
     match event:
         case Resulted():
-            return event.revision == 0 and not _ABOUT_ONE_MESSAGE.isdisjoint(event.reasons)
+            is_about_one = bool(event.update) or not _ABOUT_ONE_MESSAGE.isdisjoint(event.reasons)
+            return event.revision == 0 and is_about_one
         case Requested():
-            return channels.find(event.channel) is None
-        case ClarificationTimedOut() | Enriched() | Scored() | Reported():
+            return channels.find(event.channel) is None or event.action in COMMANDS
+        case ClarificationTimedOut() | Enriched() | Scored() | Reported() | ReportRevoked():
             return True
         case Disputed() | DisputeOpened() | ReviewProgressed() | ReviewAtRisk():
             return True
@@ -253,7 +268,7 @@ def _identity(event: LedgerEvent, lane: Lane | None, at: datetime, traceparent: 
             return Identity(
                 identity_rank=_RAW,
                 identity_at=at,
-                channel=event.channel,
+                channel=channels.channel(event.channel).code,  # by whatever name the channel calls itself
                 client_request_id=event.client_request_id,
                 lane=lane,
                 service_type=event.service_type,
@@ -343,10 +358,17 @@ def _answer(event: LedgerEvent, received: Received, at: datetime) -> Answer:
         upper=event.upper,
         human_touched=event.human_touched,
         supersedes=event.supersedes,
+        answer_place=received.offset,
+        reused_from=event.reused_from,
     )
 
 
-def _conclusion(event: LedgerEvent, at: datetime) -> Conclusion:
+def _conclusion(event: LedgerEvent, received: Received) -> Conclusion:
     if not isinstance(event, Resulted) or not event.status.is_final or event.revision == 0:
         return Conclusion()
-    return Conclusion(concluded_at=at, concluded_status=event.status, concluded_touched=event.human_touched)
+    return Conclusion(
+        concluded_at=received.appended_at,
+        concluded_status=event.status,
+        concluded_touched=event.human_touched,
+        concluded_place=received.offset,
+    )

@@ -1,6 +1,7 @@
 """The ledger's process: every event of a valuation into PostgreSQL, and out of it what only the ledger can know.
 
-That are late answers, reminders and time-outs of questions, disputes, and deviations from appraisals.
+That are late answers, reminders and time-outs of questions, disputes, answers to commands, and deviations from
+appraisals.
 """
 
 import logging
@@ -16,10 +17,13 @@ from psycopg.rows import TupleRow
 
 from consumers.ledger.breaches import BreachWatch
 from consumers.ledger.clarifications import ClarificationClock
+from consumers.ledger.command_desk import CommandDesk
 from consumers.ledger.disputes import DisputeDesk
 from consumers.ledger.late import LatePolicy, LateWatch
 from consumers.ledger.outgoing import Voice
 from consumers.ledger.postgres import LedgerWriter
+from consumers.ledger.reusable import ReuseWatch
+from consumers.ledger.revocations import RevocationWatch
 from infra.postgres import audit, pool
 from infra.postgres.dead_letters import Burial
 from infra.postgres.ingest import Ingest, Tick
@@ -40,10 +44,15 @@ from schemas.catalogue import (
     REPORTS,
     REQUESTS,
     RESULTS,
+    REUSABLE,
     REVIEW_CLOCKS,
     REVIEW_PROGRESS,
     REVIEWS,
+    REVOCATIONS,
     SCORED,
+    WITHDRAWALS,
+    WORK_ORDER_PROGRESS,
+    WORK_ORDERS,
     Topic,
 )
 from schemas.codec import Codec
@@ -70,6 +79,9 @@ TOPICS: Final = (
     PROPERTIES,
     FEEDBACK,
     AUDIT,
+    REVOCATIONS,
+    WORK_ORDERS,
+    WORK_ORDER_PROGRESS,
 )
 
 
@@ -82,11 +94,16 @@ def run(  # noqa: PLR0913 - what a process is made of
     clock: Callable[[], datetime],
     stop: threading.Event,
     topics: Sequence[Topic] = TOPICS,
+    requests: Topic = REQUESTS,
+    accepted: Topic = ACCEPTED,
     results: Topic = RESULTS,
     scored: Topic = SCORED,
     clarifications: Topic = CLARIFICATIONS,
     disputes_opened: Topic = DISPUTES_OPENED,
+    withdrawals: Topic = WITHDRAWALS,
+    reusable: Topic = REUSABLE,
     breaches: Topic = BREACHES,
+    revocations: Topic = REVOCATIONS,
     dead_letters: str = DEAD_LETTERS.name,
     late: LatePolicy | None = None,
     clarification: ClarificationPolicy | None = None,
@@ -103,11 +120,16 @@ def run(  # noqa: PLR0913 - what a process is made of
         clock: The instant now, in UTC.
         stop: Ends it, within about a second.
         topics: What to read.
+        requests: Where commands come from; one of `topics`.
+        accepted: Where a valuation goes on that people shall have; one of `topics`.
         results: Where late answers and reminders go; one of `topics`.
         scored: Where the cases of disputes come from; one of `topics`.
         clarifications: Where time-outs of questions go; one of `topics`.
         disputes_opened: Where disputes go that people have to decide; one of `topics`.
+        withdrawals: Where it is told which valuations, or askings, answer nobody any more.
+        reusable: Where it is told which answers may be issued again.
         breaches: Where deviations beyond the promise are told.
+        revocations: Where it is told which reports no longer count; one of `topics`.
         dead_letters: Topic for records that cannot be used.
         late: When to speak of lateness; default as contracted.
         clarification: How long a question stays open that does not say so itself, and when to remind.
@@ -122,10 +144,21 @@ def run(  # noqa: PLR0913 - what a process is made of
     watch = LateWatch(consumer=ROOM, results=results, policy=policy, voice=voice)
     clock_of_questions = ClarificationClock(consumer=ROOM, results=results, clarifications=clarifications, voice=voice)
     disputes = DisputeDesk(consumer=ROOM, results=results, disputes_opened=disputes_opened, voice=voice, scored=scored)
+    commands = CommandDesk(
+        consumer=ROOM,
+        voice=voice,
+        requests=requests,
+        accepted=accepted,
+        results=results,
+        clarifications=clarifications,
+        withdrawals=withdrawals,
+    )
+    reuse = ReuseWatch(voice=voice, reusable=reusable)
     breach_watch = BreachWatch(breaches=breaches, voice=voice)
+    revocation_watch = RevocationWatch(revocations=revocations, voice=voice)
 
     def each_second(connection: Connection[TupleRow], now: datetime) -> None:
-        for look in (watch, clock_of_questions, disputes, breach_watch):
+        for look in (watch, clock_of_questions, disputes, commands, reuse, breach_watch, revocation_watch):
             _look(look, connection, now)
         audit.seal_when_due(connection, now)
 

@@ -12,16 +12,28 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
+from consumers.ledger import work_orders
 from consumers.ledger.appraisals import compare_batch, take_turn
 from consumers.ledger.audit import chain
+from consumers.ledger.cancelled_reports import revoke_behind_cancellations
 from consumers.ledger.clarifications import note_questions
+from consumers.ledger.command_desk import note_commands
 from consumers.ledger.disputes import note_disputes
 from consumers.ledger.entry import Entry, entry_of, json_ready
 from consumers.ledger.registry import append_corrections
+from consumers.ledger.reusable import note_reusable
+from consumers.ledger.revocations import note_revocations
 from consumers.ledger.standing import Answer, Conclusion, Identity, Milestones, Standing, merged
 from infra.postgres.ingest import Received
 from schemas.domain.clarification import ClarificationPolicy
-from schemas.events import Appraised, Audited, PropertyRecord, ReviewAtRisk
+from schemas.events import (
+    Appraised,
+    Audited,
+    PropertyRecord,
+    ReviewAtRisk,
+    WorkOrderProgressed,
+    WorkOrderRaised,
+)
 
 # A whole batch is one JSON document: PostgreSQL takes it apart by column name, faster than row by row.
 _EVENTS = """
@@ -39,7 +51,7 @@ _NEW = """
 """
 _KNOWN = "select * from valuation where valuation_id = any(%s) order by valuation_id for update"
 _DISPUTE = "DISPUTE"  # as the desk says it in `kind`
-_NO_EVENTS_OF_A_VALUATION = (PropertyRecord, Appraised, Audited)
+_NO_EVENTS_OF_A_VALUATION = (PropertyRecord, Appraised, Audited, WorkOrderRaised, WorkOrderProgressed)
 _NAMES = {part: tuple(field.name for field in fields(part)) for part in (Identity, Milestones, Answer, Conclusion)}
 _EVENT_COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "standing")
 _OWN_COLUMNS = (*(name for names in _NAMES.values() for name in names), "final_at")
@@ -88,6 +100,11 @@ class LedgerWriter:
         _note_overdue(connection, batch)
         note_questions(connection, batch, self._clarification)
         note_disputes(connection, batch)
+        note_revocations(connection, batch)
+        revoke_behind_cancellations(connection, batch)
+        note_commands(connection, batch)
+        note_reusable(connection, batch)
+        work_orders.keep(connection, batch)
         compare_batch(connection, batch)
 
 

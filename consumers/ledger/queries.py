@@ -37,7 +37,10 @@ _TIMELINE = """
 _ANSWER = """
     select e.payload, e.wire from valuation v join ledger_event e on e.event_id = v.answer_id where v.valuation_id = %s
 """
-_REPORT = "select report_no, valuation_id, revision, issued_at, payload from report"
+_REPORT = """
+    select report_no, r.valuation_id, revision, issued_at, r.payload, v.payload as revoked
+    from report r left join revocation v using (report_no)
+"""
 
 # One row for each asking (valuation and revision) with the first stamp of each of its events.
 _STAMPS = """
@@ -93,9 +96,9 @@ _COUNTS = """
     select coalesce(channel, '') as channel, coalesce(lane, '') as lane,
         coalesce(concluded_status, status, '') as status,
         case when concluded_status is null then human_touched else concluded_touched end as human_touched,
-        count(*) as valuations
+        reused_from is not null as reused, count(*) as valuations
     from valuation where received_at >= %(since)s and received_at < %(until)s
-    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """
 # With a person or with the channel is not lost, nor is what waits for a model: its channel was told, and routing keeps
 # it. A decision that was not settled in time is lost, and a question that nothing became of when its time had run out.
@@ -199,13 +202,17 @@ class StagePercentiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """Valuations received in a window, by channel, lane and status (empty: no answer yet)."""
+    """Valuations received in a window, by channel, lane and status (empty: no answer yet).
+
+    `reused`: an earlier answer was issued again, which is no valuation to be counted or billed.
+    """
 
     channel: str
     lane: str
     status: str
     human_touched: bool
     valuations: int
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,13 +231,17 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """An issued 估价报告单; `payload` is the whole event."""
+    """An issued 估价报告单; `payload` is the whole event.
+
+    `revoked`: the event that says it no longer counts; `None` while it does.
+    """
 
     report_no: str
     valuation_id: UUID
     revision: int
     issued_at: datetime
     payload: Mapping[str, Any]
+    revoked: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,10 +275,11 @@ class LedgerQueries:
         )
         return next(iter(found), None)
 
-    def by_business_ref(self, business_ref: str) -> tuple[State, ...]:
-        """All valuations for one loan case, the newest first, at most 200."""
-        query = f"{_STATE} where business_ref = %s order by received_at desc nulls last limit %s"
-        return self._rows(State, query, [business_ref, _MOST_ROWS])
+    def by_business_ref(self, business_ref: str, channel: str | None = None) -> tuple[State, ...]:
+        """All valuations for one loan case, of one channel or all, the newest first, at most 200."""
+        query = f"""{_STATE} where business_ref = %s and (%s::text is null or channel = %s)
+            order by received_at desc nulls last limit %s"""
+        return self._rows(State, query, [business_ref, channel, channel, _MOST_ROWS])
 
     def timeline(self, valuation_id: UUID) -> tuple[TimelineEntry, ...]:
         """Everything said about a valuation, in the order of the broker's stamps; empty when it is not known."""
@@ -293,7 +305,7 @@ class LedgerQueries:
 
     def reports_of(self, valuation_id: UUID) -> tuple[Report, ...]:
         """The reports of a valuation, the newest first."""
-        return self._rows(Report, f"{_REPORT} where valuation_id = %s order by issued_at desc", [valuation_id])
+        return self._rows(Report, f"{_REPORT} where r.valuation_id = %s order by issued_at desc", [valuation_id])
 
     def stage_percentiles(
         self, since: datetime, until: datetime, lane: str | None = None
@@ -350,7 +362,7 @@ class LedgerQueries:
 
 def automatic_ratio(counts: Sequence[Count]) -> float | None:
     """自动估值比率 (C-01): answers without a person's decision, of all that should have one; `None` for none at all."""
-    counted = [count for count in counts if count.status not in NOT_COUNTED]
+    counted = [count for count in counts if count.status not in NOT_COUNTED and not count.reused]
     total = sum(count.valuations for count in counted)
     unaided = (count for count in counted if count.status == Status.COMPLETED_AUTO and not count.human_touched)
     automatic = sum(count.valuations for count in unaided)

@@ -4,7 +4,8 @@
 times, and the outcome is the same (shown by a property test). What it keeps:
 
 - a final status never changes: of several finals the one appended first stands, unless another, which came of a
-  dispute, says that it supersedes it;
+  dispute, says that it supersedes it. All finals of a valuation lie in one partition, so that everybody who reads it
+  finds the same one first;
 - before that the answer of the highest revision stands, within a revision the one nearest to an end;
 - a refusal (revision 0) stands only while nothing was accepted under that number: it answers its sender;
 - what was asked is told by the most trustworthy event: the accepted request before a raw one, of raw ones the first.
@@ -62,7 +63,7 @@ class Milestones:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The answer that stands. `status` is `None` while there is none."""
+    """The answer that stands. `status` is `None` while there is none. `answer_place`: its offset on its topic."""
 
     status: str | None = None
     status_rank: int = 0
@@ -78,6 +79,8 @@ class Answer:
     upper: int | None = None
     human_touched: bool = False
     supersedes: str | None = None
+    answer_place: int = 0
+    reused_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,7 @@ class Conclusion:
     concluded_at: datetime | None = None
     concluded_status: str | None = None
     concluded_touched: bool = False
+    concluded_place: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,24 +140,26 @@ def _more_trusted(one: Identity, other: Identity) -> Identity:
     return min(one, other, key=repr)  # any order will do, as long as it is the same whoever comes first
 
 
-def _weight(answer: Answer) -> tuple[int, int, int, float, str]:
+def _weight(answer: Answer) -> tuple[int, int, int, float, int, str]:
     """Order of answers: none, refusals, interims, finals. Among interims the latest wins.
 
     Among finals the earliest does, but one that supersedes another goes before it: of those the last asked for.
     """
     at = answer.answer_at.timestamp() if answer.answer_at else 0.0
     if answer.status is None:
-        return 0, 0, 0, 0.0, ""
+        return 0, 0, 0, 0.0, 0, ""
     if answer.revision == 0:
-        return 1, 0, 0, -at, str(answer.answer_id)
+        return 1, 0, 0, -at, -answer.answer_place, str(answer.answer_id)
     if answer.status_rank == FINAL_RANK:
-        return 3, answer.revision if answer.supersedes else 0, 0, -at, str(answer.answer_id)
-    return 2, answer.revision, answer.status_rank, at, str(answer.answer_id)
+        asking = answer.revision if answer.supersedes else 0
+        return 3, asking, 0, -at, -answer.answer_place, str(answer.answer_id)
+    return 2, answer.revision, answer.status_rank, at, answer.answer_place, str(answer.answer_id)
 
 
-def _order(conclusion: Conclusion) -> tuple[bool, float, str, bool]:
-    at = conclusion.concluded_at
-    return at is None, at.timestamp() if at else 0.0, conclusion.concluded_status or "", conclusion.concluded_touched
+def _order(conclusion: Conclusion) -> tuple[bool, float, int, str, bool]:
+    at, place = conclusion.concluded_at, conclusion.concluded_place
+    status, is_touched = conclusion.concluded_status or "", conclusion.concluded_touched
+    return at is None, at.timestamp() if at else 0.0, place, status, is_touched
 
 
 def _merged_milestones(one: Milestones, other: Milestones) -> Milestones:

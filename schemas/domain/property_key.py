@@ -5,11 +5,13 @@ building leads to one key. A level that a house does not have stays empty (`c-1|
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.domain.normalise import normalise
 
 _SEPARATOR: Final = "|"
+_REMEMBERED: Final = 32_768  # spellings: most houses stand in building 1 to 30, and one is asked about several times
 _LEVELS: Final = 4  # community, building, unit, room
 _COUNTER: Final = re.compile(r"(?:号楼|幢|座|楼|号|单元|门|室|房)$")
 
@@ -74,6 +76,7 @@ def _joined(community_id: str, levels: tuple[str, ...]) -> str:
     return _SEPARATOR.join((community_id, *levels)).rstrip(_SEPARATOR)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _bare(level: str | None) -> str:
     spelled = normalise((level or "").replace(_SEPARATOR, ""))
     while (bare := normalise(_COUNTER.sub("", spelled))) not in {"", spelled}:

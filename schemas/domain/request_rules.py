@@ -36,11 +36,16 @@ _SQUARE_METRES: Final = frozenset({"m2", "平方米", "平米"})
 _CORPORATE: Final = ("CORPORATE", "COMPANY", "对公", "企业", "公司")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _TYPE_CODES: Final = {name: code for code in PropertyType for name in (code.value, PROPERTY_TYPE_TEXTS[code])}
-_ACTIONS_SERVED: Final = frozenset({Action.VALUE, Action.CLARIFY})
+MAX_STATED: Final = 128  # characters of a community, building or use that is stated to be verified
+COMMANDS: Final = frozenset({Action.CANCEL, Action.FORCE_MANUAL, Action.STATUS_QUERY})
+"""They speak of an earlier request under the same number, and say nothing of a house."""
 
 
 def problems(requested: Requested, *, lane: Lane, today: date) -> tuple[Problem, ...]:
-    """Everything that is wrong with a request; empty when it can be accepted. `today` is the day in Shanghai."""
+    """Everything that is wrong with a request; empty when it can be accepted. `today` is the day in Shanghai.
+
+    A command is asked only what a command says: its address, area and other fields are not looked at.
+    """
     return tuple(_found(requested, lane, today))
 
 
@@ -75,23 +80,27 @@ def _found(requested: Requested, lane: Lane, today: date) -> Iterator[Problem]:
     else:
         yield from _permissions(requested, channel, lane)
     yield from _identity(requested)
+    yield from _note(requested)
+    if requested.action in COMMANDS:
+        return
     yield from _address(requested.address)
     yield from _area(requested.area, requested.area_unit)
     yield from _loan(requested, lane)
     yield from _house(requested, today)
+    yield from _stated(requested)
     yield from _references(requested)
 
 
 def _permissions(requested: Requested, channel: Channel, lane: Lane) -> Iterator[Problem]:
-    if requested.service_type not in channel.services:
+    if requested.service_type not in channel.services and requested.action not in COMMANDS:
         allowed = "、".join(SERVICE_TEXTS[service] for service in ServiceType if service in channel.services)
         yield _problem("service_type", f"{channel.name}仅提供：{allowed}", Reason.SERVICE_NOT_ALLOWED)
     if lane is Lane.BATCH and not channel.may_be_batch:
         yield _problem("channel", f"{channel.name}不能提交批量请求，请走联机通道", Reason.SERVICE_NOT_ALLOWED)
     if requested.force_manual and not channel.may_force_manual:
         yield _problem("force_manual", f"{channel.name}不能指定人工估值，请去掉该标志", Reason.ACTION_NOT_ALLOWED)
-    if requested.action not in _ACTIONS_SERVED:
-        yield _problem("action", "该操作暂不支持，请联系运营人员处理", Reason.ACTION_NOT_ALLOWED)
+    if requested.action is Action.FORCE_MANUAL and not channel.may_force_manual:
+        yield _problem("action", f"{channel.name}不能要求转人工估值", Reason.ACTION_NOT_ALLOWED)
     if requested.action is Action.CLARIFY and not requested.chosen_community_id:
         yield _problem("chosen_community_id", "确认地址时须填写所选小区的编号")
     if requested.action is not Action.CLARIFY and requested.chosen_community_id is not None:
@@ -168,6 +177,22 @@ def _house(requested: Requested, today: date) -> Iterator[Problem]:
         yield _problem("rooms", f"居室数须在 0 与 {MAX_ROOMS} 之间，或不填")
 
 
+def _stated(requested: Requested) -> Iterator[Problem]:
+    """What is stated to be verified: short, and readable on a page."""
+    for name, what in (("community", "小区名称"), ("building", "楼栋"), ("usage", "规划用途")):
+        text = getattr(requested, name)
+        if text is not None and not (text.strip() and len(text) <= MAX_STATED and text.isprintable()):
+            yield _problem(name, f"{what}须为 1 至 {MAX_STATED} 个可见字符，或不填")
+
+
+def _note(requested: Requested) -> Iterator[Problem]:
+    note = requested.note
+    if note is not None and len(note) > MAX_NOTE:
+        yield _problem("note", f"备注请控制在 {MAX_NOTE} 个字符以内")
+    if requested.action is Action.FORCE_MANUAL and not (note or "").strip():
+        yield _problem("note", "要求转人工估值时须在备注中写明理由")
+
+
 def _references(requested: Requested) -> Iterator[Problem]:
     for name in ("business_ref", "branch_code", "subject_token", "embed_target", "chosen_community_id"):
         text = getattr(requested, name)
@@ -179,8 +204,6 @@ def _references(requested: Requested) -> Iterator[Problem]:
             yield _problem(name, "不得使用身份证号码，请改用不含个人信息的编号")
     if requested.subject_token is not None and is_mobile_number(requested.subject_token):
         yield _problem("subject_token", "不得使用手机号码，请改用不含个人信息的客户标识")
-    if requested.note is not None and len(requested.note) > MAX_NOTE:
-        yield _problem("note", f"备注请控制在 {MAX_NOTE} 个字符以内")
 
 
 def _problem(field: str, message: str, code: Reason = Reason.FIELD_INVALID) -> Problem:

@@ -10,7 +10,7 @@ from schemas.codes import Lane, Occasion, Reason, Status
 from schemas.domain.channels import channel
 from schemas.domain.echo import echo
 from schemas.domain.masking import masked_personal_data
-from schemas.domain.request_rules import MAX_ADDRESS, accepted_area, cleaned_address, property_type_code
+from schemas.domain.request_rules import COMMANDS, MAX_ADDRESS, accepted_area, cleaned_address, property_type_code
 from schemas.domain.texts import REASON_TEXTS
 from schemas.domain.worktime import SHANGHAI
 from schemas.events import Accepted, ClarificationTimedOut, Problem, Request, Requested, Resulted
@@ -62,6 +62,9 @@ def request_of(
         chosen_community_id=requested.chosen_community_id,
         occasion=Occasion.ASKED if question is None else Occasion.DESK_REPLY,
         due_at=None if question is None else question.due_after(received_at),
+        community=_stated(requested.community),
+        building=_stated(requested.building),
+        usage=_stated(requested.usage),
     )
 
 
@@ -70,7 +73,8 @@ def digest(requested: Requested) -> str:
 
     In: channel, service, address (NFKC, blanks collapsed, masked), area, value date as stated, product, stage, the
     bank's references, force_manual and the stated attributes. Out: when it was sent, how the unit was spelt, the note,
-    and the answer to a clarification, which repeats the request it belongs to.
+    and the answer to a clarification, which repeats the request it belongs to. What is stated to be verified counts
+    where it is stated, so that requests without it keep the digests they had.
     """
     stated_type = property_type_code(requested.property_type) if requested.property_type is not None else None
     asked = (
@@ -92,7 +96,9 @@ def digest(requested: Requested) -> str:
         requested.built_year,
         requested.rooms,
     )
-    return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()
+    to_verify = (_stated(requested.community), _stated(requested.building), _stated(requested.usage))
+    whole = (*asked, *to_verify) if any(to_verify) else asked
+    return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest()
 
 
 def without_a_reply(
@@ -131,6 +137,7 @@ def refused(
     """REJECTED_INVALID with every problem. What was sent is echoed only as far as it can do no harm.
 
     Its `revision` is 0: it shares the id of the valuation it was sent for and must not overwrite that one's state.
+    Commands may be many for one valuation, so each refusal of one has its own `update`.
     """
     reasons = tuple(dict.fromkeys(problem.code for problem in problems))
     return Resulted(
@@ -149,7 +156,19 @@ def refused(
         business_ref=_harmless(requested.business_ref) if requested.business_ref is not None else None,
         branch_code=_harmless(requested.branch_code) if requested.branch_code is not None else None,
         problems=tuple(problems),
+        update=_which_command(requested) if requested.action in COMMANDS else 0,
     )
+
+
+def _which_command(requested: Requested) -> int:
+    """A number from 1 on, the same whenever the message is read."""
+    said = f"{requested.action}|{requested.requested_at.isoformat()}|{requested.note}"
+    return int.from_bytes(hashlib.sha256(said.encode(errors="replace")).digest()[:4]) // 2 + 1
+
+
+def _stated(text: str | None) -> str | None:
+    """What is stated to be verified, in its normal form."""
+    return None if text is None else masked_personal_data(cleaned_address(text))
 
 
 def _harmless(text: str) -> str:

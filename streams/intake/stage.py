@@ -7,6 +7,7 @@
 | has the number of one, but asks another  | REJECTED_INVALID, DUPLICATE_CONFLICT                         |
 | answers a clarification                  | `Accepted` and RECEIVED with the next revision               |
 | answers one whose time has run out       | REJECTED_INVALID, CLARIFICATION_TIMEOUT                      |
+| withdraws, forces or asks of an earlier  | silence: the ledger answers, which knows where that stands   |
 | breaks a rule                            | REJECTED_INVALID with every problem                          |
 | names no registered channel              | a dead letter, UNKNOWN_CHANNEL: there is nobody to answer    |
 
@@ -23,7 +24,7 @@ from datetime import datetime
 from schemas.catalogue import ACCEPTED, RESULTS
 from schemas.codes import Action, Lane, Reason
 from schemas.domain import channels
-from schemas.domain.request_rules import problems
+from schemas.domain.request_rules import COMMANDS, problems
 from schemas.domain.worktime import SHANGHAI
 from schemas.events import Accepted, ClarificationTimedOut, Problem, Requested, Resulted
 from streams.intake.acceptance import (
@@ -44,6 +45,7 @@ from streams.runtime.stage import Outcome, Output
 
 REPEAT = "repeat"
 ANSWERED = "answered"
+COMMAND = "command"
 
 
 class IntakeStage:
@@ -89,8 +91,8 @@ class IntakeStage:
     def _settle(self, requested: Requested, now: datetime, fresh: dict[tuple[str, int], Accepted]) -> Outcome:
         received_at = self._received_at(requested, now)
         found = problems(requested, lane=self._lane, today=now.astimezone(SHANGHAI).date())
-        if found:
-            return self._refuse(requested, found, received_at, now)
+        if found or requested.action in COMMANDS:
+            return self._refuse(requested, found, received_at, now) if found else Outcome(silence=COMMAND)
         asked = digest(requested)
         question = self._question_for(requested, asked, fresh)
         revision = _revision(requested, question)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from schemas.codec import Codec
-from schemas.codes import Lane, MatchLevel, ReviewOutcome, ServiceType, Status
+from schemas.codes import Lane, MatchLevel, ReviewOutcome, ServiceType, Status, VerificationOutcome
 from schemas.events import (
     Adjustment,
     Attributes,
@@ -21,7 +21,10 @@ from schemas.events import (
     ResolvedAddress,
     Resulted,
     RuleCheck,
+    Signatory,
     Valuation,
+    Verification,
+    VerificationCheck,
 )
 from schemas.headers import event_headers, event_type
 from schemas.ids import event_id, valuation_id
@@ -88,7 +91,13 @@ def a_full_answer(requested: Requested) -> Resulted:
         attributes=Attributes(floor=3, built_year=2001, has_lift=True),
         valuation=a_valuation(),
         human=HumanDecision(
-            outcome=ReviewOutcome.VALUE, reviewer_grade="G3", four_eyes=True, claimed_at=NOON, decided_at=NOON, value=1
+            outcome=ReviewOutcome.VALUE,
+            reviewer_grade="G3",
+            four_eyes=True,
+            claimed_at=NOON,
+            decided_at=NOON,
+            value=1,
+            signatories=(Signatory(capacity="VALUER", signing_no="QZ-7", grade="G3", signed_at=NOON),),
         ),
         policy=PolicyReference(version="2026-11", sha256="f" * 64, rule="AUTO"),
         problems=(Problem(field="area", code="FIELD_INVALID", message="面积有误"),),
@@ -96,6 +105,29 @@ def a_full_answer(requested: Requested) -> Resulted:
         supersedes="earlier",
         queue_position=3,
         expected_at=NOON,
+        verification=a_verification(),
+        degraded_sources=("registry-beijing",),
+        reused_from="0c0c0c0c-0000-5000-8000-000000000000",
+    )
+
+
+def a_verification() -> Verification:
+    """One fact that does not agree, with the evidence behind it."""
+    return Verification(
+        outcome=VerificationOutcome.MISMATCH,
+        text="有1项与登记不一致",
+        checks=(
+            VerificationCheck(
+                field="AREA",
+                outcome=VerificationOutcome.MISMATCH,
+                text="所填建筑面积与登记不一致",
+                stated="89.50",
+                found="98.20",
+                source="registry-beijing",
+                evidence="row-4711",
+            ),
+        ),
+        verified_at=NOON,
     )
 
 

@@ -6,7 +6,20 @@ from typing import Self
 
 from infra.kafka.follower import TopicFollower
 from infra.kafka.producer import Publisher, Record
-from schemas.catalogue import ALIASES, AUDIT, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
+from schemas.catalogue import (
+    ALIASES,
+    AUDIT,
+    COMMUNITIES,
+    DEALS,
+    DISPUTES,
+    RECEIPTS,
+    REPORTS,
+    REQUESTS,
+    RESULTS,
+    SOURCES,
+    WORK_ORDERS,
+    Topic,
+)
 from schemas.codes import Lane
 from schemas.events import Reported, Requested, Resulted
 from schemas.headers import TRACEPARENT, header
@@ -25,6 +38,11 @@ class Topics:
     communities: Topic
     aliases: Topic
     audit: Topic
+    disputes: Topic
+    work_orders: Topic
+    receipts: Topic
+    deals: Topic
+    sources: Topic
 
     @classmethod
     def made_by(cls, topics) -> Self:
@@ -35,6 +53,11 @@ class Topics:
             communities=topics.like(COMMUNITIES),
             aliases=topics.like(ALIASES),
             audit=topics.like(AUDIT),
+            disputes=topics.like(DISPUTES),
+            work_orders=topics.like(WORK_ORDERS),
+            receipts=topics.like(RECEIPTS),
+            deals=topics.like(DEALS),
+            sources=topics.like(SOURCES),
         )
 
 
@@ -62,9 +85,15 @@ class Pipeline:
         lane = Lane(message.topic().rsplit(".", 1)[1])
         requested = CODEC.decode(message.value(), Requested)
         self.seen.append((lane, requested))
-        trace = header(message.headers(), TRACEPARENT)
+        self._say(lane, header(message.headers(), TRACEPARENT), self.answering(requested))
+
+    def say(self, *answers: Resulted | Reported, lane: Lane = Lane.ONLINE) -> None:
+        """Answer later, when no request has just come in."""
+        self._say(lane, None, answers)
+
+    def _say(self, lane: Lane, trace: str | None, answers: Sequence[Resulted | Reported]) -> None:
         records = []
-        for answer in self.answering(requested):
+        for answer in answers:
             event = replace(answer, lane=lane) if isinstance(answer, Resulted) else answer
             topic = self.topics.results if isinstance(event, Resulted) else self.topics.reports
             key, value, headers = as_message(event, trace)

@@ -1,4 +1,4 @@
-"""Review requests become tasks: what is new, what goes on with one there is, what was seen before.
+"""Review requests become tasks: what is new, what goes on with one there is, what was seen before, what is withdrawn.
 
 Pure but for `insert_tasks`, which is the effects of the ingest loop and bears being called twice with the same records.
 """
@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 
 from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.queue import moves, queue_rows
+from consumers.review_desk.queue.cancelling import cancel_tasks, is_withdrawn
 from consumers.review_desk.queue.overflow import opens_at
 from consumers.review_desk.regions import region_of
 from consumers.review_desk.store import TaskStore, insert, select_tasks
@@ -21,7 +22,7 @@ from consumers.review_desk.task import Kind, Task, TaskState
 from infra.postgres.audit import Act
 from infra.postgres.ingest import Received
 from schemas.codes import Reason
-from schemas.events import ReviewRequested
+from schemas.events import ReviewRequested, Withdrawn
 from schemas.headers import TRACEPARENT, header
 from schemas.ids import event_id
 
@@ -34,10 +35,13 @@ _EVIDENCE: Final = "update task set evidence = %s, traceparent = %s where task_i
 
 
 def insert_tasks(store: TaskStore, policy: DeskPolicy) -> Callable[[Connection[TupleRow], Sequence[Received]], None]:
-    """Return what the ingest loop does with review requests."""
+    """Return what the ingest loop does with review requests, and with what channels withdraw."""
 
     def effects(connection: Connection[TupleRow], batch: Sequence[Received]) -> None:
         for received in batch:
+            if isinstance(received.event, Withdrawn):
+                cancel_tasks(connection, store, received.event)
+                continue
             parent = header(received.headers, TRACEPARENT)
             take_in(connection, store, policy, received.event, received.value, parent)
 
@@ -56,12 +60,15 @@ def take_in(
     kind, revision = kind_of(review), review.scored.request.revision
     found = select_tasks(connection, _LATEST, {"valuation_id": review.valuation_id, "kind": kind})
     if not found:
-        _add(connection, policy, review, evidence, traceparent, number=0)
+        if kind is Kind.DISPUTE or not is_withdrawn(connection, review.valuation_id):
+            _add(connection, policy, review, evidence, traceparent, number=0)
         return
     held = store.lock(connection, found[0].task_id)
     if revision <= held.task.revision:
         return
     if not held.task.state.is_open:
+        if held.task.state is TaskState.CANCELLED and is_withdrawn(connection, review.valuation_id):
+            return
         _add(connection, policy, review, evidence, traceparent, number=revision)
         return
     act = Act(

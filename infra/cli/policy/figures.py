@@ -15,7 +15,7 @@ from infra.cli.policy.files import AsJson
 from infra.cli.policy_office import events_on, policy_in_force
 from infra.settings import Settings
 from schemas.catalogue import FEEDBACK, RESULTS, SCORED
-from schemas.codes import AppraisalKind
+from schemas.codes import AppraisalKind, ServiceType
 from schemas.domain import automation as ratios
 from schemas.domain.automation import Answered
 from schemas.events import Appraised, Resulted, Scored
@@ -94,7 +94,10 @@ def figures_from_outside(settings: Settings, kind: AppraisalKind | None = None) 
 
 
 def _answered(settings: Settings, policy: Policy, since: datetime) -> list[Answered]:
-    """Where every valuation received since then stands: its first final answer, else its latest interim one."""
+    """Where every valuation received since then stands: its first final answer, else its latest interim one.
+
+    What was only to be verified is no valuation, and an answer that was issued again counted the first time (C-01).
+    """
     newest: dict[str, Resulted] = {}
     for event in events_on(settings, RESULTS, Resulted):
         before = newest.get(event.valuation_id)
@@ -108,4 +111,5 @@ def _answered(settings: Settings, policy: Policy, since: datetime) -> list[Answe
             property_class="" if event.attributes is None else policy.class_of(event.attributes.property_type) or "",
         )
         for event in newest.values()
+        if event.service_type is not ServiceType.VERIFY and event.reused_from is None
     ]

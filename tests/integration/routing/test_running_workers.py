@@ -34,10 +34,12 @@ from schemas.catalogue import (
     MODELS_RELEASED,
     PROPOSALS,
     RESULTS,
+    REUSABLE,
     REVIEW_PROGRESS,
     REVIEWS,
     SCORED,
     SEGMENTS,
+    WITHDRAWALS,
     Topic,
 )
 from schemas.codec import Codec
@@ -63,7 +65,7 @@ pytestmark = pytest.mark.kafka
 ROOT = Path(__file__).resolve().parents[3]
 CODEC = Codec(CatalogueRegistry())
 TOPICS = (
-    *(SCORED, RESULTS, REVIEWS, DEGRADED, DECISIONS, PROPOSALS, SEGMENTS),
+    *(SCORED, RESULTS, REVIEWS, DEGRADED, DECISIONS, PROPOSALS, SEGMENTS, WITHDRAWALS, REUSABLE),
     *(MODELS_RELEASED, ENRICHED, ALIASES, FEEDBACK, DEAD_LETTERS),
     *(ACCEPTED, REVIEW_PROGRESS, DISPUTES_OPENED),
 )

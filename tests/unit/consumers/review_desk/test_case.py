@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.review_desk.deciding.case import Surroundings, Verification, case_of, masked
+from consumers.review_desk.deciding.case import Surroundings, case_of, masked
 from consumers.review_desk.deciding.history import Earlier, Nearness, nearness_of
 from consumers.review_desk.task import Kind
-from schemas.codes import ReviewOutcome, ServiceType
+from schemas.codes import ReviewOutcome, VerificationOutcome
+from schemas.events import Verification
 from tests.fakes import valuations as made
 from tests.fakes.deciding import a_task
 from tests.fakes.valuations import NOON
@@ -130,11 +131,14 @@ def test_a_case_shows_the_tags_of_the_registry():
     assert seen(made.open_review()).tags == ("DISPUTED",)
 
 
-def test_the_check_of_the_house_is_shown_where_it_was_asked_for():
-    asked = made.review(scored=made.scored(service_type=ServiceType.VERIFY_AND_VALUATE))
-    assert seen(made.review()).verification is Verification.NOT_ASKED
-    assert seen(asked).verification is Verification.MATCH
-    assert seen(replace(asked, reasons=("VERIFY_MISMATCH",))).verification is Verification.MISMATCH
+@pytest.mark.requirement("VF2")
+def test_the_verification_of_the_house_is_shown_to_who_has_to_look_blind_or_not():
+    found = Verification(
+        outcome=VerificationOutcome.MISMATCH, text="房屋信息与记录不一致。", checks=(), verified_at=NOON
+    )
+    asked = made.review(scored=replace(made.scored(), verification=found))
+    assert seen(made.review()).verification is None
+    assert seen(asked).verification == seen(asked, kind=Kind.AUDIT, blind=True).verification == found
 
 
 def test_how_near_an_earlier_case_lies():

@@ -3,7 +3,6 @@
 import pytest
 
 from consumers.review_desk import words
-from consumers.review_desk.deciding.case import Verification
 from consumers.review_desk.deciding.comparison import rule_checks
 from consumers.review_desk.deciding.decision import DeviationReason
 from consumers.review_desk.deciding.history import Nearness
@@ -29,7 +28,6 @@ from tests.fakes.valuations import NOON
         (DeviationReason, words.DEVIATION),
         (LimitingFactor, words.LIMITING_FACTOR),
         (Nearness, words.NEARNESS),
-        (Verification, words.VERIFICATION),
     ],
 )
 def test_every_code_has_chinese_words(codes, table):

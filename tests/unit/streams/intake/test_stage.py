@@ -306,3 +306,40 @@ def test_every_request_of_a_registered_channel_gets_exactly_one_answer(**changes
     assert len(outcome.outputs) == (2 if answers[0].status is Status.RECEIVED else 1)
     for output in outcome.outputs:
         assert CODEC.decode(CODEC.encode(output.event), type(output.event)) == output.event
+
+
+@pytest.mark.requirement("IN9")
+@pytest.mark.parametrize("action", [Action.CANCEL, Action.STATUS_QUERY])
+def test_a_command_is_left_to_the_ledger_and_is_no_repeat_of_its_request(action):
+    intake = Intake()
+    intake.handle(a_request())
+    command = a_request(action=action, address="", area=Decimal(0), requested_at=NOON)
+    (outcome,) = intake.handle(command)
+    assert (outcome.outputs, outcome.silence) == ((), "command")
+    (again,) = intake.handle(a_request())
+    assert events(again)[0].status is Status.RECEIVED
+
+
+@pytest.mark.requirement("IN9")
+def test_two_commands_that_break_a_rule_are_two_refusals_and_one_sent_twice_is_one():
+    forced = a_request(channel="CREDIT_MGMT", action=Action.FORCE_MANUAL, address="", area=Decimal(0))
+    later = replace(forced, requested_at=NOON - timedelta(seconds=1))
+    first, second, repeat = (events(outcome)[0] for outcome in Intake().handle(forced, later, forced))
+    assert {one.status for one in (first, second)} == {Status.REJECTED_INVALID}
+    assert first.revision == 0
+    assert first.update == repeat.update != second.update
+    assert min(first.update, second.update) > 0
+
+
+@pytest.mark.requirement("VF1", "IN3")
+def test_what_is_stated_to_be_verified_goes_along_cleaned_and_makes_another_request():
+    intake = Intake()
+    stated = {"community": " 某某小区 联系13800138000", "building": "３幢", "usage": "住宅"}
+    (outcome, other) = intake.handle(a_request(**stated), a_request(**(stated | {"usage": "办公"})))
+    request = events(outcome)[0].request
+    assert (request.building, request.usage) == ("3幢", "住宅")
+    assert request.community.startswith("某某小区")
+    assert "13800138000" not in request.community
+    assert events(other)[0].reasons == (Reason.DUPLICATE_CONFLICT,)
+    (plain,) = Intake().handle(a_request())
+    assert events(plain)[0].request.community is None
