@@ -15,10 +15,14 @@ from schemas.events import Resulted
 from schemas.ids import valuation_id
 from streams.reporting.content import SlipTerms, slip
 from streams.reporting.fonts import font_folder
+from streams.reporting.package import SHIPPED, read_package
 from streams.reporting.render import TypstRenderer
 from streams.reporting.sample import automatic
 
-_TERMS = SlipTerms(contract_ref="bench", issuer="bench", verification_url="https://valuation.example/verify")
+_PACKAGE = read_package(SHIPPED)
+_TERMS = SlipTerms(
+    contract_ref="bench", issuer="bench", verification_url="https://valuation.example/verify", texts=_PACKAGE.texts
+)
 
 
 def answered(number: int) -> Resulted:
@@ -40,7 +44,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--slips", type=int, default=60)
     slips = options.parse_args().slips
-    renderer = TypstRenderer(font_folder())
+    renderer = TypstRenderer(font_folder(), _PACKAGE)
     first_ms, size = drawing_ms(renderer, 0)
     took = [drawing_ms(renderer, number)[0] for number in range(1, slips + 1)]
     print(

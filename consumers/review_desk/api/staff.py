@@ -34,6 +34,7 @@ class Entry(BaseModel):
     certified_until: date | None = None
     conflicts: frozenset[_Text] = frozenset()
     is_active: bool = True
+    signing_no: str = Field(default="", pattern=r"^([A-Z0-9][A-Z0-9-]{1,19})?$")
 
     def person(self, username: str) -> Person:
         """Return the person that the line describes."""

@@ -12,7 +12,7 @@ from consumers.review_desk.policy import DeskPolicy
 from consumers.review_desk.task import Kind, Task
 from schemas.codes import LimitingFactor, Reason, ReviewOutcome
 from schemas.domain.rounding import total
-from schemas.events import Decided, ReviewRequested
+from schemas.events import Decided, ReviewRequested, Signatory
 
 FEWEST_COMPARABLES: Final = 3
 SHORTEST_RATIONALE: Final = 10
@@ -204,8 +204,13 @@ def _of_comparables(conclusion: Conclusion, review: ReviewRequested) -> list[Vio
     return [Violation(field="few_comparables_because", message=message)]
 
 
-def decided_event(review: ReviewRequested, signed: Signed, *, task: Task) -> Decided:
-    """Return the event of a complete decision. Nothing the reviewer wrote in words is in it."""
+def decided_event(
+    review: ReviewRequested, signed: Signed, *, task: Task, signatories: tuple[Signatory, ...] = ()
+) -> Decided:
+    """Return the event of a complete decision. Nothing the reviewer wrote in words is in it.
+
+    `signatories`: who stands for a value, by signing number; nobody signs where there is none.
+    """
     conclusion = signed.conclusion
     valued = conclusion.outcome is ReviewOutcome.VALUE
     return Decided(
@@ -226,4 +231,5 @@ def decided_event(review: ReviewRequested, signed: Signed, *, task: Task) -> Dec
         confirmed_community_id=conclusion.confirmed_community_id,
         blind=task.blind,
         desk=task.region,
+        signatories=signatories if valued else (),
     )

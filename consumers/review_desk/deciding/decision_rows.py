@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from consumers.review_desk.deciding.authority import Stakes, stakes_of
 from consumers.review_desk.deciding.conclusion_json import as_json, conclusion_of, edits_as_json
 from consumers.review_desk.deciding.decision import Conclusion, Signed, decided_event
+from consumers.review_desk.deciding.signing import signatories_of
 from consumers.review_desk.people.staff import Grade
 from consumers.review_desk.store import Held
 from consumers.review_desk.task import Kind, Task
@@ -100,7 +101,8 @@ def say(held: Held, signed: Signed, act: Act, decisions: Topic) -> None:
     is_told = held.task.kind is Kind.AUDIT and signed.conclusion.outcome not in _ASKS_AGAIN
     if held.task.internal and not is_told:
         return
-    event = decided_event(held.review, signed, task=held.task)
+    signatories = signatories_of(held.connection, held.task.task_id, signed)
+    event = decided_event(held.review, signed, task=held.task, signatories=signatories)
     held.publish(decisions, event, act, number=event_number(held.task, signed.conclusion.outcome))
 
 

@@ -33,7 +33,7 @@ ANSWER_WITHIN: Final[Mapping[WorkOrderKind, int]] = MappingProxyType(
 )
 """Working days from its arrival to its answer (K-13)."""
 NEEDS_TWO: Final = frozenset({WorkOrderKind.COMPLAINT, WorkOrderKind.REPORT})
-SHORTEST_ANSWER: Final = 5
+FEWEST_CHARACTERS: Final = 5
 LONGEST_TEXT: Final = 2000
 USE_DISPUTES: Final = (
     "复估请通过复估接口（valuation.disputes 或 POST /v1/valuations/{id}/dispute）提出，由其他人员重新估值。"
@@ -132,8 +132,8 @@ def answer(order: WorkOrder, person: Person, text: str, now: datetime) -> WorkOr
     if order.handler != person.username:
         raise NotAllowedError("该工单由他人受理")
     said = masked_personal_data(text.strip())
-    if not SHORTEST_ANSWER <= len(said) <= LONGEST_TEXT:
-        raise CommandError("text", f"答复须为 {SHORTEST_ANSWER} 至 {LONGEST_TEXT} 字")
+    if not FEWEST_CHARACTERS <= len(said) <= LONGEST_TEXT:
+        raise CommandError("text", f"答复须为 {FEWEST_CHARACTERS} 至 {LONGEST_TEXT} 字")
     written = replace(order, answer=said, answered_by=person.username)
     return written if order.kind in NEEDS_TWO else _closed(written, now)
 

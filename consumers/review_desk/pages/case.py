@@ -100,6 +100,7 @@ class CasePage:
             with ui.element("main").style(_COLUMNS):
                 with ui.element("div").style(_COLUMN):
                     evidence.show_asked(self._case)
+                    evidence.show_verification(self._case)
                     chosen = self._case.task.draft.get("confirmed_community_id")
                     self._community = evidence.show_candidates(self._case, chosen)
                     evidence.show_model(self._case)

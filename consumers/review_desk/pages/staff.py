@@ -34,6 +34,7 @@ _LABELS: Final = {
     "certified_until": "证书有效期至",
     "conflicts": "需回避的小区编号（;分隔）",
     "is_active": "状态",
+    "signing_no": "签字编号（空：自动编号）",
 }
 _QUEUES: Final = {
     str(queue): queue_said(str(queue))

@@ -47,6 +47,7 @@ _FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         Reason.ADDR_UNKNOWN: Family.ADDRESS,
         Reason.AREA_IMPLAUSIBLE: Family.OUTLIER,
         Reason.VERIFY_MISMATCH: Family.ADDRESS,
+        Reason.VERIFY_NOT_FOUND: Family.ADDRESS,
         Reason.THIN_COMPARABLES: Family.THIN_MARKET,
         Reason.WIDE_RANGE: Family.THIN_MARKET,
         Reason.LOW_CONFIDENCE: Family.THIN_MARKET,
@@ -84,7 +85,8 @@ class Person:
 
     `skills`: queue code or `Family` → 1 (may try) … 5 (teaches). `main_queue` is the one main skill. Only people of the
     `operator` at a `mainland` site, with a certificate valid today, are ever given a task. `conflicts`: communities
-    this person may not value (own home, relatives). Cases outside `regions` are neither given nor shown.
+    this person may not value (own home, relatives). Cases outside `regions` are neither given nor shown. `signing_no`
+    stands on reports in the place of a name; empty: the register gives the next one.
     """
 
     username: str
@@ -100,6 +102,7 @@ class Person:
     certified_until: date | None = None
     conflicts: frozenset[str] = frozenset()
     is_active: bool = True
+    signing_no: str = field(default="", compare=False)  # the register's, not what makes somebody who they are
 
     def has(self, *roles: Role) -> bool:
         """Whether the person has one of these roles."""

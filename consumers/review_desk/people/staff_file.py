@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ from consumers.review_desk.regions import Region
 
 _SEPARATOR: Final = ";"  # inside a cell: REVIEWER;SENIOR
 _LEVELS: Final = range(1, 6)
+_SIGNING_NO: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{1,19}")
 _CLASSES: Final = ("RESIDENTIAL", "VILLA", "COMMERCIAL", "")
 
 
@@ -91,6 +93,7 @@ def cells_of(person: Person) -> dict[str, str]:
         "hired_on": person.hired_on.isoformat(),
         "certified_until": "" if person.certified_until is None else person.certified_until.isoformat(),
         "conflicts": _SEPARATOR.join(sorted(person.conflicts)),
+        "signing_no": person.signing_no,
         "is_active": str(person.is_active).lower(),
     }
 
@@ -180,6 +183,12 @@ def _yes_or_no(cell: str) -> bool:
     return _one_of(("true", "false"))(cell.lower()) == "true"
 
 
+def _signing_no(cell: str) -> str:
+    if cell and not _SIGNING_NO.fullmatch(cell):
+        raise ValueError(f"“{cell}”不是签字编号，应为 2 至 20 位大写字母、数字或短横，如 QZ-00017，不得写姓名")
+    return cell
+
+
 def _parts(cell: str) -> list[str]:
     return [part.strip() for part in cell.split(_SEPARATOR) if part.strip()]
 
@@ -199,6 +208,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType(
         "certified_until": _day_or_none,
         "conflicts": lambda cell: frozenset(_parts(cell)),
         "is_active": _yes_or_no,
+        "signing_no": _signing_no,
     }
 )
 _NEEDED: Final = ("username", "name", "grade", "roles", "employer", "site", "hired_on")

@@ -42,6 +42,8 @@ _PUT = f"""
     on conflict (username) do update
     set ({", ".join(_NAMES)}) = ({", ".join(f"excluded.{name}" for name in _NAMES)})
 """
+_SIGNS_ALREADY: Final = "select 1 from staff where signing_no = %s and username <> %s"
+_NEXT_SIGNING_NO: Final = "select next_signing_no()"
 _KEEP_OUT = "select 1 from staff where username = %s for update"
 _SET_HASH = "update staff set password_hash = %s where username = %s"
 _END_SESSIONS = "delete from session where username = %s"
@@ -125,6 +127,7 @@ class StaffRegister:
         self._put(connection, before, person, by.username if isinstance(by, Person) else by)
 
     def _put(self, connection: Connection[TupleRow], before: Person | None, person: Person, actor: str) -> None:
+        person = replace(person, signing_no=_signing_no(connection, before, person))
         changed = changes(before, person)
         if not changed:
             return
@@ -185,6 +188,17 @@ def _spare_themselves(before: Person | None, after: Person, by: Person) -> None:
         return
     if not set(changes(before, after)).isdisjoint({*_OF_RIGHTS, "skills"}):
         raise NotAllowedError("不能修改本人的权限、证书、技能与回避关系")
+
+
+def _signing_no(connection: Connection[TupleRow], before: Person | None, person: Person) -> str:
+    """What a person signs with: as given, else as before, else the next one. It is never taken away again."""
+    kept = person.signing_no or (before.signing_no if before is not None else "")
+    if kept:
+        if connection.execute(_SIGNS_ALREADY, [kept, person.username]).fetchone() is not None:
+            raise NotAllowedError(f"签字编号 {kept} 已属他人，请另给一个，或留空由系统编号")
+        return kept
+    row = connection.execute(_NEXT_SIGNING_NO).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def _lock(connection: Connection[TupleRow], username: str) -> Person | None:

@@ -211,6 +211,7 @@ def test_the_channel_is_asked_once_and_the_task_waits(room):
     assert room.decide(again, LIN, UNABLE) is TaskState.PENDING_APPROVAL  # no model value: two people
 
 
+@pytest.mark.requirement("IN9")
 def test_back_to_the_model_with_a_confirmed_community_once(room):
     back = replace(UNABLE, outcome=ReviewOutcome.RETURN_TO_AUTO, confirmed_community_id="c-9")
     task = room.in_hand(LIN, made.open_review())
