@@ -51,6 +51,22 @@ class TelemetrySettings(BaseModel):
     )
 
 
+class SignedKey(BaseModel):
+    """An API key whose requests are signed. `secret` signs them; `scopes` empty: all of its channel."""
+
+    channel: str
+    secret: SecretStr
+    scopes: tuple[str, ...] | None = None
+
+
+class OauthClient(BaseModel):
+    """A client that fetches tokens. Its secret is long and random, so its sha256 (hex) is enough to know it by."""
+
+    channel: str
+    secret_sha256: str
+    scopes: tuple[str, ...] | None = None
+
+
 class GatewaySettings(BaseModel):
     """The HTTP gateway."""
 
@@ -58,6 +74,29 @@ class GatewaySettings(BaseModel):
     port: int = Field(default=0, description="0: a free one")
     public_url: str = Field(default="", description="base of links in reports, as the outside sees the gateway")
     api_keys: dict[str, str] = Field(default={}, description="sha256 of an API key (hex) -> channel code, as JSON")
+    signed_keys: dict[str, SignedKey] = Field(
+        default={}, description="sha256 of an API key (hex) -> channel, secret, scopes of a key that signs, as JSON"
+    )
+    oauth_clients: dict[str, OauthClient] = Field(
+        default={}, description="client_id -> channel, secret_sha256, scopes of an OAuth client, as JSON"
+    )
+    client_certificates: dict[str, str] = Field(
+        default={}, description="SHA-256 fingerprint of a client certificate -> channel code, as JSON"
+    )
+    token_keys: Path | None = Field(
+        default=None,
+        description="JWKS with private keys, the same for all instances; empty: made in <state>/gateway",
+    )
+    tls_port: int = Field(default=0, description="port of the private listener; 0: a free one")
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM chain of the private listener, which admits client certificates; empty: none"
+    )
+    tls_key: Path | None = Field(default=None, description="PEM key of the private listener")
+    tls_client_authority: Path | None = Field(default=None, description="PEM of the authority of client certificates")
+    capacity: int = Field(default=400, gt=0, description="valuations one instance waits for before it turns away")
+    challenge_difficulty: int = Field(
+        default=16, ge=0, le=32, description="zero bits of the work an anonymous visitor does; each doubles it"
+    )
     ledger_url: str = Field(default="", description="base URL of the ledger's HTTP interface")
 
 
@@ -66,6 +105,55 @@ class LedgerSettings(BaseModel):
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=0, description="0: a free one")
+
+
+class BatchSettings(BaseModel):
+    """The batch service, for the gateway and `avm batch`. It trusts whoever reaches it: keep it on loopback."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=0, description="0: a free one")
+    url: str = Field(default="", description="its base URL; empty: the local stack's")
+    window: int = Field(default=1000, description="rows of all jobs on their way at most; fewer when online is slow")
+
+
+class CallbacksSettings(BaseModel):
+    """What brings results back to the bank's systems."""
+
+    host: str = Field(default="127.0.0.1", description="address of its health page and metrics")
+    port: int = Field(default=0, description="0: a free one")
+    networks: tuple[str, ...] = Field(
+        default=(), description="private networks webhooks may reach, as JSON of CIDR texts, e.g. the bank's own line"
+    )
+    allow_http: bool = Field(default=False, description="true: webhooks may go without TLS; only on a closed line")
+    ca_file: str = Field(default="", description="PEM of the authority of the bank's endpoints; empty: the system's")
+    concurrency: int = Field(default=8, ge=1, le=100, description="attempts under way for one channel at most")
+    timeout_s: float = Field(default=15, gt=0, le=30, description="an attempt that takes longer counts as failed")
+    reconciliation: str = Field(
+        default="", description="folder or fsspec URL of daily reconciliations; empty: <state>/reconciliation"
+    )
+
+
+class WeChatSettings(BaseModel):
+    """The adapter of a WeChat official account."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=0, description="0: a free one")
+    token: SecretStr = Field(default=SecretStr(""), description="令牌: what WeChat signs its requests with")
+    app_id: str = Field(default="", description="the account's AppID")
+    app_secret: SecretStr = Field(default=SecretStr(""), description="the account's AppSecret")
+    encoding_aes_key: SecretStr = Field(
+        default=SecretStr(""), description="消息加解密密钥, 43 characters; empty: messages are signed and not sealed"
+    )
+    api_url: str = Field(default="https://api.weixin.qq.com", description="WeChat's interface for accounts")
+    template_id: str = Field(
+        default="", description="template for customers silent for 48 hours; its keyword1 is the text; empty: none"
+    )
+    gateway_url: str = Field(default="", description="base URL of the gateway")
+    api_key: SecretStr = Field(default=SecretStr(""), description="the gateway's key of the channel WECHAT_OA")
+    subject_secret: SecretStr = Field(
+        default=SecretStr(""), description="what customers' tokens and openids are hidden by; empty: from app_secret"
+    )
+    simulator: bool = Field(default=False, description="true: serve a chat page that plays WeChat; never in production")
 
 
 class DeskAccount(BaseModel):
@@ -124,7 +212,10 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = TelemetrySettings()
     gateway: GatewaySettings = GatewaySettings()
     ledger: LedgerSettings = LedgerSettings()
+    callbacks: CallbacksSettings = CallbacksSettings()
     desk: DeskSettings = DeskSettings()
+    wechat: WeChatSettings = WeChatSettings()
+    batch: BatchSettings = BatchSettings()
     policy: Path | None = Field(default=None, description="routing policy in force; empty: the one shipped")
     policy_approvals: bool = Field(
         default=False, description="true: a running worker refuses a changed policy file without two people's approval"
@@ -134,12 +225,23 @@ class Settings(BaseSettings):
     )
     contract_ref: str = Field(default="CZBK20170118", description="contract reference printed on reports")
     issuer: str = Field(default="房屋自动估值服务", description="who issues reports, as printed on them")
+    report_template: Path | None = Field(
+        default=None, description="template package of reports, a folder or a zip file; empty: the one shipped"
+    )
+    channels_file: Path | None = Field(
+        default=None, description="further channels, in the form of schemas/domain/channels.toml; the same everywhere"
+    )
     health_port: int | None = Field(default=None, description="port of a worker's health page; empty: none")
 
     @property
     def reports_url(self) -> str:
         """Where reports are kept."""
         return self.storage.reports or str(self.state / "reports")
+
+    @property
+    def reconciliation_url(self) -> str:
+        """Where daily reconciliations are kept."""
+        return self.callbacks.reconciliation or str(self.state / "reconciliation")
 
     @property
     def models_url(self) -> str:

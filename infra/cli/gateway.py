@@ -3,41 +3,63 @@
 import asyncio
 import logging
 import random
-import signal
 import socket
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import httpx
 import typer
-import uvicorn
 from confluent_kafka import Message
 
 from infra.cli.connections import codec, kafka_conf, settings_in_force, utc_now
+from infra.cli.gateway_access import access_of, pool_of, tls_of
+from infra.cli.gateway_server import Ending, Servers, bound, ended_by_signals
 from infra.kafka.follower import TopicFollower
 from infra.kafka.producer import Publisher
 from infra.kafka.reader import Start
 from infra.kafka.security import ClientConf
 from infra.telemetry.health import Health, HealthServer
-from producers.gateway.api_keys import ApiKeys
-from producers.gateway.app import PUBLIC_CHANNEL, Access, build
+from producers.gateway.access.access import PUBLIC_CHANNEL, Access
+from producers.gateway.access.rate_limit import Rate, RateLimits
+from producers.gateway.access.tls import Tls
+from producers.gateway.app import Parts, build
+from producers.gateway.arrivals import arrival
 from producers.gateway.audit import GatewayAudit
-from producers.gateway.board import AnswerBoard, arrival
+from producers.gateway.batches import BatchService
+from producers.gateway.board import AnswerBoard
+from producers.gateway.drain import Drain
+from producers.gateway.event_stream import StreamTimes
 from producers.gateway.ledger import HttpLedger
 from producers.gateway.meters import Meters
 from producers.gateway.ports import ReportStore
-from producers.gateway.rate_limit import Rate, RateLimits
+from producers.gateway.prices.feed import PriceFeed
+from producers.gateway.prices.history import PriceHistory
+from producers.gateway.prices.licences import ShownSources
+from producers.gateway.prices.routes import Prices
 from producers.gateway.service import Gateway, Waits
 from producers.gateway.suggestions.feed import SuggestionFeed
 from producers.gateway.suggestions.index import SuggestionIndex
 from producers.gateway.suggestions.routes import Suggestions
-from schemas.catalogue import ALIASES, AUDIT, COMMUNITIES, REPORTS, REQUESTS, RESULTS, Topic
+from producers.gateway.voice import Voice
+from schemas.catalogue import (
+    ALIASES,
+    AUDIT,
+    COMMUNITIES,
+    DEALS,
+    DISPUTES,
+    RECEIPTS,
+    REPORTS,
+    REQUESTS,
+    RESULTS,
+    SOURCES,
+    WORK_ORDERS,
+    Topic,
+)
 from schemas.codec import Codec
 from schemas.domain.divisions import divisions
+from schemas.domain.worktime import SHANGHAI
 
 if TYPE_CHECKING:
     from schemas.headers import Header
@@ -45,188 +67,173 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CANNOT_PUBLISH = 70  # EX_SOFTWARE: start me again
-_LIMITS = RateLimits(
-    Rate(per_second=200, burst=400),
-    # anonymous callers share one bucket: enough for a busy page, too little for scraping the market
-    {PUBLIC_CHANNEL: Rate(per_second=20, burst=60), "CREDIT_MGMT": Rate(per_second=1_000, burst=2_000)},
-)
 # A person types ten letters for each valuation; who reads the dictionary out by thousands is slowed down.
 _TYPING_LIMITS = RateLimits(Rate(per_second=500, burst=1_000), {PUBLIC_CHANNEL: Rate(per_second=100, burst=300)})
-_STOP_S = 15  # callers who wait for a result get it, or 202, within 10 s
 
 app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowedTopics:
+class GatewayTopics:
     """The topics a gateway speaks on and listens to."""
 
     requests: Topic = REQUESTS
     results: Topic = RESULTS
     reports: Topic = REPORTS
+    disputes: Topic = DISPUTES
+    work_orders: Topic = WORK_ORDERS
+    receipts: Topic = RECEIPTS
+    audit: Topic = AUDIT
     communities: Topic = COMMUNITIES
     aliases: Topic = ALIASES
-    audit: Topic = AUDIT
+    deals: Topic = DEALS
+    sources: Topic = SOURCES
 
     @property
     def answers(self) -> tuple[str, ...]:
         """Both lanes: a channel may look at what its batch was told."""
         return (*self.results.names, *self.reports.names)
 
-    @property
-    def suggested(self) -> tuple[str, ...]:
-        """What is suggested to those who type an address."""
-        return (*self.communities.names, *self.aliases.names)
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What one instance serves with.
 
-async def serve(
-    listening: socket.socket,
-    *,
-    connection: ClientConf,
-    codec: Codec,
-    api_keys: Mapping[str, str],
-    ledger_url: str,
-    reports: ReportStore,
-    topics: FollowedTopics | None = None,
-    waits: Waits | None = None,
-    health_port: int | None = None,
-    stop: "list[uvicorn.Server] | None" = None,
-) -> int:
-    """Serve on an open socket until told to stop; the exit code.
-
-    Args:
-        listening: Bound; the port is known before the first request.
-        connection: From `client_conf`.
-        codec: Over the registry in force.
-        api_keys: Hex sha256 of key -> channel code.
-        ledger_url: Base of the ledger's HTTP interface; empty: answers are known only as long as they are remembered.
-        reports: Where reports lie.
-        topics: Others than the catalogue's, for tests.
-        waits: Other times than the contract's, for tests.
-        health_port: Loopback port on which a supervisor asks for `/health`, also while the gateway is busy.
-        stop: Receives the server, whose `should_exit` ends it.
+    `ledger_url`: base of the ledger's HTTP interface; empty: answers are known only as long as they are remembered.
+    `batch_url`: likewise of the batch service. `health_port`: loopback port on which a supervisor asks, also while the
+    gateway is busy. `drain`, once announced, ends it. `private`: a bound socket and files of the listener that admits
+    client certificates. `waived`: no source needs a licence.
     """
-    followed = topics or FollowedTopics()
-    board = AnswerBoard(codec)
+
+    connection: ClientConf
+    codec: Codec
+    access: Access
+    reports: ReportStore
+    ledger_url: str = ""
+    batch_url: str = ""
+    waived: bool = False
+    topics: GatewayTopics = GatewayTopics()
+    waits: Waits = field(default_factory=Waits)
+    stream_times: StreamTimes = field(default_factory=StreamTimes)
+    ending: Ending = field(default_factory=Ending)
+    health_port: int | None = None
+    drain: Drain = field(default_factory=Drain)
+    private: tuple[socket.socket, Tls] | None = None
+
+
+async def serve(listening: socket.socket, serving: Serving) -> int:
+    """Serve on an open socket until the end is announced; the exit code. The port is known before the first request."""
     exit_code: list[int] = []
-    servers: list[uvicorn.Server] = stop if stop is not None else []
+    servers = Servers(drain=serving.drain, ending=serving.ending)
+
+    def end(why: str) -> None:
+        log.critical("the gateway ends: it cannot publish", extra={"cause": why})
+        exit_code.append(CANNOT_PUBLISH)
+        servers.stop()
+
+    async with AsyncExitStack() as stack:
+        parts = await _parts(stack, serving, end)
+        web = build(parts)
+        servers.add(web, listening)
+        if serving.private is not None:
+            private, tls = serving.private
+            servers.add_private(web, private, tls)
+        stack.enter_context(ended_by_signals(servers))
+        if serving.health_port is not None:
+            pulse = HealthServer(lambda: _health(parts), parts.meters.text, port=serving.health_port)
+            pulse.start()
+            stack.callback(pulse.stop)
+        await servers.serve()
+    return exit_code[0] if exit_code else 0
+
+
+async def _parts(stack: AsyncExitStack, serving: Serving, end: Callable[[str], None]) -> Parts:
+    topics, connection = serving.topics, serving.connection
+    board = AnswerBoard(serving.codec)
 
     def take(message: Message) -> None:
         found = arrival(message.key(), message.value(), cast("list[Header] | None", message.headers()))
         if found is not None:
             board.post(found)
 
-    def end(why: str) -> None:
-        log.critical("the gateway ends: it cannot publish", extra={"cause": why})
-        exit_code.append(CANNOT_PUBLISH)
-        for server in servers:
-            server.should_exit = True
-
-    async with AsyncExitStack() as stack:
-        publisher = Publisher(connection, on_fatal=end)
-        stack.callback(publisher.close)
-        follower = stack.enter_context(TopicFollower(connection, followed.answers, take))
-        index = SuggestionIndex(divisions())
-        feed = SuggestionFeed(index, codec, aliases=frozenset(followed.aliases.names))
-        dictionary = stack.enter_context(_followed_dictionary(connection, followed.suggested, feed))
-        suggestions = Suggestions(index=index, divisions=divisions(), is_loaded=lambda: dictionary.caught_up)
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=2.0, trust_env=False))
-        gateway = Gateway(
+    publisher = Publisher(connection, on_fatal=end)
+    stack.callback(publisher.close)
+    follower = stack.enter_context(TopicFollower(connection, topics.answers, take))
+    suggestions = _suggestions(stack, serving)
+    client = await stack.enter_async_context(httpx.AsyncClient(timeout=2.0, trust_env=False))
+    return Parts(
+        gateway=Gateway(
             publisher=publisher,
-            codec=codec,
+            codec=serving.codec,
             board=board,
-            ledger=HttpLedger(client, ledger_url),
+            ledger=HttpLedger(client, serving.ledger_url),
             is_following=lambda: follower.positioned,
             clock=utc_now,
             randomness=random.Random(),
-            waits=waits or Waits(),
-            requests=followed.requests,
-        )
-        access = Access(keys=ApiKeys(api_keys), limits=_LIMITS, monotonic_s=time.monotonic)
-        typing = Access(keys=access.keys, limits=_TYPING_LIMITS, monotonic_s=time.monotonic)
-        meters = Meters(board)
-        audit = GatewayAudit(
+            waits=serving.waits,
+            requests=topics.requests,
+        ),
+        voice=Voice(
             publisher=publisher,
-            codec=codec,
-            keys=access.keys,
+            codec=serving.codec,
+            disputes=topics.disputes,
+            work_orders=topics.work_orders,
+            receipts=topics.receipts,
+            results=topics.results,
+            acknowledgement_s=serving.waits.acknowledgement_s,
+            randomness=random.Random(),
+        ),
+        access=serving.access,
+        typing=serving.access.with_limits(_TYPING_LIMITS),
+        suggestions=suggestions,
+        prices=_prices(stack, serving, suggestions.index),
+        reports=serving.reports,
+        batches=BatchService(client=client, base_url=serving.batch_url),
+        meters=Meters(board),
+        audit=GatewayAudit(
+            publisher=publisher,
+            codec=serving.codec,
             public=PUBLIC_CHANNEL,
             clock=utc_now,
             randomness=random.Random(),
-            topic=followed.audit,
-        )
-        web = build(
-            gateway,
-            access=access,
-            typing=typing,
-            suggestions=suggestions,
-            reports=reports,
-            meters=meters,
-            audit=audit,
-        )
-        config = uvicorn.Config(
-            web, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_STOP_S
-        )
-        server = _Server(config)
-        servers.append(server)
-        stack.enter_context(_ended_by_signals(server))
-        if health_port is not None:
-            pulse = HealthServer(lambda: _health(follower, suggestions), meters.text, port=health_port)
-            pulse.start()
-            stack.callback(pulse.stop)
-        await server.serve(sockets=[listening])
-    return exit_code[0] if exit_code else 0
+            topic=topics.audit,
+        ),
+        drain=serving.drain,
+        stream_times=serving.stream_times,
+    )
 
 
-def _followed_dictionary(connection: ClientConf, topics: Sequence[str], feed: SuggestionFeed) -> TopicFollower:
+def _suggestions(stack: AsyncExitStack, serving: Serving) -> Suggestions:
+    topics, index = serving.topics, SuggestionIndex(divisions())
+    feed = SuggestionFeed(index, serving.codec, aliases=frozenset(topics.aliases.names))
+    names = (*topics.communities.names, *topics.aliases.names)
+    followed = _followed(stack, serving.connection, names, feed)
+    return Suggestions(index=index, divisions=divisions(), is_loaded=lambda: followed.caught_up)
+
+
+def _prices(stack: AsyncExitStack, serving: Serving, index: SuggestionIndex) -> Prices:
+    topics, history = serving.topics, PriceHistory()
+    sources = ShownSources(today=lambda: utc_now().astimezone(SHANGHAI).date(), waived=serving.waived)
+    feed = PriceFeed(history, sources, serving.codec, source_topics=frozenset(topics.sources.names))
+    followed = _followed(stack, serving.connection, (*topics.deals.names, *topics.sources.names), feed)
+    return Prices(history=history, sources=sources, name_of=index.name_of, is_loaded=lambda: followed.caught_up)
+
+
+def _followed(
+    stack: AsyncExitStack, connection: ClientConf, topics: Sequence[str], feed: SuggestionFeed | PriceFeed
+) -> TopicFollower:
+    """Reference topics, from their beginning."""
+
     def take(message: Message) -> None:
         feed.take(message.topic(), message.key(), message.value())
 
-    return TopicFollower(connection, topics, take, start=Start.BEGINNING, after_batch=feed.settle)
+    follower = TopicFollower(connection, topics, take, start=Start.BEGINNING, after_batch=feed.settle)
+    return stack.enter_context(follower)
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals alone: uvicorn raises them again after its end, which would cut off ours."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """See the base class."""
-        yield
-
-
-@contextmanager
-def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """SIGTERM and Ctrl-C let requests in hand finish; only a main thread may listen to them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        server.should_exit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-def _health(follower: TopicFollower, suggestions: Suggestions) -> Health:
-    reasons = [] if follower.positioned else ["the results topics are not being followed"]
-    if not suggestions.is_loaded():
-        reasons.append("the dictionary of communities is not loaded yet")
-    return Health(live=True, reasons=tuple(reasons))
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one."""
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen(512)
-    return listening
+def _health(parts: Parts) -> Health:
+    reasons = ["draining: the instance is ending"] if parts.drain.is_announced else []
+    return Health(live=True, reasons=(*reasons, *parts.reasons()))
 
 
 @app.command()
@@ -236,18 +243,26 @@ def gateway() -> None:
 
     settings = settings_in_force()
     listening = bound(settings.gateway.host, settings.gateway.port)
+    tls = tls_of(settings.gateway)
+    private = None if tls is None else (bound(settings.gateway.host, settings.gateway.tls_port), tls)
     host, port = listening.getsockname()[:2]
     log.info("gateway listens", extra={"host": host, "port": port})
     typer.echo(f"http://{host}:{port}", err=True)
-    code = asyncio.run(
-        serve(
-            listening,
+    pool = pool_of(settings)
+    try:
+        serving = Serving(
             connection=kafka_conf(settings),
             codec=codec(settings),
-            api_keys=settings.gateway.api_keys,
-            ledger_url=settings.gateway.ledger_url,
+            access=access_of(settings, pool),
             reports=ReportStore(settings.reports_url),
+            ledger_url=settings.gateway.ledger_url,
+            batch_url=settings.batch.url,
+            waived=not settings.require_licences,
             health_port=settings.health_port,
+            private=private,
         )
-    )
+        code = asyncio.run(serve(listening, serving))
+    finally:
+        if pool is not None:
+            pool.close()
     raise typer.Exit(code)

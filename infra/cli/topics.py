@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 from infra.cli import CommandError
 from infra.cli.connections import kafka_conf, settings_in_force
 from infra.cli.up import catalogue_topics
+from infra.generate.acl import acls, kafka_acls, strimzi_users
 from infra.kafka.admin import Plan, TopicsError, WantedTopic, plan
 from infra.kafka.admin import apply as apply_plan
 from infra.registry.confluent import ConfluentRegistry, SchemaRefusedError
@@ -20,6 +21,13 @@ from schemas.catalogue import TOPICS
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 _AS_JSON = typer.Option("--json", help="Print one JSON object.")
+
+
+class AclFormat(StrEnum):
+    """What `acl` writes."""
+
+    KAFKA_ACLS = "kafka-acls"
+    STRIMZI = "strimzi"
 
 
 class Format(StrEnum):
@@ -80,6 +88,25 @@ def export(
     wanted = catalogue_topics(Settings())
     document = [asdict(topic) for topic in wanted] if form is Format.JSON else strimzi(wanted, cluster)
     print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def acl(
+    form: Annotated[AclFormat, typer.Option("--format", help="A kafka-acls.sh script, or Strimzi KafkaUsers.")] = (
+        AclFormat.KAFKA_ACLS
+    ),
+    principal: Annotated[str, typer.Option(help="Only this one, e.g. bank-net-bank; empty: all.")] = "",
+    cluster: Annotated[str, typer.Option(help="Strimzi cluster the users belong to.")] = "valuation",
+) -> None:
+    """Print who may read and write which topic, to be granted on a broker; needs none."""
+    permissions = [one for one in acls() if principal in {"", one.principal}]
+    if not permissions:
+        known = ", ".join(sorted({one.principal for one in acls()}))
+        raise CommandError(f"there is no principal {principal!r}; there are {known}")
+    if form is AclFormat.STRIMZI:
+        print(json.dumps(strimzi_users(permissions, cluster), indent=2))
+    else:
+        print(kafka_acls(permissions, Settings().kafka.bootstrap or "localhost:9092"), end="")
 
 
 def strimzi(wanted: tuple[WantedTopic, ...], cluster: str) -> dict[str, Any]:

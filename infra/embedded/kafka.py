@@ -141,7 +141,8 @@ class EmbeddedKafka:
         Args:
             folder: Data, log and state of the broker; made when missing.
             cache: Where jgo keeps the jars; default: the user's cache folder.
-            overrides: Broker properties to set besides, e.g. short retention in a test.
+            overrides: Broker properties to set besides, e.g. short retention in a test. In their values `{port}` and
+                `{controller_port}` stand for the ports this start takes.
         """
         self.folder = folder.resolve()
         self._cache = cache or default_cache()
@@ -286,7 +287,7 @@ class EmbeddedKafka:
             "advertised.listeners": f"BROKER://{LOOPBACK}:{port}",
             "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller_port}",
             "log.dirs": str(self.folder / "data"),
-            **self._overrides,
+            **{name: _with_ports(value, port, controller_port) for name, value in self._overrides.items()},
         }
         self._properties_path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
 
@@ -325,6 +326,10 @@ class EmbeddedKafka:
             if metadata.cluster_id == cluster_id and metadata.brokers and self.alive():
                 return
         raise BrokerStartError(f"the broker was not ready in {_READY_WITHIN_S:.0f} s:\n{_tail(self.log_path)}")
+
+
+def _with_ports(value: str, port: int, controller_port: int) -> str:
+    return value.replace("{port}", str(port)).replace("{controller_port}", str(controller_port))
 
 
 def _tail(path: Path, start: int | None = None) -> str:

@@ -13,12 +13,11 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
-from fastapi import FastAPI, Request, Response
-from starlette.middleware.base import RequestResponseEndpoint
+from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from infra.kafka.producer import Record
 from infra.telemetry.tracing import child_of
-from producers.gateway.api_keys import ApiKeys, hashed
 from producers.gateway.ports import Publisher
 from schemas.catalogue import AUDIT, Topic
 from schemas.codec import Codec
@@ -30,9 +29,9 @@ from schemas.ids import event_id
 log = logging.getLogger(__name__)
 
 SOURCE: Final = "producers/gateway"
-KEY_DIGITS: Final = 12  # of the key's hash: tells keys apart, gives nothing away
-_AUDITED: Final = ("/v1/", "/h5/", "/verify/")
-_ONLY_REFUSALS_OF: Final = frozenset({"LOOK", "VERIFY", "SUGGEST"})  # polled, or open to everybody by design
+_AUDITED: Final = ("/v1/", "/h5/", "/verify/", "/oauth/")
+# polled, or open to everybody by design
+_ONLY_REFUSALS_OF: Final = frozenset({"LOOK", "FIND", "FOLLOW", "VERIFY", "SUGGEST", "CHALLENGE", "ASSET", "PRICES"})
 _FLOODS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.TOO_MANY_REQUESTS})
 _FLOOD_TOLD_EVERY: Final = timedelta(seconds=1)
 _LAST_WORDS_S: Final = 2.0  # at the end, with a broker that may be away
@@ -47,7 +46,6 @@ class GatewayAudit:
 
     publisher: Publisher
     codec: Codec
-    keys: ApiKeys
     public: str
     clock: Callable[[], datetime]
     randomness: random.Random
@@ -57,9 +55,9 @@ class GatewayAudit:
     _timer: asyncio.TimerHandle | None = None
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def note(self, request: Request, response: Response | None) -> None:
+    def note(self, request: Request, *, status: int | None, headers: Headers) -> None:
         """Tell of a request that was answered; `None`: it failed. The caller does not wait for the broker."""
-        said = self.line_of(request, response)
+        said = self.line_of(request, status=status or int(HTTPStatus.INTERNAL_SERVER_ERROR), headers=headers)
         if said is not None:
             self._tell(said, getattr(request.state, "traceparent", None))
         if self._untold and self._timer is None:
@@ -86,17 +84,16 @@ class GatewayAudit:
         """Whether lines are on their way to the broker."""
         return bool(self._sending)
 
-    def line_of(self, request: Request, response: Response | None) -> Audited | None:
+    def line_of(self, request: Request, *, status: int, headers: Headers) -> Audited | None:
         """The line; `None` for what is not audited, and for one of a flood of refusals, which a later line counts."""
         endpoint = request.scope.get("endpoint")
         action = endpoint.__name__.upper() if endpoint else _UNKNOWN
-        status = response.status_code if response else int(HTTPStatus.INTERNAL_SERVER_ERROR)
         if not request.url.path.startswith(_AUDITED):
             return None
         if status < HTTPStatus.BAD_REQUEST and action in _ONLY_REFUSALS_OF:
             return None
         actor, at = self._actor(request), self.clock()
-        said = Audited(valuation_id=_subject(request, response), actor=actor, action=action, http_status=status, at=at)
+        said = Audited(valuation_id=_subject(request, headers), actor=actor, action=action, http_status=status, at=at)
         return self._unless_flooded(said) if status in _FLOODS or action == _UNKNOWN else said
 
     def _unless_flooded(self, said: Audited) -> Audited | None:
@@ -115,12 +112,9 @@ class GatewayAudit:
         task.add_done_callback(self._sending.discard)
 
     def _actor(self, request: Request) -> str:
-        """Channel and key. A key nobody has is not even told by its hash: people type other things into that field."""
-        if not request.url.path.startswith("/v1/"):
-            return self.public
-        key = request.headers.get("X-API-Key")
-        channel = self.keys.channel_of(key)
-        return f"{channel}/{hashed(key)[:KEY_DIGITS]}" if key and channel else "-"
+        """The credential's name. Of a secret nobody has not even the hash is told: people type other things there."""
+        unknown = "-" if request.url.path.startswith("/v1/") else self.public
+        return str(getattr(request.state, "actor", unknown))
 
     async def _send(self, said: Audited, parent: str | None) -> None:
         kind = event_type(said)
@@ -137,22 +131,9 @@ class GatewayAudit:
             log.warning("an act is missing in the audit", extra={"action": said.action, "status": said.http_status})
 
 
-def add_audit(app: FastAPI, audit: GatewayAudit) -> None:
-    """Note every request to `app`, after its answer is known."""
-
-    @app.middleware("http")
-    async def audited(request: Request, go_on: RequestResponseEndpoint) -> Response:
-        response: Response | None = None
-        try:
-            response = await go_on(request)
-        finally:
-            audit.note(request, response)
-        return response
-
-
-def _subject(request: Request, response: Response | None) -> str:
+def _subject(request: Request, headers: Headers) -> str:
     """The valuation it was about; empty for none, and for what is no id: a path may hold anything."""
-    told = response.headers.get("X-Valuation-Id") if response else None
+    told = headers.get("X-Valuation-Id")
     try:
         return str(UUID(told or request.scope.get("path_params", {}).get("valuation_id", "")))
     except ValueError:

@@ -8,57 +8,26 @@ import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, auto
 from typing import TypeVar
 
-from infra.telemetry.tracing import traceparent
+from producers.gateway.arrivals import UNDER_WAY, Arrival, Kind, State
+from producers.gateway.subscriptions import Subscription
 from schemas.codec import Codec
-from schemas.codes import Reason, Status
+from schemas.codes import Status
 from schemas.errors import PermanentError, TransientError
 from schemas.events import Reported, Resulted
-from schemas.headers import CE_TYPE, TRACEPARENT, Header, header
 
 log = logging.getLogger(__name__)
 
 E = TypeVar("E")
 
-_UNDER_WAY = frozenset({Status.RECEIVED, Status.PROCESSING})
 # A refusal or a receipt may concern another request under the same number: only the caller it was written for gets it.
-_FOR_ONE_CALLER = frozenset({*_UNDER_WAY, Status.REJECTED_INVALID})
+_FOR_ONE_CALLER = frozenset({*UNDER_WAY, Status.REJECTED_INVALID})
 _REFUSAL_REVISION = 0  # intake's: no state of the valuation, but a word about one message
-_REPORTED = Reported.__name__
-_RESULTED = Resulted.__name__
-
-
-class Kind(Enum):
-    """What a message on the followed topics is."""
-
-    RESULT = auto()
-    REPORT = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A message of a results or reports topic, not decoded. `status` is set for results."""
-
-    valuation_id: str
-    kind: Kind
-    value: bytes
-    status: Status | None = None
-    trace_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What is known of a valuation: its latest answer, the trace it came in, and, once there is one, its report."""
-
-    result: Resulted
-    report: Reported | None = None
-    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +43,7 @@ class _Waiter:
     trace_id: str | None
     asked_at: datetime | None
     loop: asyncio.AbstractEventLoop
+    is_wanted: Callable[[Resulted], bool]
     answer: asyncio.Future[Resulted] = field(repr=False)
 
     def is_meant(self, resulted: Resulted) -> bool:
@@ -81,9 +51,9 @@ class _Waiter:
 
         Intake puts the moment of the call on its refusal, or its own where the caller's clock cannot be right.
         """
-        if resulted.revision != _REFUSAL_REVISION or self.asked_at is None:
-            return True
-        return resulted.received_at in {self.asked_at, resulted.resulted_at}
+        if resulted.revision != _REFUSAL_REVISION:
+            return self.is_wanted(resulted)
+        return self.asked_at is None or resulted.received_at in {self.asked_at, resulted.resulted_at}
 
     def give(self, resulted: Resulted) -> None:
         with suppress(RuntimeError):  # the loop is closed: the caller is gone
@@ -105,6 +75,7 @@ class AnswerBoard:
         self._capacity = capacity
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._waiters: dict[str, list[_Waiter]] = {}
+        self._subscriptions: dict[str, list[Subscription]] = {}
         self._lock = threading.Lock()
 
     def post(self, arrival: Arrival) -> None:
@@ -117,22 +88,11 @@ class AnswerBoard:
                 self._keep(arrival, replaces=replaces)
             waiters = tuple(self._waiters.get(arrival.valuation_id, ()))
             entry = self._entries.get(arrival.valuation_id)
-        if arrival.kind is not Kind.RESULT or not waiters:
-            return
-        answer = arrival.value
-        if arrival.status in _FOR_ONE_CALLER:
-            waiters = tuple(waiter for waiter in waiters if waiter.trace_id == arrival.trace_id)
-        if arrival.status in _UNDER_WAY:
-            if entry is None or entry.result is None or entry.status in _UNDER_WAY:
-                return
-            answer = entry.result  # receipt of a repeat, whose answer is here already
-        elif not replaces and entry is not None and _is_ended(entry) and arrival.status is not Status.REJECTED_INVALID:
-            answer = entry.result or answer  # it came behind the end that stands
-        resulted = self._decoded(answer, Resulted) if waiters else None
-        if resulted is not None:
-            for waiter in waiters:
-                if waiter.is_meant(resulted):
-                    waiter.give(resulted)
+            subscriptions = tuple(self._subscriptions.get(arrival.valuation_id, ()))
+        for subscription in subscriptions:
+            subscription.wake()
+        if arrival.kind is Kind.RESULT and waiters:
+            self._tell(waiters, arrival, entry, replaces=replaces)
 
     def latest(self, valuation_id: str) -> State | None:
         """The latest answer seen, `None` when none was or it has been pushed out by newer ones."""
@@ -146,14 +106,22 @@ class AnswerBoard:
 
     @contextmanager
     def waiting(
-        self, valuation_id: str, trace_id: str | None, *, asked_at: datetime | None = None
+        self,
+        valuation_id: str,
+        trace_id: str | None,
+        *,
+        asked_at: datetime | None = None,
+        is_wanted: Callable[[Resulted], bool] = lambda _: True,
     ) -> Iterator[asyncio.Future[Resulted]]:
         """A future for the next answer worth telling a caller; registered before the request is sent.
 
         `asked_at` is the request's `requested_at`: of the refusals in its trace only those that may concern it count.
+        `is_wanted` passes over answers that say nothing to this caller; called on the follower's thread.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(trace_id=trace_id, asked_at=asked_at, loop=loop, answer=loop.create_future())
+        waiter = _Waiter(
+            trace_id=trace_id, asked_at=asked_at, loop=loop, is_wanted=is_wanted, answer=loop.create_future()
+        )
         with self._lock:
             self._waiters.setdefault(valuation_id, []).append(waiter)
         try:
@@ -163,6 +131,20 @@ class AnswerBoard:
                 self._waiters[valuation_id].remove(waiter)
                 if not self._waiters[valuation_id]:
                     del self._waiters[valuation_id]
+
+    @contextmanager
+    def subscribed(self, valuation_id: str) -> Iterator[Subscription]:
+        """What wakes a reader whenever there is something new of a valuation; read `latest` then."""
+        subscription = Subscription(asyncio.get_running_loop())
+        with self._lock:
+            self._subscriptions.setdefault(valuation_id, []).append(subscription)
+        try:
+            yield subscription
+        finally:
+            with self._lock:
+                self._subscriptions[valuation_id].remove(subscription)
+                if not self._subscriptions[valuation_id]:
+                    del self._subscriptions[valuation_id]
 
     def withdraw(self, valuation_id: str) -> None:
         """Forget the question that is about to be replied to: it is out of date. What came of another reply stays."""
@@ -175,6 +157,28 @@ class AnswerBoard:
     def waiters(self) -> int:
         """Callers waiting now."""
         return sum(map(len, list(self._waiters.values())))
+
+    @property
+    def subscriptions(self) -> int:
+        """Streams of events that are open now."""
+        return sum(map(len, list(self._subscriptions.values())))
+
+    def _tell(self, waiters: Sequence[_Waiter], arrival: Arrival, entry: _Entry | None, *, replaces: bool) -> None:
+        """Wake those whom a result concerns. `entry` is what stands now that it was taken."""
+        answer = arrival.value
+        if arrival.status in _FOR_ONE_CALLER:
+            waiters = tuple(waiter for waiter in waiters if waiter.trace_id == arrival.trace_id)
+        if arrival.status in UNDER_WAY:
+            if entry is None or entry.result is None or entry.status in UNDER_WAY:
+                return
+            answer = entry.result  # receipt of a repeat, whose answer is here already
+        elif not replaces and entry is not None and _is_ended(entry) and arrival.status is not Status.REJECTED_INVALID:
+            answer = entry.result or answer  # it came behind the end that stands
+        resulted = self._decoded(answer, Resulted) if waiters else None
+        if resulted is not None:
+            for waiter in waiters:
+                if waiter.is_meant(resulted):
+                    waiter.give(resulted)
 
     def _keep(self, arrival: Arrival, *, replaces: bool) -> None:
         entry = self._entries.get(arrival.valuation_id, _Entry())
@@ -214,8 +218,8 @@ def _supersedes(new: Status, kept: Status | None) -> bool:
     """Whether a status replaces the one kept. Two writers share the topic, so an interim may arrive behind a final."""
     if kept is None:
         return True
-    if new in _UNDER_WAY:
-        return kept in _UNDER_WAY
+    if new in UNDER_WAY:
+        return kept in UNDER_WAY
     if new is Status.PENDING_MANUAL:  # a late word about the queue does not undo what people asked since
         return kept is not Status.NEEDS_CLARIFICATION and not kept.is_final
     return new.is_final or not kept.is_final
@@ -228,34 +232,3 @@ def _is_ended(entry: _Entry) -> bool:
 def _dispute_of(final: Resulted) -> int:
     """Which asking a final answer supersedes another by; 0: it is a first end, which never gives way to another."""
     return final.revision if final.supersedes else 0
-
-
-def arrival(key: bytes | None, value: bytes | None, headers: Sequence[Header] | None) -> Arrival | None:
-    """Read a message's key and headers; `None` for what is neither a result nor a report of ours."""
-    if key is None or value is None:
-        return None
-    _, _, kind = (header(headers, CE_TYPE) or "").partition("cn.housevaluation.")
-    name, _, status = kind.partition(".")
-    trace = header(headers, TRACEPARENT)
-    valuation_id = key.decode("utf-8", errors="replace")
-    if name == _REPORTED:
-        return Arrival(valuation_id=valuation_id, kind=Kind.REPORT, value=value)
-    if name != _RESULTED or status not in Status.__members__:
-        return None
-    return Arrival(
-        valuation_id=valuation_id,
-        kind=Kind.RESULT,
-        value=value,
-        status=Status(status),
-        trace_id=trace_id(trace) if trace else None,
-    )
-
-
-def trace_id(text: str) -> str | None:
-    """The trace's id in a W3C `traceparent`; `None` when it is none."""
-    return text[3:35] if traceparent([(TRACEPARENT, text.encode())]) else None
-
-
-def is_conflict(resulted: Resulted) -> bool:
-    """Whether this answer says that the request number was used before for another request."""
-    return Reason.DUPLICATE_CONFLICT in resulted.reasons

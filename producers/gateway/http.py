@@ -7,6 +7,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from producers.gateway.problems import Code, ProblemError
+from schemas.domain.channels import UNSERVED_TEXT
+from schemas.events import Problem
 
 MAX_BODY_BYTES = 64 * 1024
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])", re.IGNORECASE)
@@ -21,7 +23,7 @@ async def json_body(request: Request) -> bytes:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.partition("charset=")[2].strip(' "').lower()
     if media_type.strip().lower() != "application/json" or charset not in {"", "utf-8", "utf8"}:
-        raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE)
+        raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE, problems=_of_medium(media_type))
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise ProblemError(Code.BODY_TOO_LARGE)
@@ -31,6 +33,13 @@ async def json_body(request: Request) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise ProblemError(Code.BODY_TOO_LARGE)
     return bytes(body)
+
+
+def _of_medium(media_type: str) -> tuple[Problem, ...]:
+    """A word more for who sends a fax, a multimedia message or a film."""
+    if media_type.strip().partition("/")[0].lower() not in {"image", "video", "audio", "multipart"}:
+        return ()
+    return (Problem(field="Content-Type", code="MEDIUM_NOT_SERVED", message=UNSERVED_TEXT),)
 
 
 def preferred_wait_s(prefer: str | None, longest_s: float) -> float:

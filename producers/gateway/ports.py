@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from infra.kafka.producer import Record
-from producers.gateway.board import State
-from schemas.events import Reported, Requested
+from producers.gateway.arrivals import State
+from schemas.events import Reported, ReportRevoked, Requested
 
 
 class Publisher(Protocol):
@@ -33,6 +34,30 @@ class Timeline:
     stages: Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedReport:
+    """A report, and its revocation where it no longer counts."""
+
+    reported: Reported
+    revoked: ReportRevoked | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrderState:
+    """工单 as the ledger has it. `due_at`: until when the step after `state` is owed."""
+
+    work_order_id: str
+    client_request_id: str
+    kind: str
+    state: str
+    raised_at: datetime | None = None
+    due_at: datetime | None = None
+    answered_at: datetime | None = None
+    answer: str | None = None
+    valuation_id: str = ""
+    business_ref: str | None = None
+
+
 class LedgerUnavailableError(Exception):
     """The ledger cannot be asked now."""
 
@@ -52,8 +77,16 @@ class Ledger(Protocol):
         """Its events and the times between them."""
         ...
 
-    async def report(self, report_no: str) -> Reported | None:
+    async def report(self, report_no: str) -> IssuedReport | None:
         """The report of that number, `None` when none was issued."""
+        ...
+
+    async def valuations_of(self, channel: str, business_ref: str) -> Sequence[str]:
+        """The channel's valuations under its own business number, newest first."""
+        ...
+
+    async def work_order(self, work_order_id: str, channel: str) -> WorkOrderState | None:
+        """A work order of that channel; `None` when it has none of that id."""
         ...
 
 

@@ -20,12 +20,21 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     DUPLICATE_CONFLICT = "duplicate-conflict"
     NOT_AWAITING_CLARIFICATION = "not-awaiting-clarification"
+    ALREADY_FINAL = "already-final"
+    NOT_DISPUTABLE = "not-disputable"
     BODY_TOO_LARGE = "body-too-large"
+    FILE_TOO_LARGE = "file-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     INVALID_REQUEST = "invalid-request"
+    BLOCKED = "blocked"
+    CHALLENGE_REQUIRED = "challenge-required"
+    QUOTA_EXCEEDED = "quota-exceeded"
     RATE_LIMITED = "rate-limited"
+    OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
     LOADING = "loading"
+    BATCH_UNAVAILABLE = "batch-unavailable"
+    DRAINING = "draining"
     INTERNAL = "internal"
 
 
@@ -33,8 +42,8 @@ _KNOWN: dict[Code, tuple[HTTPStatus, str, str]] = {
     Code.MALFORMED_JSON: (HTTPStatus.BAD_REQUEST, "The body is not valid JSON.", "请求体不是有效的 JSON。"),
     Code.UNAUTHENTICATED: (
         HTTPStatus.UNAUTHORIZED,
-        "Send a valid API key in the header X-API-Key.",
-        "缺少有效的 API 密钥，请在请求头 X-API-Key 中提供。",
+        "Send valid credentials: an API key in X-API-Key, or a token in Authorization: Bearer; see `problems`.",
+        "缺少有效凭证，请在请求头 X-API-Key 中提供 API 密钥，或在 Authorization 中提供 Bearer 令牌。",
     ),
     Code.FORBIDDEN: (HTTPStatus.FORBIDDEN, "This channel may not do that.", "该渠道无权执行此操作。"),
     Code.NOT_FOUND: (HTTPStatus.NOT_FOUND, "There is no such thing here.", "未找到请求的内容。"),
@@ -53,10 +62,25 @@ _KNOWN: dict[Code, tuple[HTTPStatus, str, str]] = {
         "This valuation is not waiting for a clarification.",
         "该估值当前不需要确认地址。",
     ),
+    Code.ALREADY_FINAL: (
+        HTTPStatus.CONFLICT,
+        "This valuation has ended, and its end stands; a value may be disputed, anything else is asked again.",
+        "该笔估值已办结，不能再撤销或转人工；对结果有异议请提出复估，其他情况请重新申请。",
+    ),
+    Code.NOT_DISPUTABLE: (
+        HTTPStatus.CONFLICT,
+        "This valuation cannot be disputed now; `problems` says why.",
+        "该笔估值目前不能复估，原因见 problems。",
+    ),
     Code.BODY_TOO_LARGE: (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "The body is larger than 64 KiB.",
         "请求体超过 64 KiB。",
+    ),
+    Code.FILE_TOO_LARGE: (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "The file is larger than a job may be; divide it and send the parts as jobs of their own.",
+        "文件超过单个批量作业的大小上限，请拆分后分别提交。",
     ),
     Code.UNSUPPORTED_MEDIA_TYPE: (
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -67,6 +91,26 @@ _KNOWN: dict[Code, tuple[HTTPStatus, str, str]] = {
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Some fields are wrong; `problems` names each of them.",
         "部分字段有误，详见 problems。",
+    ),
+    Code.BLOCKED: (
+        HTTPStatus.FORBIDDEN,
+        "This channel, customer or credential is on the block list; ask the operator.",
+        "该渠道、客户或凭证已被列入黑名单，请联系运营方。",
+    ),
+    Code.CHALLENGE_REQUIRED: (
+        HTTPStatus.FORBIDDEN,
+        "Fetch a challenge from /h5/challenge, and send it with its answer in X-Challenge and X-Challenge-Answer.",
+        "请先获取并完成页面验证，再提交申请。",
+    ),
+    Code.QUOTA_EXCEEDED: (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "The quota of valuations is used up; try again after Retry-After seconds.",
+        "估值次数已达上限，请按 Retry-After 指示的秒数后再试。",
+    ),
+    Code.OVERLOADED: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "More is asked at the moment than can be answered; try again after Retry-After seconds.",
+        "当前请求过多，请按 Retry-After 指示的秒数后重试。",
     ),
     Code.RATE_LIMITED: (
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -82,6 +126,16 @@ _KNOWN: dict[Code, tuple[HTTPStatus, str, str]] = {
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The dictionary of communities is still being loaded; try again after Retry-After seconds.",
         "小区名录正在加载，请按 Retry-After 指示的秒数后重试。",
+    ),
+    Code.BATCH_UNAVAILABLE: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Jobs cannot be handled now; nothing is lost, send it again after Retry-After seconds.",
+        "批量服务暂不可用，已提交的作业不受影响，请按 Retry-After 指示的秒数后重试。",
+    ),
+    Code.DRAINING: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "This instance is ending; connect anew after Retry-After seconds, another one answers.",
+        "该实例正在停止服务，请按 Retry-After 指示的秒数后重新连接。",
     ),
     Code.INTERNAL: (
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -119,7 +173,7 @@ class ProblemError(Exception):
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(self.retry_after_s)
         if self.code is Code.UNAUTHENTICATED:
-            headers["WWW-Authenticate"] = 'ApiKey realm="valuations"'
+            headers["WWW-Authenticate"] = 'Bearer realm="valuations", ApiKey realm="valuations"'
         return headers
 
     def document(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from producers.gateway.ownership import Owner
 from producers.gateway.problems import Code, ProblemError
 from schemas.codes import Action, ServiceType
 from schemas.events import Problem, Requested
@@ -53,11 +54,16 @@ class ValuationBody(BaseModel):
     force_manual: bool = Field(default=False, description="Staff channels only: let a person value it.")
     value_date: date | None = Field(default=None, description="Value date; the day of receipt when absent.")
     property_type: _Short | None = None
+    community: _Short | None = Field(default=None, description="Stated community, to be verified.")
+    building: _Short | None = Field(default=None, description="Stated building, to be verified.")
+    usage: _Short | None = Field(default=None, description="Stated use (规划用途), to be verified.")
     floor: _Small | None = None
     total_floors: _Small | None = None
     built_year: _Small | None = None
     rooms: _Small | None = None
-    note: Annotated[str, Field(max_length=500)] | None = None
+    note: Annotated[str, Field(max_length=500)] | None = Field(
+        default=None, description="A word for the reviewer, and the reason of `force_manual`; no names."
+    )
 
 
 class ClarificationBody(BaseModel):
@@ -69,9 +75,9 @@ class ClarificationBody(BaseModel):
 
 
 def read_request(
-    body: bytes, *, channel: str, idempotency_key: str | None, received_at: datetime, rules: Rules
+    body: bytes, *, owner: Owner, idempotency_key: str | None, received_at: datetime, rules: Rules
 ) -> Requested:
-    """The request in a body.
+    """The request in a body. Its number is put behind the owner's prefix.
 
     Raises:
         ProblemError: MALFORMED_JSON, or INVALID_REQUEST with every problem of shape and of rule together.
@@ -79,9 +85,10 @@ def read_request(
     fields, problems = _fields(body)
     request_id, id_problems = _request_id(fields.pop("client_request_id", None), idempotency_key)
     broken = {problem.field for problem in (*problems, *id_problems)}
+    request_id = owner.prefix + request_id if request_id else ""
     requested = Requested(
-        valuation_id=valuation_id(channel, request_id),
-        channel=channel,
+        valuation_id=valuation_id(owner.channel, request_id),
+        channel=owner.channel,
         client_request_id=request_id,
         requested_at=received_at,
         address=fields.pop("address", ""),
@@ -99,7 +106,7 @@ def read_clarification(body: bytes) -> str:
     try:
         return ClarificationBody.model_validate_json(body).community_id
     except ValidationError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
 
 
 def query_problems(errors: Sequence[Any]) -> tuple[Problem, ...]:
@@ -123,15 +130,16 @@ def _fields(body: bytes) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     try:
         return ValuationBody.model_validate_json(body).model_dump(), ()
     except ValidationError as error:
-        refused = _refused(error)
-    broken = {problem.field for problem in refused.problems}
-    if refused.code is Code.MALFORMED_JSON or "body" in broken:
-        raise refused
+        refusal = refused(error)
+    broken = {problem.field for problem in refusal.problems}
+    if refusal.code is Code.MALFORMED_JSON or "body" in broken:
+        raise refusal
     sound = {name: value for name, value in json.loads(body).items() if name not in broken}
-    return ValuationBody.model_validate_json(json.dumps({**_STAND_INS, **sound})).model_dump(), refused.problems
+    return ValuationBody.model_validate_json(json.dumps({**_STAND_INS, **sound})).model_dump(), refusal.problems
 
 
-def _refused(refusal: ValidationError) -> ProblemError:
+def refused(refusal: ValidationError) -> ProblemError:
+    """The problem document of what pydantic found: MALFORMED_JSON, or INVALID_REQUEST with every problem."""
     errors = refusal.errors(include_url=False)
     if any(error["type"] == "json_invalid" for error in errors):
         return ProblemError(Code.MALFORMED_JSON)
@@ -174,6 +182,9 @@ _MESSAGES: Mapping[str, tuple[str, str]] = {
     "date_from_datetime_parsing": ("WRONG_TYPE", "须为日期，格式 YYYY-MM-DD。"),
     "greater_than_equal": ("OUT_OF_RANGE", "数值超出允许范围。"),
     "less_than_equal": ("OUT_OF_RANGE", "数值超出允许范围。"),
+    "string_pattern_mismatch": ("WRONG_FORM", "格式不符合要求，请核对接口说明。"),
+    "string_too_short": ("MISSING", "不能为空。"),
+    "value_error": ("INVALID", "不能为空，且不能含有不可见字符。"),
     "enum": ("UNKNOWN_VALUE", "取值不在允许范围内。"),
     "model_type": ("WRONG_TYPE", "请求体须为 JSON 对象。"),
 }

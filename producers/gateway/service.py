@@ -2,31 +2,29 @@
 
 import asyncio
 import random
-from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from infra.kafka.producer import Record
-from infra.telemetry.tracing import child_of, traceparent
-from producers.gateway.board import AnswerBoard, State, is_conflict, trace_id
+from infra.telemetry.tracing import child_of
+from producers.gateway.arrivals import UNDER_WAY, State, is_conflict, trace_id
+from producers.gateway.board import AnswerBoard
+from producers.gateway.ownership import Owner
 from producers.gateway.ports import Archived, Ledger, LedgerUnavailableError, Publisher
 from producers.gateway.problems import Code, ProblemError
+from producers.gateway.remembered import Remembered
 from producers.gateway.request_body import clarified, fingerprint
-from producers.gateway.views import candidates
+from producers.gateway.request_record import continued, request_record, well_formed
 from schemas.catalogue import REQUESTS, Topic
 from schemas.codec import Codec
 from schemas.codes import Action, Lane, Reason, Status
 from schemas.domain.contract import ONLINE_ANSWER
+from schemas.domain.projection import candidates
 from schemas.errors import PublishError
 from schemas.events import Problem, Reported, Requested, Resulted
-from schemas.headers import TRACEPARENT, event_headers, event_type
-from schemas.ids import event_id
 
-SOURCE = "producers/gateway"
 RETRY_AFTER_S = 5  # a broker election takes seconds
-_UNDER_WAY = frozenset({Status.RECEIVED, Status.PROCESSING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,31 +34,6 @@ class Waits:
     answer_s: float = ONLINE_ANSWER.value.total_seconds()
     acknowledgement_s: float = 5.0  # by the broker; longer than an election, shorter than a caller's patience
     ledger_s: float = 2.0
-
-
-@dataclass(slots=True)
-class Remembered:
-    """The last requests sent by this instance: a repeat is answered at once, a clarification needs no look-up."""
-
-    capacity: int = 10_000
-    _requests: OrderedDict[str, Requested] = field(default_factory=OrderedDict)
-
-    def put(self, requested: Requested) -> None:
-        """Remember the first asking under its number; the oldest gives way."""
-        if requested.action is not Action.VALUE or requested.valuation_id in self._requests:
-            return
-        self._requests[requested.valuation_id] = requested
-        if len(self._requests) > self.capacity:
-            self._requests.popitem(last=False)
-
-    def forget(self, requested: Requested) -> None:
-        """It was refused in favour of another under the same number."""
-        if self._requests.get(requested.valuation_id) is requested:
-            del self._requests[requested.valuation_id]
-
-    def get(self, valuation_id: str) -> Requested | None:
-        """The request, if it is remembered."""
-        return self._requests.get(valuation_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +49,7 @@ class Reply:
 
     def continuing(self, traceparent: str) -> str:
         """This call's place in the trace of the valuation: a reply belongs to what it answers, whoever sends it."""
-        return traceparent if self.trace_id is None else f"00-{self.trace_id}-{traceparent[36:]}"
+        return continued(traceparent, self.trace_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +68,17 @@ class Gateway:
     remembered: Remembered = field(default_factory=Remembered)
 
     async def ask(
-        self, requested: Requested, *, wait_s: float, traceparent: str, lane: Lane = Lane.ONLINE
+        self,
+        requested: Requested,
+        *,
+        wait_s: float,
+        traceparent: str,
+        lane: Lane = Lane.ONLINE,
+        is_wanted: Callable[[Resulted], bool] = lambda _: True,
     ) -> State | None:
         """Send a request safely and wait for its answer; `None`: recorded, but no answer within `wait_s` yet.
 
-        The same request again joins the first one or gets its answer.
+        The same request again joins the first one or gets its answer. Answers that are not `is_wanted` are waited out.
 
         Raises:
             ProblemError: UNAVAILABLE (not recorded for certain), DUPLICATE_CONFLICT, INVALID_REQUEST, RATE_LIMITED.
@@ -109,7 +88,9 @@ class Gateway:
             return known
         deadline = asyncio.get_running_loop().time() + wait_s
         asked_at = requested.requested_at
-        with self.board.waiting(requested.valuation_id, trace_id(traceparent), asked_at=asked_at) as answer:
+        with self.board.waiting(
+            requested.valuation_id, trace_id(traceparent), asked_at=asked_at, is_wanted=is_wanted
+        ) as answer:
             await self._send(requested, traceparent, lane)
             resulted = await _until(answer, deadline)
         if resulted is None or _asks_again(requested, resulted):
@@ -120,24 +101,43 @@ class Gateway:
         latest = self.board.latest(requested.valuation_id)
         return State(result=resulted, report=latest.report if latest else None)
 
-    async def state(self, valuation_id: str, channel: str) -> State | None:
-        """What the owning channel may know; `None` when the request is recorded but not answered.
+    async def state(self, valuation_id: str, owner: Owner) -> State | None:
+        """What the owner may know; `None` when the request is recorded but not answered.
 
         Raises:
             ProblemError: NOT_FOUND for an unknown one and for another channel's; UNAVAILABLE.
         """
         latest = self.board.latest(valuation_id)
-        if latest is not None:
-            return _owned(latest, latest.result.channel, channel)
-        archived = await self.archived(valuation_id)
-        if archived is not None:
-            return _owned(archived.state, archived.channel, channel)
+        archived = None if latest is not None else await self.archived(valuation_id)
+        state = latest or (archived.state if archived is not None else None)
+        if state is not None:
+            if not owner.owns(state.result.channel, state.result.client_request_id):
+                raise ProblemError(Code.NOT_FOUND)
+            return state
         asked = self.remembered.get(valuation_id)
-        return _owned(None, asked.channel if asked else None, channel)
+        if asked is None and archived is not None:
+            asked = await self._archived_request(valuation_id)
+        if asked is None or not owner.owns(asked.channel, asked.client_request_id):
+            raise ProblemError(Code.NOT_FOUND)
+        return None
 
-    async def report(self, valuation_id: str, channel: str) -> Reported:
+    async def known(self, valuation_id: str, owner: Owner) -> tuple[State | None, ...]:
+        """As `state`, for those who look for it: empty when the channel has no such valuation."""
+        try:
+            return (await self.state(valuation_id, owner),)
+        except ProblemError as problem:
+            if problem.code is Code.NOT_FOUND:
+                return ()
+            raise
+
+    async def numbers_of(self, channel: str, business_ref: str) -> Sequence[str]:
+        """The channel's valuations under its business number, newest first. Raises `ProblemError` UNAVAILABLE."""
+        async with self.asking_the_ledger():
+            return await self.ledger.valuations_of(channel, business_ref)
+
+    async def report(self, valuation_id: str, owner: Owner) -> Reported:
         """The report of a valuation. Raises `ProblemError` NOT_FOUND when there is none (yet), UNAVAILABLE."""
-        state = await self.state(valuation_id, channel)
+        state = await self.state(valuation_id, owner)
         if state is not None and state.report is None:
             archived = await self.archived(valuation_id)
             state = archived.state if archived else None
@@ -147,35 +147,44 @@ class Gateway:
 
     async def archived(self, valuation_id: str) -> Archived | None:
         """What the ledger knows. Raises `ProblemError` UNAVAILABLE."""
+        async with self.asking_the_ledger():
+            return await self.ledger.valuation(valuation_id)
+
+    @asynccontextmanager
+    async def asking_the_ledger(self) -> AsyncIterator[None]:
+        """A limited time for a question to the ledger. Raises `ProblemError` UNAVAILABLE."""
         try:
             async with asyncio.timeout(self.waits.ledger_s):
-                return await self.ledger.valuation(valuation_id)
+                yield
         except (LedgerUnavailableError, TimeoutError):
             raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S) from None
 
-    async def reply(self, valuation_id: str, channel: str, community_id: str) -> Reply:
+    async def reply(self, valuation_id: str, owner: Owner, community_id: str) -> Reply:
         """The reply to NEEDS_CLARIFICATION that chooses one of its candidates; to be sent with `clarify`.
 
         Raises:
             ProblemError: NOT_FOUND, NOT_AWAITING_CLARIFICATION, INVALID_REQUEST for a community that was not offered,
                 UNAVAILABLE.
         """
-        state = await self.state(valuation_id, channel)
+        state = await self.state(valuation_id, owner)
         if state is None or state.result.status is not Status.NEEDS_CLARIFICATION:
             raise ProblemError(Code.NOT_AWAITING_CLARIFICATION, valuation_id=valuation_id)
         if community_id not in {candidate.community_id for candidate in candidates(state.result)}:
             not_offered = Problem(field="community_id", code="NOT_OFFERED", message="请选择所列候选小区之一。")
             raise ProblemError(Code.INVALID_REQUEST, problems=[not_offered], valuation_id=valuation_id)
-        original = self.remembered.get(valuation_id)
-        if original is None:
-            original = await self._archived_request(valuation_id)
-        if original is None:
-            raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=valuation_id)
+        original = await self.original(valuation_id)
         return Reply(
             requested=clarified(original, community_id, received_at=self.clock()),
             trace_id=state.trace_id or None,
             lane=state.result.lane,
         )
+
+    async def original(self, valuation_id: str) -> Requested:
+        """The first request under this id. Raises `ProblemError` UNAVAILABLE when nobody who knows it can be asked."""
+        original = self.remembered.get(valuation_id) or await self._archived_request(valuation_id)
+        if original is None:
+            raise ProblemError(Code.UNAVAILABLE, retry_after_s=RETRY_AFTER_S, valuation_id=valuation_id)
+        return original
 
     async def clarify(self, reply: Reply, *, wait_s: float, traceparent: str) -> State | None:
         """Send a reply and wait as `ask` does. `traceparent` is that of `reply.continuing`.
@@ -194,7 +203,7 @@ class Gateway:
     async def _answer_to_repeat(self, requested: Requested) -> State | None:
         """The answer to an earlier request that this one repeats; `None` when that is not certain."""
         latest = self.board.latest(requested.valuation_id)
-        if latest is None or latest.result.status in _UNDER_WAY or requested.action is not Action.VALUE:
+        if latest is None or latest.result.status in UNDER_WAY or requested.action is not Action.VALUE:
             return None
         first = self.remembered.get(requested.valuation_id) or await self._archived_request(requested.valuation_id)
         return latest if first is not None and fingerprint(first) == fingerprint(requested) else None
@@ -235,48 +244,12 @@ class Gateway:
         return None
 
 
-def request_record(
-    requested: Requested, codec: Codec, topic: Topic, parent: str, *, lane: Lane = Lane.ONLINE
-) -> Record:
-    """The record that asks for a valuation. Only the online lane promises an answer within seconds."""
-    kind = event_type(requested)
-    revision = 2 if requested.action is Action.CLARIFY else 1
-    headers = event_headers(
-        event_id=event_id(requested.valuation_id, kind, revision),
-        event_type=kind,
-        source=SOURCE,
-        at=requested.requested_at,
-        traceparent=parent,
-    )
-    if lane is Lane.ONLINE:
-        deadline = requested.requested_at + ONLINE_ANSWER.value
-        headers.append(("deadline", deadline.isoformat().encode()))
-    return Record(
-        topic=topic.named(lane),
-        key=requested.valuation_id.encode(),
-        value=codec.encode(requested),
-        headers=headers,
-    )
-
-
-def well_formed(received: str | None) -> bytes | None:
-    """The caller's `traceparent` if it is one."""
-    return traceparent([(TRACEPARENT, received.encode())]) if received else None
-
-
 async def _until(answer: asyncio.Future[Resulted], deadline: float) -> Resulted | None:
     try:
         async with asyncio.timeout_at(deadline):
             return await asyncio.shield(answer)
     except TimeoutError:
         return None
-
-
-def _owned(state: State | None, owner: str | None, channel: str) -> State | None:
-    """The state, for its owner alone: to all others the valuation does not exist."""
-    if owner != channel:
-        raise ProblemError(Code.NOT_FOUND)
-    return state
 
 
 def _asks_again(requested: Requested, resulted: Resulted) -> bool:
@@ -290,6 +263,10 @@ def _refusal(resulted: Resulted) -> ProblemError:
         return ProblemError(Code.NOT_AWAITING_CLARIFICATION, problems=late, valuation_id=resulted.valuation_id)
     if is_conflict(resulted):
         return ProblemError(Code.DUPLICATE_CONFLICT, valuation_id=resulted.valuation_id)
+    if Reason.ALREADY_FINAL in resulted.reasons:
+        return ProblemError(Code.ALREADY_FINAL, valuation_id=resulted.valuation_id)
+    if Reason.NOT_FOUND in resulted.reasons:
+        return ProblemError(Code.NOT_FOUND)
     if Reason.QUOTA_EXCEEDED in resulted.reasons:
         return ProblemError(Code.RATE_LIMITED, retry_after_s=60, valuation_id=resulted.valuation_id)
     return ProblemError(Code.INVALID_REQUEST, problems=resulted.problems, valuation_id=resulted.valuation_id)

@@ -75,6 +75,11 @@ class SuggestionIndex:
         """Bytes of all columns."""
         return sum(_nbytes(segment) for segment in self._segments)
 
+    def name_of(self, community_id: str) -> str | None:
+        """What a community is called; `None` where there is no such community."""
+        row = self._find(community_id)
+        return None if row is None else row.own[0]
+
     # ---- searching -----------------------------------------------------------------------------------------------
 
     def suggest(self, typed: str, *, near: Place | None = None, most: int = 8) -> tuple[Suggestion, ...]:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
 from producers.gateway.meters import Meters
-from producers.gateway.problems import SCHEMA, Code, ProblemError
+from producers.gateway.openapi import problems_of
+from producers.gateway.problems import Code, ProblemError
 from producers.gateway.suggestions.index import Suggestion, SuggestionIndex
 from producers.gateway.suggestions.readings import Place, place_named, readings
-from schemas.domain.channels import Channel
 from schemas.domain.divisions import Divisions
 from schemas.domain.normalise import normalise
 from schemas.domain.request_rules import MAX_ADDRESS
@@ -23,7 +23,6 @@ USUAL: Final = 8
 _SHORTEST: Final = 2  # characters; one begins thousands of names
 _LOADING_RETRY_S: Final = 5
 _CACHED: Final = {"Cache-Control": "private, max-age=60"}  # a typed beginning is typed again when it is corrected
-_PROBLEM: Final[dict[str, Any]] = {"content": {"application/problem+json": {"schema": SCHEMA}}}
 _EXAMPLE: Final[dict[str, Any]] = {
     "suggestions": [
         {
@@ -60,7 +59,7 @@ class Suggestions:
 
 def suggestion_routes(
     suggestions: Suggestions,
-    channel_of: Callable[..., Channel],
+    channel_of: Callable[..., Any],
     meters: Meters,
     *,
     prefix: str,
@@ -72,7 +71,7 @@ def suggestion_routes(
     @router.get(
         "/addresses/suggest",
         summary="Communities while an address is typed",
-        responses={200: _OK, **dict.fromkeys((401, 422, 429, 503), _PROBLEM)},
+        responses={200: _OK, **problems_of((401, 403, 422, 429, 503))},
         dependencies=[Depends(channel_of)],
     )
     async def suggest(

@@ -1,32 +1,19 @@
 """The gateway as a process would run it, on a real broker, with the stages played by one thread."""
 
-import asyncio
 import json
-import time
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import httpx
 import pytest
 
-from infra.cli.gateway import FollowedTopics, bound, serve
 from infra.kafka.security import client_conf
-from producers.gateway.api_keys import hashed
 from producers.gateway.service import Waits
 from schemas.codes import Lane, Status
 from schemas.ids import valuation_id
-from tests.fakes.answers import CODEC, a_report, an_answer
+from tests.fakes.answers import an_answer
 from tests.fakes.pipeline import Pipeline, Topics
+from tests.integration.gateway.serving import GOOD, PDF, a_gateway, answered, found, until_ready
 
 pytestmark = pytest.mark.kafka
-
-PDF = b"%PDF-1.7 report"
-GOOD = {"address": "杭州市西湖区文三路1号", "area_m2": "89.50", "client_request_id": "r-1"}
-
-
-class Reports:
-    def read(self, _: str) -> bytes:
-        return PDF
 
 
 @pytest.fixture
@@ -37,55 +24,6 @@ def connection(bootstrap):
 @pytest.fixture
 def house_topics(topics):
     return Topics.made_by(topics)
-
-
-@asynccontextmanager
-async def a_gateway(connection, topics, *, waits=None):
-    listening, servers = bound("127.0.0.1", 0), []
-    followed = FollowedTopics(
-        requests=topics.requests,
-        results=topics.results,
-        reports=topics.reports,
-        communities=topics.communities,
-        aliases=topics.aliases,
-        audit=topics.audit,
-    )
-    running = asyncio.create_task(
-        serve(
-            listening,
-            connection=connection,
-            codec=CODEC,
-            api_keys={hashed("staff"): "CREDIT_MGMT", hashed("customer"): "NET_BANK"},
-            ledger_url="",
-            reports=Reports(),
-            topics=followed,
-            waits=waits,
-            stop=servers,
-        )
-    )
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": "staff"}, timeout=30, trust_env=False) as client:
-        yield client
-    servers[0].should_exit = True
-    assert await running == 0
-
-
-async def found(client, path):
-    """The first answer 200 of a path."""
-    async with asyncio.timeout(30):
-        while True:
-            response = await client.get(path)
-            if response.status_code == 200:
-                return response
-            await asyncio.sleep(0.02)
-
-
-async def until_ready(client):
-    await found(client, "/health")
-
-
-def answered(requested):
-    return [an_answer(requested, Status.RECEIVED), an_answer(requested), a_report(requested, PDF)]
 
 
 @pytest.mark.requirement("IN1", "IN6", "IN8")
@@ -179,40 +117,3 @@ async def test_a_topic_that_takes_nothing_is_503_after_the_acknowledgement_time(
     async with a_gateway(connection, missing, waits=Waits(answer_s=1.0, acknowledgement_s=0.5)) as client:
         await until_ready(client)
         assert (await client.post("/v1/valuations", json=GOOD)).status_code == 503
-
-
-def test_a_gateway_process_becomes_ready_and_ends_cleanly_when_told_to(kafka, house_topics, tmp_path):
-    import os
-    import signal
-    import subprocess
-    import sys
-
-    from confluent_kafka.admin import AdminClient
-
-    from infra.embedded.ports import held_ports
-    from infra.kafka.admin import apply, plan, wanted_topics
-    from schemas.catalogue import ALIASES, COMMUNITIES, REPORTS, REQUESTS, RESULTS
-
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    needed = (REQUESTS, RESULTS, REPORTS, COMMUNITIES, ALIASES)
-    apply(admin, plan(admin, wanted_topics(needed, replication_factor=1, max_partitions=4)))
-    with held_ports([0, 0]) as (port, health_port):
-        pass
-    environment = {
-        **os.environ,
-        "AVM_KAFKA__BOOTSTRAP": kafka.bootstrap,
-        "AVM_STATE": str(tmp_path),
-        "AVM_GATEWAY__PORT": str(port),
-        "AVM_HEALTH_PORT": str(health_port),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "infra.cli", "gateway"], env=environment)
-    try:
-        with httpx.Client(trust_env=False, transport=httpx.HTTPTransport(retries=8)) as client:
-            for answering in (health_port, port):
-                deadline = time.monotonic() + 60
-                while client.get(f"http://127.0.0.1:{answering}/health").status_code != 200:
-                    assert time.monotonic() < deadline
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-    finally:
-        process.kill()

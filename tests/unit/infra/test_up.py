@@ -13,7 +13,9 @@ SETTINGS = Settings().model_copy(
 
 def test_every_stage_runs_on_both_lanes_beside_ledger_gateway_and_desk():
     commands = {spec.name: spec.argv for spec in processes(SETTINGS)}
-    assert len(commands) == 5 * 2 + 5
+    assert sum("worker" in argv for argv in commands.values()) == 5 * 2 + 2
+    assert commands["callbacks"][3:] == ("consumer", "callbacks")
+    assert commands["batch"][3:] == ("batch-service",)
     assert commands["settle"][3:] == ("worker", "settle")
     assert commands["shadow"][3:] == ("worker", "shadow")
     assert commands["scoring.batch"] == (sys.executable, "-m", "infra.cli", "worker", "scoring", "--lane", "batch")
@@ -37,6 +39,7 @@ def test_a_child_process_reads_the_same_settings_from_its_environment(monkeypatc
             ),
             "ledger": SETTINGS.ledger.model_copy(update={"port": 8002}),
             "desk": SETTINGS.desk.model_copy(update={"port": 8003}),
+            "batch": SETTINGS.batch.model_copy(update={"port": 8004, "url": "http://c"}),
         }
     )
     for name, value in environment(complete).items():
@@ -47,3 +50,9 @@ def test_a_child_process_reads_the_same_settings_from_its_environment(monkeypatc
 def test_no_secret_is_on_a_command_line():
     words = [word for spec in processes(SETTINGS) for word in spec.argv]
     assert "dbname=x" not in json.dumps(words)
+
+
+def test_the_batch_lane_steps_back_behind_the_online_lane():
+    niceness = {spec.name: spec.niceness for spec in processes(SETTINGS)}
+    assert niceness["scoring.online"] == niceness["gateway"] == 0
+    assert 0 < niceness["scoring.batch"] == niceness["batch"] < niceness["shadow"]

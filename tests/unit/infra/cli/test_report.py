@@ -1,43 +1,96 @@
+import shutil
+
 import pytest
 from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from infra.cli import CommandError, report
+from infra.cli.report_template import package_in_force
+from infra.settings import Settings
 from schemas.events import Resulted
 from streams.reporting import sample
+from streams.reporting.package import SHIPPED
+
+pytestmark = pytest.mark.requirement("RP2")
 
 
-@pytest.mark.requirement("RP2")
-def test_preview_draws_the_sample_and_the_same_event_from_a_file_alike(tmp_path):
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(report.app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refusal(*arguments: object) -> str:
+    error = CliRunner().invoke(report.app, [str(argument) for argument in arguments]).exception
+    assert isinstance(error, CommandError)
+    return str(error)
+
+
+def test_preview_draws_a_sample_and_the_same_event_from_a_file_alike(tmp_path):
     event = tmp_path / "event.json"
     event.write_bytes(TypeAdapter(Resulted).dump_json(sample.automatic()))
     one, other = tmp_path / "one.pdf", tmp_path / "other.pdf"
-    for arguments in (["--out", str(one)], ["--out", str(other), "--event", str(event)]):
-        result = CliRunner().invoke(report.app, ["preview", *arguments])
-        assert result.exit_code == 0, result.output
-        assert "1 page(s)" in result.output
+    assert "1 page(s)" in run("preview", "--out", one, "--case", "automatic")
+    run("preview", "--out", other, "--event", event)
     assert one.read_bytes().startswith(b"%PDF-")
     assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("content", "complaint"), [('{"status": "DONE"}', "is no Resulted event"), ("{", "is no Resulted event")]
-)
-def test_preview_says_what_is_wrong_with_an_event(tmp_path, content, complaint):
+def test_preview_draws_every_sample_each_into_a_file_of_its_own(tmp_path):
+    run("preview", "--out", tmp_path / "all.pdf")
+    cases = {path.stem for path in (SHIPPED / "samples").glob("*.json")}
+    assert {path.stem for path in tmp_path.glob("*.pdf")} == {f"all-{case}" for case in cases}
+
+
+def test_preview_as_a_picture_gives_a_file_for_each_page(tmp_path):
+    run("preview", "--out", tmp_path / "long.png", "--case", "longest")
+    pages = sorted(path.name for path in tmp_path.iterdir())
+    assert pages == ["long-1.png", "long-2.png"]
+    assert (tmp_path / "long-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_preview_says_which_samples_there_are_and_which_files_it_writes(tmp_path):
+    assert "there is no sample 'villa'; there are automatic, commercial" in refusal("preview", "--case", "villa")
+    assert "neither a .pdf nor a .png file" in refusal("preview", "--out", tmp_path / "x.docx")
+
+
+@pytest.mark.parametrize("content", ['{"status": "DONE"}', "{"])
+def test_preview_says_what_is_wrong_with_an_event(tmp_path, content):
     event = tmp_path / "event.json"
     event.write_text(content)
-    error = CliRunner().invoke(report.app, ["preview", "--event", str(event)]).exception
-    assert isinstance(error, CommandError)
-    assert complaint in str(error)
+    assert "is no Resulted event" in refusal("preview", "--event", event)
 
 
 def test_preview_of_an_answer_without_a_value_says_so(tmp_path):
     event = tmp_path / "event.json"
-    bare = (
-        TypeAdapter(Resulted).dump_json(sample.automatic()).replace(b'"value":3842528,"unit', b'"value":null,"unit', 1)
-    )
-    event.write_bytes(bare)
-    error = (
-        CliRunner().invoke(report.app, ["preview", "--event", str(event), "--out", str(tmp_path / "x.pdf")]).exception
-    )
-    assert "no slip without a value" in str(error)
+    whole = TypeAdapter(Resulted).dump_json(sample.automatic())
+    event.write_bytes(whole.replace(b'"value":3842528,"unit', b'"value":null,"unit', 1))
+    assert "no slip without a value" in refusal("preview", "--event", event, "--out", tmp_path / "x.pdf")
+
+
+def test_check_tells_a_good_package_from_one_with_a_fault_in_a_line(tmp_path):
+    assert "is good" in run("check", SHIPPED)
+    bank = shutil.copytree(SHIPPED, tmp_path / "bank")
+    (bank / "texts.toml").write_text((SHIPPED / "texts.toml").read_text().replace('G1 = "估值员（见习）"\n', ""))
+    line = (SHIPPED / "texts.toml").read_text().splitlines().index("[grade]") + 1
+    assert f"texts.toml:{line}: grade.G1 is missing" in refusal("check", bank)
+
+
+def test_a_broken_package_at_start_is_told_and_the_last_good_one_stays(tmp_path, caplog):
+    bank = shutil.copytree(SHIPPED, tmp_path / "bank")
+    (bank / "template.toml").write_text((SHIPPED / "template.toml").read_text().replace('"slip"', '"bank"'))
+    settings = Settings(state=tmp_path / "state", report_template=bank)
+    good, _ = package_in_force(settings)
+    assert good.template_version.startswith("bank-2026.12+")
+    page = (bank / "slip.typ").read_text()
+    (bank / "slip.typ").write_text(page.replace("head(report)", "head(report"))
+    kept, renderer = package_in_force(settings)
+    assert renderer.template_version == kept.template_version == good.template_version
+    (told,) = [record for record in caplog.records if record.levelname == "CRITICAL"]
+    assert "slip.typ:" in told.error
+
+
+def test_a_broken_package_at_the_first_start_leaves_the_shipped_one(tmp_path):
+    (tmp_path / "bank").mkdir()
+    package, _ = package_in_force(Settings(state=tmp_path / "state", report_template=tmp_path / "bank"))
+    assert package.folder == SHIPPED

@@ -1,13 +1,15 @@
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
-from producers.gateway.board import State
+from producers.gateway.access.rate_limit import Rate
+from producers.gateway.arrivals import State
 from producers.gateway.ports import Archived, Timeline
-from producers.gateway.rate_limit import Rate
 from producers.gateway.service import Waits
 from schemas.codes import Action, Lane, Status
+from schemas.domain import channels
 from schemas.events import Requested
 from schemas.headers import CE_ID, TRACEPARENT, header
 from schemas.ids import valuation_id
@@ -71,6 +73,17 @@ async def test_prefer_wait_0_does_not_wait():
     house = a_house(waits=Waits(answer_s=60.0))
     response = await asyncio.wait_for(post(house, Prefer="respond-async, wait=0"), 5)
     assert response.status_code == 202
+
+
+@pytest.mark.requirement("IN4", "IN8")
+async def test_a_channel_waits_as_long_as_its_row_in_the_registry_says():
+    patient = channels.channel("CREDIT_MGMT")
+    kiosk = replace(patient, code="KIOSK", aliases=(), waits_s=0.05)
+    house = a_house(waits=Waits(answer_s=60.0))
+    with channels.enlisted([kiosk]):
+        hurried = await asyncio.wait_for(post(house, channel="KIOSK"), 30)
+        longer = await asyncio.wait_for(post(house, channel="KIOSK", Prefer="wait=60"), 30)
+    assert (hurried.status_code, longer.status_code) == (202, 202)
 
 
 async def test_a_result_that_comes_while_the_caller_waits_wakes_it():
@@ -366,7 +379,7 @@ async def test_the_trace_of_the_caller_goes_on():
 
 async def test_the_public_page_needs_no_key_and_gets_the_range_alone():
     house = a_house(pipeline=answered)
-    response = await post(house, channel=None, path="/h5/valuations")
+    response = await post(house, channel=None, path="/h5/valuations", **house.proof())
     assert set(response.json()) == {
         "valuation_id", "client_request_id", "status", "status_text", "lower", "upper", "final", "disclaimer",
     }  # fmt: skip
@@ -377,7 +390,9 @@ async def test_the_public_page_needs_no_key_and_gets_the_range_alone():
 
 async def test_what_is_not_there_is_a_problem_document_too():
     house = a_house()
-    missing, method = await get(house, "/v2/valuations"), await get(house, "/v1/valuations")
+    missing = await get(house, "/v2/valuations")
+    async with house.client() as client:
+        method = await client.delete("/v1/valuations")
     assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
     assert (method.status_code, method.json()["code"]) == (405, "method-not-allowed")
 
@@ -387,9 +402,9 @@ async def test_the_published_interface_names_every_path_and_loads_nothing_from_o
     document = (await get(house, "/openapi.json")).json()
     assert {"/v1/valuations", "/v1/valuations/{valuation_id}", "/verify/{report_no}"} <= set(document["paths"])
     assert not [path for path in document["paths"] if path.startswith("/h5")]
-    body = document["paths"]["/v1/valuations"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert body["additionalProperties"] is False
-    assert "http" not in json.dumps(document)
+    assert document["components"]["schemas"]["ValuationRequest"]["additionalProperties"] is False
+    assert "http://" not in json.dumps(document)
+    assert "https://" not in json.dumps(document)
     assert (await get(house, "/docs")).status_code == 404
 
 

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from producers.gateway.api_keys import hashed
-from producers.gateway.rate_limit import Rate
+from producers.gateway.access.caller import hashed
+from producers.gateway.access.rate_limit import Rate
 from schemas.codes import Status
 from schemas.ids import valuation_id
 from tests.fakes.answers import an_answer
@@ -51,7 +51,7 @@ async def test_refusals_are_told_whatever_they_refuse():
         (KEY, "ASK", 422, "", 0),
         (KEY, "LOOK", 404, SUBJECT, 0),
         (KEY, "LOOK", 404, "", 0),
-        (KEY, "UNKNOWN", 404, "", 0),
+        ("-", "UNKNOWN", 404, "", 0),
         ("-", "ASK", 401, "", 0),
     ]
 
@@ -59,7 +59,7 @@ async def test_refusals_are_told_whatever_they_refuse():
 async def test_a_look_that_was_answered_and_a_page_are_not_told():
     house = a_house(pipeline=answered)
     async with house.client("WEBSITE") as client:
-        await client.post("/h5/valuations", json=GOOD)
+        await client.post("/h5/valuations", json=GOOD, headers=house.proof())
         await client.get(f"/h5/valuations/{valuation_id('WEBSITE', 'r-1')}")
         await client.get("/")
         await client.get("/health")

@@ -3,7 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from producers.gateway.board import AnswerBoard, arrival, trace_id
+from producers.gateway.arrivals import arrival, trace_id
+from producers.gateway.board import AnswerBoard
 from schemas.codes import Reason, Status
 from tests.fakes.answers import CODEC, TRACE, a_report, a_request, an_answer, as_message
 
@@ -167,3 +168,18 @@ async def test_all_callers_of_one_valuation_are_woken_and_forgotten(board):
         post(board, an_answer(REQUEST))
         assert [found.status for found in await asyncio.gather(first, second)] == [Status.COMPLETED_AUTO] * 2
     assert board.waiters == 0
+
+
+@pytest.mark.requirement("IN9")
+@pytest.mark.parametrize(
+    "ends", [(Status.CANCELLED, Status.COMPLETED_MANUAL), (Status.COMPLETED_AUTO, Status.CANCELLED)]
+)
+async def test_of_a_cancellation_and_another_end_the_first_on_the_topic_stands_for_the_board_and_its_callers(
+    board, ends
+):
+    first, second = (an_answer(REQUEST, status) for status in ends)
+    post(board, first)
+    with board.waiting(REQUEST.valuation_id, None) as answer:
+        post(board, second, first)
+        assert (await asyncio.wait_for(answer, 5)).status is ends[0]
+    assert board.latest(REQUEST.valuation_id).result.status is ends[0]

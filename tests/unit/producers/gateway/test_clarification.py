@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from producers.gateway.board import State, arrival
+from producers.gateway.arrivals import State, arrival
+from producers.gateway.ownership import Owner
 from producers.gateway.ports import Archived
 from producers.gateway.problems import Code, ProblemError
 from producers.gateway.service import Waits
@@ -111,7 +112,9 @@ async def test_of_two_replies_at_once_the_accepted_one_gets_its_answer_and_the_o
     first = a_request()
     house.board.post(arrival(*as_message(a_question(first))))
     gateway.remembered.put(first)
-    replies = [await gateway.reply(first.valuation_id, "CREDIT_MGMT", choice) for choice in ("c-1", "c-2")]
+    replies = [
+        await gateway.reply(first.valuation_id, Owner(channel="CREDIT_MGMT"), choice) for choice in ("c-1", "c-2")
+    ]
     calls = [
         asyncio.create_task(gateway.clarify(one, wait_s=5, traceparent=one.continuing(gateway.new_traceparent(None))))
         for one in replies

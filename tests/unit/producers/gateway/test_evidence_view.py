@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from producers.gateway.board import State
+from producers.gateway.arrivals import State
 from producers.gateway.views import view
 from schemas.domain.channels import Profile
 from schemas.events import SourceUsed

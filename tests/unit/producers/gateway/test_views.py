@@ -3,10 +3,11 @@ from dataclasses import dataclass, fields, is_dataclass
 
 import pytest
 
-from producers.gateway.board import State
-from producers.gateway.views import project, view
+from producers.gateway.arrivals import State
+from producers.gateway.views import view
 from schemas.codes import Status
 from schemas.domain.channels import Profile
+from schemas.domain.projection import project
 from tests.fakes.answers import a_full_answer, a_report, a_request, an_address, an_answer
 
 REQUEST = a_request()
@@ -14,7 +15,8 @@ FULL = State(result=a_full_answer(REQUEST), report=a_report(REQUEST))
 
 CUSTOMER = {
     "valuation_id", "client_request_id", "status", "status_text", "final", "value", "lower", "upper", "value_date",
-    "valid_until", "reason_text", "disclaimer", "problems", "report",
+    "valid_until", "reason_text", "disclaimer", "problems", "report", "due_at", "expected_at", "queue_position",
+    "verification",
 }  # fmt: skip
 PUBLIC = {
     "valuation_id", "client_request_id", "status", "status_text", "final", "lower", "upper", "disclaimer", "problems",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from producers.gateway.rate_limit import Rate
+from producers.gateway.access.rate_limit import Rate
 from producers.gateway.suggestions.feed import SuggestionFeed
 from producers.gateway.suggestions.index import SuggestionIndex
 from schemas.codec import Codec
