@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup lock demo up check fix test test-fast generate bench bench-desk clean
+.PHONY: help setup lock demo up check fix test test-fast generate bench bench-desk bench-batch clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ bench: setup ## Speed of the flow, a hop and each stage, beside plain loops
 
 bench-desk: setup ## 200 reviewers decide 5,000 tasks at a desk that is killed twice: none twice, none lost
 	$(BIN)/python -m bench.desk $(ARGS)
+
+ROWS ?= 200000
+bench-batch: setup ## A file of ROWS rows (200000), killed once, with online requests beside it: none lost, none doubled
+	$(BIN)/python -m bench.batch --rows $(ROWS) $(ARGS)
 
 clean: ## Remove the environment and local state
 	rm -rf $(VENV) .avm

@@ -1,14 +1,13 @@
-"""`avm batch submit|status|fetch`: files of requests in, a result file back."""
+"""`avm batch submit|status|list|pause|resume|cancel|fetch`: files of requests in, result files back.
+
+Everything is the batch service's; this talks to it over HTTP.
+"""
 
 import json
-import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,264 +17,271 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
-from infra.cli.connections import codec as codec_of
-from infra.cli.connections import kafka_conf, settings_in_force, shanghai_today, utc_now
-from infra.kafka.follower import TopicFollower
-from infra.kafka.producer import Publisher
-from infra.kafka.security import ClientConf
+from infra.cli.connections import settings_in_force
+from infra.cli.revaluation import RevaluationListError, as_table
 from infra.settings import Settings
-from infra.telemetry.tracing import child_of
-from producers.batch.check import Checked, check
-from producers.batch.files import FileError, Table, digest, open_table
-from producers.batch.job import Answers, JobFolder, Manifest, Tally, job_id, tally
-from producers.batch.ledger import HttpLedger, LedgerError, incomplete
-from producers.batch.result_file import write_results
-from producers.batch.rows import ReadRow, columns, read_rows
-from producers.batch.submit import Inbox, Pace, Run, Topics
-from schemas.codec import Codec
-from schemas.codes import Lane
-from schemas.domain import channels
-from schemas.domain.channels import UnknownChannelCodeError
-from schemas.domain.request_rules import problems
-from schemas.errors import PublishError
+from producers.batch.delivering import digest
+from producers.batch.files import CHUNK, FileKind
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 _SHOWN_PROBLEMS = 20
-_FOLLOWING_WITHIN_S = 30.0
-_CATCHING_UP_WITHIN_S = 600.0
+_LOOK_S = 0.5
+_ANSWER_WITHIN_S = 1_800.0  # a file of a million rows is checked while its sender waits
+_ENDS = frozenset({"PAUSED", "DELIVERED", "COMPLETED", "CANCELLED"})
+_KINDS = {f".{kind}": kind for kind in FileKind}
 _AS_JSON = typer.Option("--json", help="Print one JSON object on standard output.")
+_CHANNEL = typer.Option("--channel", help="The channel that asks.")
+JobId = Annotated[str, typer.Argument(help="The job's id, as `submit` printed it.")]
+Channel = Annotated[str, _CHANNEL]
+AsJson = Annotated[bool, _AS_JSON]
+BATCH_FILE = "BATCH_FILE"
 
 
 class JobError(Exception):
     """The job cannot go on. The message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A job opened: its file checked, its folder known, its answers so far loaded."""
+class Service:
+    """The batch service, for one channel. The client is the caller's, who closes it."""
 
-    table: Table
-    manifest: Manifest
-    folder: JobFolder
-    answers: Answers
-    checked: Checked
-    now: datetime
+    def __init__(self, client: httpx.Client, channel: str) -> None:
+        """Keep both."""
+        self._client, self._channel = client, channel
 
-    def rows(self) -> Iterator[ReadRow]:
-        """The rows of the file, read anew."""
-        return _rows(self.table, self.manifest.columns, self.manifest.channel, self.manifest.job_id, self.now)
+    def open(self, path: Path, **order: Any) -> dict[str, Any]:
+        """Send a file; the job it became, or was before."""
+        params = {"name": path.name, "sha256": digest(path), **{k: v for k, v in order.items() if v is not None}}
+        with path.open("rb") as file:
+            return self._json("POST", "/jobs", params, content=iter(lambda: file.read(CHUNK), b""))
 
-    def write(self, path: Path) -> None:
-        """Write the result file from what is known now."""
-        write_results(path, self.table.header, self.table.rows(), partial(self.checked.found, self.answers))
+    def get(self, path: str) -> dict[str, Any]:
+        """What a path says."""
+        return self._json("GET", path, {})
 
+    def post(self, path: str, **params: str) -> dict[str, Any]:
+        """Ask for a change."""
+        return self._json("POST", path, params)
 
-def open_job(path: Path, *, state: Path, channel: str, named: dict[str, str], wanted_id: str | None) -> Job:
-    """Check a file and open its job, a new one or the one it was before.
+    def fetch(self, job: str, out: Path) -> None:
+        """Write the result file, whole or not at all, in the format of the name's ending."""
+        kind = _KINDS.get(out.suffix.lower())
+        params = {"channel": self._channel} | ({"format": str(kind)} if kind else {})
+        fresh = out.with_name(f".{out.name}.new")
+        with self._told(), self._client.stream("GET", f"/jobs/{job}/result", params=params) as response:
+            if response.is_error:
+                response.read()
+            _raise(response)
+            with fresh.open("wb") as file:
+                for piece in response.iter_bytes(CHUNK):
+                    file.write(piece)
+        fresh.replace(out)
 
-    Raises:
-        FileError: The file cannot be used.
-        JobError: `wanted_id` belongs to another file, or the channel may not send batches.
-    """
-    table = open_table(path)
-    sha256 = digest(path)
-    identity = wanted_id or job_id(sha256)
-    code = _batch_channel(channel)
-    where = columns(table, named)
-    now = utc_now()
-    folder = JobFolder(state / "batch" / identity)
-    before = folder.read()
-    if before is not None and (before.sha256, before.channel) != (sha256, code):
-        mend = "choose another --job-id, or leave it out: it is then made from the file's content"
-        raise JobError(f"job {identity} is of {before.input} on channel {before.channel}, not of {path.name}; {mend}")
-    checked = check(_rows(table, where, code, identity, now))
-    if checked.rows == 0:
-        raise FileError(f"{path} has a header and no rows; add at least one")
-    manifest = Manifest(
-        job_id=identity,
-        channel=code,
-        input=str(path.resolve()),
-        sha256=sha256,
-        columns=where,
-        rows=checked.rows,
-        refused=len(checked.problems),
-        duplicates=len(checked.same_as),
-        created_at=before.created_at if before else now.isoformat(),
-        offsets=before.offsets if before else [],
-    )
-    return Job(
-        table=table,
-        manifest=manifest,
-        folder=folder,
-        answers=Answers.load(folder.answers_path),
-        checked=checked,
-        now=now,
-    )
+    def _json(self, method: str, path: str, params: dict[str, Any], content: Any = None) -> dict[str, Any]:
+        with self._told():
+            response = self._client.request(method, path, params={"channel": self._channel, **params}, content=content)
+        _raise(response)
+        found: dict[str, Any] = response.json()
+        return found
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            mend = "is `avm up` or `avm batch-service` running? The same command resumes the job"
+            raise JobError(f"the batch service does not answer ({type(error).__name__}): {mend}") from error
 
 
-def run_job(job: Job, *, connection: ClientConf, codec: Codec, pace: Pace, topics: Topics, console: Console) -> None:
-    """Send what has no answer and gather answers; safe to repeat after any interruption.
-
-    Raises:
-        JobError: The broker is away.
-    """
-    manifest = job.manifest
-    inbox = Inbox(codec, manifest.job_id, manifest.channel, topics)
-    publisher = Publisher(connection, on_fatal=lambda why: console.print(f"avm batch: {why}"))
-    randomness = random.Random()
-    start_at = manifest.positions()
+def _raise(response: httpx.Response) -> None:
+    if not response.is_error:
+        return
     try:
-        with (
-            TopicFollower(connection, topics.answers, inbox.take, start_at=start_at) as follower,
-            _progress(console, job) as show,
-        ):
-            if not follower.wait_until_positioned(_FOLLOWING_WITHIN_S):
-                raise JobError("the results topics cannot be read: is the broker there? See `avm doctor`")
-            # what an earlier sitting was told is taken in first, so that nothing answered is asked again
-            if not follower.wait_until_caught_up(_CATCHING_UP_WITHIN_S):
-                raise JobError(f"earlier answers of job {manifest.job_id} could not be read in time; try again")
-            job.folder.write(manifest if start_at else manifest.starting_at(follower.positions()))
-            run = Run(
-                codec=codec,
-                topics=topics,
-                publisher=publisher,
-                inbox=inbox,
-                answers=job.answers,
-                pace=pace,
-                monotonic_s=time.monotonic,
-                new_trace=lambda: child_of(None, randomness),
-                on_change=show,
-            )
-            run.send_and_gather(
-                (row.number, row.requested) for row in job.rows() if row.requested is not None and row.same_as is None
-            )
-    except PublishError as error:
-        raise JobError(f"{error}; the same command resumes job {manifest.job_id} when the broker is back") from error
-    finally:
-        publisher.close()
+        said = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        said = f"it answers {response.status_code}"
+    raise JobError(str(said))
+
+
+@contextmanager
+def service(settings: Settings, channel: str) -> Iterator[Service]:
+    """The service of these settings."""
+    if not settings.batch.url:
+        raise JobError("no batch service is named; set AVM_BATCH__URL, or start one with `avm up`")
+    with httpx.Client(base_url=settings.batch.url, timeout=_ANSWER_WITHIN_S, trust_env=False) as client:
+        yield Service(client, channel)
+
+
+def followed(
+    jobs: Service, job: str, *, quiet_s: float, show: Callable[[dict[str, Any]], None], monotonic: Callable[[], float]
+) -> dict[str, Any]:
+    """Look at a job until its automatic items are answered, or nothing has changed for so long."""
+    last: dict[str, Any] = {}
+    changed_at = monotonic()
+    while True:
+        now = jobs.get(f"/jobs/{job}")
+        show(now)
+        if now != last:
+            last, changed_at = now, monotonic()
+        if now["state"] in _ENDS or monotonic() - changed_at > quiet_s:
+            return now
+        time.sleep(_LOOK_S)
 
 
 @app.command()
 def submit(  # noqa: PLR0917 - typer reads the options from the signature
-    file: Annotated[Path, typer.Argument(help="XLSX or CSV with a header line.")],
-    channel: Annotated[str, typer.Option(help="The channel that asks.")] = "BATCH_FILE",
+    file: Annotated[
+        Path, typer.Argument(help="XLSX, CSV or Parquet with a header; or what `desk-quality affected` said.")
+    ],
+    channel: Channel = BATCH_FILE,
     column: Annotated[list[str] | None, typer.Option(help="field=HEADER, e.g. address=地址; repeatable.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Result file (.xlsx or .csv); default: beside the input.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Result file (.xlsx, .csv, .parquet); default: beside the input.")
+    ] = None,
     job: Annotated[str | None, typer.Option("--job-id", help="Default: made from the file's content.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds without any news after which the rest is left open.")] = 30.0,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    count: Annotated[int | None, typer.Option(help="Rows it must have; any other number is refused.")] = None,
+    deadline_at: Annotated[
+        str | None, typer.Option(help="E.g. 2026-03-02T18:00:00+08:00; default: by its size.")
+    ] = None,
+    revaluation_of: Annotated[
+        str | None, typer.Option(help="A former job's id, or `file`: its own columns 上次估值 and 上次估值日期.")
+    ] = None,
+    alert_change: Annotated[float | None, typer.Option(help="A further change is an alarm; default 0.10.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Value every row of a file. The same file again resumes its job and asks for nothing twice."""
     console = Console(stderr=True)
     with _explained():
         settings = settings_in_force()
-        opened = open_job(file, state=settings.state, channel=channel, named=_named(column or []), wanted_id=job)
-        _show_problems(console, opened.checked)
-        run_job(
-            opened,
-            connection=kafka_conf(settings),
-            codec=codec_of(settings),
-            pace=Pace(quiet_s=wait),
-            topics=Topics(),
-            console=console,
-        )
-        result = out or file.with_name(f"{file.stem}-估值结果{file.suffix or '.csv'}")
-        opened.write(result)
-    _tell(console, opened.manifest, tally(opened.manifest, opened.answers), result, opened.checked, as_json=as_json)
+        result = out or file.with_name(f"{file.stem}-估值结果{_suffix(file)}")
+        if file.suffix.lower() == ".json":
+            file, revaluation_of = _from_list(settings, file), "file"
+        if not file.is_file():
+            raise JobError(f"{file} does not exist or is no file; check the name")
+        with service(settings, channel) as jobs:
+            opened = jobs.open(
+                file,
+                job_id=job,
+                count=count,
+                deadline_at=deadline_at,
+                revaluation_of=revaluation_of,
+                alert_change=alert_change,
+                column=_named(column or []),
+            )
+            lines = jobs.get(f"/jobs/{opened['job']}/lines")
+            _show_problems(console, opened, lines)
+            with _progress(console, opened) as show:
+                now = followed(jobs, opened["job"], quiet_s=wait, show=show, monotonic=time.monotonic)
+            jobs.fetch(opened["job"], result)
+    _tell(console, now, lines, result, as_json=as_json)
 
 
 @app.command()
-def status(
-    job: Annotated[str, typer.Argument(help="The job's id, as `submit` printed it.")],
-    as_json: Annotated[bool, _AS_JSON] = False,
+def status(job: JobId, channel: Channel = BATCH_FILE, as_json: AsJson = False) -> None:
+    """Say how far a job is."""
+    _show(channel, as_json, lambda jobs: jobs.get(f"/jobs/{job}"))
+
+
+@app.command()
+def pause(job: JobId, channel: Channel = BATCH_FILE, as_json: AsJson = False) -> None:
+    """Send nothing more of a job for now; answers still come in."""
+    _show(channel, as_json, lambda jobs: jobs.post(f"/jobs/{job}/pause"))
+
+
+@app.command()
+def resume(job: JobId, channel: Channel = BATCH_FILE, as_json: AsJson = False) -> None:
+    """Go on with a job that was paused."""
+    _show(channel, as_json, lambda jobs: jobs.post(f"/jobs/{job}/resume"))
+
+
+@app.command()
+def cancel(
+    job: JobId,
+    reason: Annotated[str, typer.Option(help="Why; reviewers see it.")] = "批量作业已撤销",
+    channel: Channel = BATCH_FILE,
+    as_json: AsJson = False,
 ) -> None:
-    """Say how far a job is, after asking the ledger for what was open."""
-    console = Console(stderr=True)
-    with _explained():
-        settings = settings_in_force()
-        manifest, answers = _completed(settings, job)
-    _tell(console, manifest, tally(manifest, answers), None, None, as_json=as_json)
+    """Send nothing more of a job, and withdraw what has no final answer."""
+    _show(channel, as_json, lambda jobs: jobs.post(f"/jobs/{job}/cancel", reason=reason))
+
+
+@app.command(name="list")
+def list_(channel: Channel = BATCH_FILE, as_json: AsJson = False) -> None:
+    """List the latest jobs of a channel, the newest first."""
+    with _explained(), service(settings_in_force(), channel) as jobs:
+        found = jobs.get("/jobs")
+    if as_json:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        return
+    grid = Grid("job", "file", "state", "rows", "answered", "manual", "open", "due")
+    for one in found["jobs"]:
+        counts = (str(one[name]) for name in ("rows", "answered", "manual", "open"))
+        grid.add_row(one["job"], one["name"], one["state"], *counts, one["deadline_at"])
+    Console().print(grid)
 
 
 @app.command()
 def fetch(
-    job: Annotated[str, typer.Argument(help="The job's id, as `submit` printed it.")],
-    out: Annotated[Path | None, typer.Option(help="Result file; default: beside the input.")] = None,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    job: JobId,
+    out: Annotated[Path | None, typer.Option(help="Result file; default: <job>-估值结果 here.")] = None,
+    channel: Channel = BATCH_FILE,
+    as_json: AsJson = False,
 ) -> None:
-    """Write a job's result file again, with what people have decided since."""
+    """Write a job's result file as it stands, with what people have decided since."""
     console = Console(stderr=True)
-    with _explained():
-        settings = settings_in_force()
-        manifest, answers = _completed(settings, job)
-        path = Path(manifest.input)
-        table = open_table(path)
-        if digest(path) != manifest.sha256:
-            raise JobError(f"{path} has changed since job {job} was sent; put the original back to fetch its results")
-        checked = check(_rows(table, manifest.columns, manifest.channel, job, utc_now()))
-        result = out or path.with_name(f"{path.stem}-估值结果{path.suffix or '.csv'}")
-        write_results(result, table.header, table.rows(), partial(checked.found, answers))
-    _tell(console, manifest, tally(manifest, answers), result, checked, as_json=as_json)
+    with _explained(), service(settings_in_force(), channel) as jobs:
+        now, lines = jobs.get(f"/jobs/{job}"), jobs.get(f"/jobs/{job}/lines")
+        result = out or Path(f"{job}-估值结果{_suffix(Path(now['name']))}")
+        jobs.fetch(job, result)
+    _tell(console, now, lines, result, as_json=as_json)
 
 
-def _completed(settings: Settings, job: str) -> tuple[Manifest, Answers]:
-    folder = JobFolder(settings.state / "batch" / job)
-    manifest = folder.read()
-    if manifest is None:
-        raise JobError(f"there is no job {job} in {folder.path.parent}; `avm batch submit` makes one")
-    answers = Answers.load(folder.answers_path)
+# ---- inside ---------------------------------------------------------------------------------------------------------
+
+
+def _show(channel: str, as_json: bool, ask: Callable[[Service], dict[str, Any]]) -> None:
+    with _explained(), service(settings_in_force(), channel) as jobs:
+        found = ask(jobs)
+    _tell(Console(stderr=True), found, {}, None, as_json=as_json)
+
+
+def _from_list(settings: Settings, path: Path) -> Path:
+    """A list of values to revalue as a table beside it."""
     if not settings.gateway.ledger_url:
-        raise JobError("no ledger is named; set AVM_GATEWAY__LEDGER_URL")
-    with httpx.Client(timeout=10.0, trust_env=False) as client:
-        ledger = HttpLedger(client, settings.gateway.ledger_url, codec_of(settings))
-        for answer in incomplete(answers.all()):
-            now = ledger.completed(answer)
-            if now != answer:
-                answers.put(now)
-    answers.save()
-    return manifest, answers
+        raise JobError("no ledger is named to look the values up in; set AVM_GATEWAY__LEDGER_URL")
+    table = path.with_suffix(".csv")
+    with httpx.Client(base_url=settings.gateway.ledger_url, timeout=30.0, trust_env=False) as ledger:
+        as_table(path, table, ledger)
+    return table
 
 
-def _rows(table: Table, where: dict[str, int], channel: str, identity: str, now: datetime) -> Iterator[ReadRow]:
-    rules = partial(problems, lane=Lane.BATCH, today=shanghai_today())
-    return read_rows(table, where, channel=channel, job_id=identity, now=now, rules=rules)
+def _suffix(path: Path) -> str:
+    return path.suffix if path.suffix.lower() in _KINDS else ".csv"
 
 
-def _batch_channel(code: str) -> str:
-    try:
-        found = channels.channel(code)
-    except UnknownChannelCodeError as error:
-        raise JobError(f"--channel {code}: {error}") from None
-    if not found.may_be_batch:
-        raise JobError(f"--channel {code}: {found.name} may not send batches; use BATCH_FILE")
-    return found.code
-
-
-def _named(pairs: list[str]) -> dict[str, str]:
-    named = {}
+def _named(pairs: list[str]) -> list[str]:
+    named = []
     for pair in pairs:
         for one in pair.split():
             field, equals, header = one.partition("=")
             if not equals or not header:
                 raise JobError(f"--column {one}: write field=HEADER, e.g. --column address=地址")
-            named[field] = header
+            named.append(f"{field}:{header}")
     return named
 
 
 @contextmanager
-def _progress(console: Console, job: Job) -> Iterator[Any]:
-    total = job.manifest.rows - job.manifest.refused - job.manifest.duplicates
+def _progress(console: Console, opened: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], None]]:
+    total = opened["rows"] - opened["refused"] - opened["duplicates"]
     words = TextColumn("sent {task.fields[sent]} · answered {task.fields[answered]} · manual {task.fields[manual]}")
     parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), words, TimeElapsedColumn())
     with Progress(*parts, console=console) as progress:
-        task = progress.add_task(job.manifest.job_id, total=total, sent=0, answered=0, manual=0)
+        task = progress.add_task(opened["job"], total=total, sent=0, answered=0, manual=0)
 
-        def show(sent: int) -> None:
-            now = tally(job.manifest, job.answers)
-            progress.update(
-                task, completed=now.answered + now.manual, sent=sent, answered=now.answered, manual=now.manual
-            )
+        def show(now: dict[str, Any]) -> None:
+            counts = {name: now[name] for name in ("sent", "answered", "manual")}
+            progress.update(task, completed=now["answered"] + now["manual"], **counts)
 
         yield show
 
@@ -284,16 +290,16 @@ def _progress(console: Console, job: Job) -> Iterator[Any]:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (FileError, JobError, LedgerError, LookupError, RuntimeError) as error:
+    except (JobError, RevaluationListError) as error:
         typer.echo(f"avm batch: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-def _show_problems(console: Console, checked: Checked) -> None:
-    found = checked.problems_as_json()
+def _show_problems(console: Console, opened: dict[str, Any], lines: dict[str, Any]) -> None:
+    found = lines["problems"]
     if not found:
         return
-    grid = Grid(title=f"{len(checked.problems)} rows are not sent; the others are", title_justify="left")
+    grid = Grid(title=f"{opened['refused']} rows are not sent; the others are", title_justify="left")
     for name in ("row", "field", "how to mend it"):
         grid.add_column(name)
     for problem in found[:_SHOWN_PROBLEMS]:
@@ -303,24 +309,17 @@ def _show_problems(console: Console, checked: Checked) -> None:
     console.print(grid)
 
 
-def _tell(
-    console: Console, manifest: Manifest, now: Tally, result: Path | None, checked: Checked | None, *, as_json: bool
-) -> None:
+def _tell(console: Console, now: dict[str, Any], lines: dict[str, Any], result: Path | None, *, as_json: bool) -> None:
     if as_json:
-        found = {
-            "job": manifest.job_id,
-            **now.as_json(),
-            "result": str(result) if result else None,
-            "problems": checked.problems_as_json() if checked else [],
-            "same_as": checked.same_as if checked else {},
-        }
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        more: dict[str, Any] = {"result": str(result) if result else None, "problems": [], "same_as": {}}
+        sys.stdout.write(json.dumps({**now, **more, **lines}, ensure_ascii=False) + "\n")
         return
     console.print(
-        f"job {manifest.job_id}: {now.rows} rows, {now.refused} refused, {now.duplicates} repeated, "
-        f"{now.answered} answered, {now.manual} with reviewers, {now.open} open, {now.reports} reports"
+        f"job {now['job']} is {now['state']}: {now['rows']} rows, {now['refused']} refused, "
+        f"{now['duplicates']} repeated, {now['answered']} answered, {now['manual']} with reviewers, "
+        f"{now['open']} open, {now['reports']} reports; due {now['deadline_at']}"
     )
     if result:
         console.print(f"result file: {result}")
-    if now.manual or now.open:
-        console.print(f"later: avm batch fetch {manifest.job_id}")
+    if now["manual"] or now["open"]:
+        console.print(f"later: avm batch fetch {now['job']}")

@@ -1,6 +1,7 @@
 """`avm up`: the whole system on this machine, from the broker to the desk's pages."""
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import json
@@ -19,24 +20,26 @@ from urllib.parse import urlsplit
 import typer
 from argon2 import PasswordHasher
 from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from infra.cli.connections import kafka_conf, reaching
+from infra.cli.connections import enlist_channels, kafka_conf, reaching
 from infra.embedded.lock import FolderInUseError
 from infra.embedded.ports import LOOPBACK, held_ports
 from infra.embedded.processes import Phase, ProcessSpec, ProcessState, Supervisor, answers
 from infra.embedded.stack import Connections, LocalStack, running_connections
 from infra.kafka.admin import WantedTopic, apply, plan, wanted_topics
-from infra.settings import DeskAccount, Settings
+from infra.settings import DeskAccount, OauthClient, Settings, WeChatSettings
 from schemas.catalogue import TOPICS
 from schemas.codes import Lane
 from schemas.domain.channels import CHANNELS
 
 STAGES = ("intake", "enrichment", "scoring", "routing", "reporting")
 _WORKER_GRACE_S = 35.0  # a worker may need 30 s to finish its batch and commit
-_PAGES = ("gateway", "ledger", "desk")
+_PAGES = ("gateway", "ledger", "desk", "batch", "callbacks", "wechat")
+_BATCH_NICENESS, _SHADOW_NICENESS = 10, 19  # a ninth, and a sixty-eighth, of what an online process gets
 _SECRETS = "secrets.json"
 _REFRESH_S = 0.5
 DEMONSTRATION_TEAM = (
@@ -71,6 +74,7 @@ class System:
     supervisor: Supervisor
     pages: Mapping[str, str]
     api_keys: Mapping[str, str]  # channel code -> key in clear, of this state folder alone
+    oauth_secrets: Mapping[str, str]  # channel code -> secret in clear of its client, whose id is `client_id_of` it
     passwords: Mapping[str, str]  # user of the desk -> password in clear, likewise
 
 
@@ -82,9 +86,14 @@ def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
     env = environment(settings)
 
     def spec(name: str, *command: str, port: int | None = None) -> ProcessSpec:
-        ready = None if port is None else answers(port)
-        argv = (sys.executable, "-m", "infra.cli", *command)
-        return ProcessSpec(name=name, argv=argv, env=env | _membership(name), ready=ready, is_service=True)
+        return ProcessSpec(
+            name=name,
+            argv=(sys.executable, "-m", "infra.cli", *command),
+            env=env | _membership(name),
+            ready=None if port is None else answers(port),
+            is_service=True,
+            niceness=_niceness(name),
+        )
 
     return (
         spec("ledger", "consumer", "ledger", port=settings.ledger.port),
@@ -93,7 +102,18 @@ def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
         spec("shadow", "worker", "shadow"),
         spec("gateway", "gateway", port=settings.gateway.port),
         spec("desk", "desk", port=settings.desk.port),
+        spec("callbacks", "consumer", "callbacks", port=settings.callbacks.port),
+        spec("batch", "batch-service", port=settings.batch.port),
+        spec("notifier", "consumer", "notifier"),
+        spec("wechat", "wechat", port=settings.wechat.port),
     )
+
+
+def _niceness(name: str) -> int:
+    """Nobody waits for the batch lane as for the online lane, and nobody at all for the shadow."""
+    if name == "shadow":
+        return _SHADOW_NICENESS
+    return _BATCH_NICENESS if name.endswith(f".{Lane.BATCH}") or name == "batch" else 0
 
 
 def _membership(name: str) -> dict[str, str]:
@@ -113,12 +133,32 @@ def environment(settings: Settings) -> dict[str, str]:
         "GATEWAY__PUBLIC_URL": settings.gateway.public_url,
         "GATEWAY__LEDGER_URL": settings.gateway.ledger_url,
         "GATEWAY__API_KEYS": json.dumps(settings.gateway.api_keys),
+        "GATEWAY__OAUTH_CLIENTS": json.dumps(settings.gateway.model_dump(mode="json")["oauth_clients"]),
         "LEDGER__PORT": str(settings.ledger.port),
         "DESK__PORT": str(settings.desk.port),
+        "CALLBACKS__PORT": str(settings.callbacks.port),
+        "CALLBACKS__NETWORKS": json.dumps(settings.callbacks.networks),
+        "CALLBACKS__ALLOW_HTTP": str(settings.callbacks.allow_http),
+        "BATCH__PORT": str(settings.batch.port),
+        "BATCH__URL": settings.batch.url,
+        **_of_wechat(settings.wechat),
         "DESK__DUTY_POOL": str(settings.desk.duty_pool),
         "DESK__ACCOUNTS": json.dumps(settings.desk.model_dump(mode="json")["accounts"]),
     }
     return {f"AVM_{name}": value for name, value in given.items()}
+
+
+def _of_wechat(settings: WeChatSettings) -> dict[str, str]:
+    return {
+        "WECHAT__PORT": str(settings.port),
+        "WECHAT__TOKEN": settings.token.get_secret_value(),
+        "WECHAT__APP_ID": settings.app_id,
+        "WECHAT__APP_SECRET": settings.app_secret.get_secret_value(),
+        "WECHAT__ENCODING_AES_KEY": settings.encoding_aes_key.get_secret_value(),
+        "WECHAT__GATEWAY_URL": settings.gateway_url,
+        "WECHAT__API_KEY": settings.api_key.get_secret_value(),
+        "WECHAT__SIMULATOR": str(settings.simulator),
+    }
 
 
 @contextmanager
@@ -161,6 +201,7 @@ async def running_system(
     `specs` chooses the processes; default: all of them. `before` runs once broker and database are there. The loop is
     blocked until then: nothing else runs yet, and they must be children of this thread.
     """
+    enlist_channels(settings)
     with running_stack(settings) as (stack, reaching):
         if before is not None:
             before(reaching)
@@ -169,6 +210,9 @@ async def running_system(
             "gateway": complete.gateway.public_url,
             "ledger": complete.gateway.ledger_url,
             "desk": f"http://{LOOPBACK}:{complete.desk.port}",
+            "batch": complete.batch.url,
+            "callbacks": f"http://{LOOPBACK}:{complete.callbacks.port}",
+            "wechat": f"http://{LOOPBACK}:{complete.wechat.port}",
         }
         connections = Connections(
             bootstrap=complete.kafka.bootstrap, dsn=complete.postgres.dsn.get_secret_value(), pages=pages
@@ -277,6 +321,11 @@ def _with_pages(settings: Settings, former: Mapping[str, int]) -> Settings:
             "gateway": settings.gateway.model_copy(update=gateway),
             "ledger": settings.ledger.model_copy(update={"port": ports["ledger"]}),
             "desk": settings.desk.model_copy(update={"port": ports["desk"]}),
+            "batch": settings.batch.model_copy(update={"port": ports["batch"], "url": urls["batch"]}),
+            "callbacks": settings.callbacks.model_copy(update={"port": ports["callbacks"]}),
+            "wechat": settings.wechat.model_copy(
+                update={"port": ports["wechat"], "gateway_url": settings.wechat.gateway_url or urls["gateway"]}
+            ),
         }
     )
 
@@ -301,14 +350,35 @@ def _with_secrets(settings: Settings) -> tuple[Settings, dict[str, dict[str, str
     }
     # A duty pool, so that whoever tries the system out at night finds their tasks.
     desk = {"accounts": {**accounts, **settings.desk.accounts}, "duty_pool": True}
-    gateway = {"api_keys": {**keys, **settings.gateway.api_keys}}
+    clients = {
+        client_id_of(channel): OauthClient(channel=channel, secret_sha256=hashlib.sha256(secret.encode()).hexdigest())
+        for channel, secret in kept["oauth_secrets"].items()
+    }
+    gateway = {
+        "api_keys": {**keys, **settings.gateway.api_keys},
+        "oauth_clients": {**clients, **settings.gateway.oauth_clients},
+    }
     updated = settings.model_copy(
         update={
             "gateway": settings.gateway.model_copy(update=gateway),
             "desk": settings.desk.model_copy(update=desk),
+            "wechat": _with_simulator(settings.wechat, kept["wechat"], kept["api_keys"]["WECHAT_OA"]),
         }
     )
-    return updated, {"api_keys": kept["api_keys"], "passwords": kept["passwords"]}
+    return updated, {name: kept[name] for name in ("api_keys", "oauth_secrets", "passwords")}
+
+
+def _with_simulator(settings: WeChatSettings, account: Mapping[str, str], api_key: str) -> WeChatSettings:
+    """A simulated account, unless the settings name a real one."""
+    if settings.app_id:
+        return settings
+    secret = {name: SecretStr(text) for name, text in {**account, "api_key": api_key}.items()}
+    return settings.model_copy(update={**secret, "app_id": "wx-simulated", "simulator": True})
+
+
+def client_id_of(channel: str) -> str:
+    """The id of a channel's OAuth client on a local stack: credit-mgmt for CREDIT_MGMT."""
+    return channel.lower().replace("_", "-")
 
 
 def _kept_secrets(path: Path) -> dict[str, dict[str, str]]:
@@ -324,5 +394,11 @@ def _kept_secrets(path: Path) -> dict[str, dict[str, str]]:
 def _new_secrets() -> dict[str, dict[str, str]]:
     return {
         "api_keys": {channel: secrets.token_urlsafe(24) for channel in CHANNELS},
+        "oauth_secrets": {channel: secrets.token_urlsafe(24) for channel in CHANNELS},
         "passwords": {user: secrets.token_urlsafe(9) for user in _LOCAL_USERS},
+        "wechat": {
+            "token": secrets.token_hex(16),
+            "app_secret": secrets.token_hex(16),
+            "encoding_aes_key": base64.b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+        },
     }

@@ -17,6 +17,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Self
 
+from infra.embedded.niceness import step_back
 from infra.embedded.ports import LOOPBACK, free_port
 from infra.embedded.tether import tethered
 
@@ -50,7 +51,8 @@ class ProcessSpec:
 
     Without `ready` it counts as ready when `GET /health` on loopback answers 200 at the port it is given in
     `AVM_HEALTH_PORT`, a fresh one at every start. A service is started again also when it ended well: whoever stopped
-    it, SIGTERM from outside is how one restarts it.
+    it, SIGTERM from outside is how one restarts it. `niceness` (0 to 19): how far it steps back behind the others
+    once it has been ready; until then everybody waits for it.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ProcessSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Readiness | None = None
     is_service: bool = False
+    niceness: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +213,7 @@ class _Kept:
                 await watching
 
     async def _watch(self, ready: Readiness) -> None:
+        is_back = self.spec.niceness == 0
         while True:
             phase = Phase.READY if await ready() else Phase.STARTING
             was = self.state
@@ -218,6 +222,7 @@ class _Kept:
             )
             if phase is Phase.READY:
                 self.first_ready.set()
+                is_back = is_back or was.pid is None or step_back(was.pid, self.spec.niceness)
             await asyncio.sleep(_LOOK_AFTER_S if phase is Phase.READY else _LOOK_AGAIN_S)
 
     async def _write_log(self, child: asyncio.subprocess.Process) -> None:

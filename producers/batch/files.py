@@ -1,4 +1,7 @@
-"""Reading a table of requests from XLSX or CSV, row by row."""
+"""Reading a table of requests from XLSX, CSV or Parquet, row by row: never the whole of it in memory.
+
+An XLSX with a table of shared strings is the exception: its strings are, once each.
+"""
 
 import codecs
 import csv
@@ -8,8 +11,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +23,9 @@ CHUNK: Final = 1 << 20
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DELIMITERS: Final = (",", "\t", ";")
 _SNIFFED: Final = 64 * 1024
+_PARQUET: Final = b"PAR1"
+PARQUET_ROWS: Final = 5_000  # decoded at a time
+_MEND_PARQUET: Final = "it is damaged or was cut off on its way; write it anew and send that"
 _BROKEN_XLSX: Final = (
     zipfile.BadZipFile,
     KeyError,
@@ -30,6 +37,14 @@ _BROKEN_XLSX: Final = (
     IndexError,
     TypeError,
 )
+
+
+class FileKind(StrEnum):
+    """How a table is written down. The result of a job is written as its input was, unless another is asked for."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
 
 
 class FileError(Exception):
@@ -53,41 +68,70 @@ class Table:
     """A file with a header. `rows()` reads it anew each time; blank lines are left out."""
 
     path: Path
+    name: str  # as its sender calls it: the path may be one of ours
+    kind: FileKind
     header: tuple[str, ...]
-    encoding: str | None = None  # None: XLSX
+    encoding: str | None = None  # of a CSV
 
     def rows(self) -> Iterator[Row]:
         """Every line below the header. Raises `FileError` where the file turns out to be broken."""
-        lines = enumerate(_lines(self.path, self.encoding), start=1)
-        next(lines, None)
-        for number, cells in lines:
-            if any(cell_text(cell) for cell in cells):
+        for number, cells in enumerate(self._lines(), start=1):
+            if number > 1 and any(cell_text(cell) for cell in cells):
                 yield Row(number=number, cells=tuple(cells))
 
+    def _lines(self) -> Iterator[Sequence[Any]]:
+        match self.kind:
+            case FileKind.XLSX:
+                return _xlsx_lines(self.path, self.name)
+            case FileKind.PARQUET:
+                return parquet_lines(self.path, self.name)
+            case FileKind.CSV:
+                return _csv_lines(self.path, self.name, self.encoding or "utf-8")
 
-def open_table(path: Path) -> Table:
-    """Open a file and read its header.
+
+def open_table(path: Path, name: str | None = None) -> Table:
+    """Open a file and read its header. Messages call it by `name`; default: by its path.
 
     Raises:
         FileError: It is missing, empty, broken, or no table.
     """
+    called = name or str(path)
     if not path.is_file():
-        raise FileError(f"{path} does not exist or is no file; check the name")
+        raise FileError(f"{called} does not exist or is no file; check the name")
     if path.stat().st_size == 0:
-        raise FileError(f"{path} is empty; it needs a header line and at least one row")
+        raise FileError(f"{called} is empty; it needs a header line and at least one row")
     with path.open("rb") as file:
         start = file.read(4)
-    if start[:2] == b"PK":
-        encoding = None
-    elif start == b"\xd0\xcf\x11\xe0":
-        raise FileError(f"{path} is an old Excel file (XLS) or is encrypted; save it as XLSX without a password")
-    else:
-        encoding = _encoding(path, start)
-    header = next(iter(_lines(path, encoding)), ())
-    names = tuple(cell_text(cell) for cell in header)
+    kind = _kind(start, called)
+    encoding = _encoding(path, called, start) if kind is FileKind.CSV else None
+    table = Table(path=path, name=called, kind=kind, header=(), encoding=encoding)
+    names = tuple(cell_text(cell) for cell in next(iter(table._lines()), ()))  # noqa: SLF001 - of this class
     if not any(names):
-        raise FileError(f"{path}, line 1: there is no header; the first line must name the columns")
-    return Table(path=path, header=names, encoding=encoding)
+        raise FileError(f"{called}, line 1: there is no header; the first line must name the columns")
+    return replace(table, header=names)
+
+
+def parquet_lines(path: Path, name: str) -> Iterator[Sequence[Any]]:
+    """The names of the columns, then each row. A row is line n + 1, as if it stood in a sheet."""
+    import polars as pl
+
+    try:
+        frame = pl.scan_parquet(path)
+        yield tuple(frame.collect_schema())
+        for batch in frame.collect_batches(chunk_size=PARQUET_ROWS, maintain_order=True):
+            yield from batch.iter_rows()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise FileError(f"{name} cannot be read as Parquet ({type(error).__name__}): {_MEND_PARQUET}") from error
+
+
+def _kind(start: bytes, name: str) -> FileKind:
+    if start == _PARQUET:
+        return FileKind.PARQUET
+    if start[:2] == b"PK":
+        return FileKind.XLSX
+    if start == b"\xd0\xcf\x11\xe0":
+        raise FileError(f"{name} is an old Excel file (XLS) or is encrypted; save it as XLSX without a password")
+    return FileKind.CSV
 
 
 def digest(path: Path) -> str:
@@ -118,35 +162,31 @@ def normalised(name: str) -> str:
     return "".join(letter for letter in plain.partition("(")[0] if letter.isalnum())
 
 
-def _lines(path: Path, encoding: str | None) -> Iterator[Sequence[Any]]:
-    return _xlsx_lines(path) if encoding is None else _csv_lines(path, encoding)
-
-
-def _xlsx_lines(path: Path) -> Iterator[Sequence[Any]]:
+def _xlsx_lines(path: Path, name: str) -> Iterator[Sequence[Any]]:
     from openpyxl import load_workbook
 
-    with _explained(path), path.open("rb") as file:  # open, because a name's ending may say something else
+    with _explained(name), path.open("rb") as file:  # open, because a name's ending may say something else
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles and extensions that openpyxl leaves out do not matter here
             workbook = load_workbook(file, read_only=True, data_only=True)
         try:
             if not workbook.worksheets:
-                raise FileError(f"{path} has no sheet; put the table on the first sheet")
+                raise FileError(f"{name} has no sheet; put the table on the first sheet")
             yield from workbook.worksheets[0].iter_rows(values_only=True)
         finally:
             workbook.close()
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except _BROKEN_XLSX as error:
         mend = "it is damaged or was cut off on its way; open it in Excel, save it anew as XLSX and send that"
-        raise FileError(f"{path} cannot be read as XLSX ({type(error).__name__}): {mend}") from error
+        raise FileError(f"{name} cannot be read as XLSX ({type(error).__name__}): {mend}") from error
 
 
-def _csv_lines(path: Path, encoding: str) -> Iterator[Sequence[str]]:
+def _csv_lines(path: Path, name: str, encoding: str) -> Iterator[Sequence[str]]:
     with path.open(encoding=encoding, newline="") as file:
         first = file.read(_SNIFFED).partition("\n")[0]
         file.seek(0)
@@ -154,17 +194,17 @@ def _csv_lines(path: Path, encoding: str) -> Iterator[Sequence[str]]:
         try:
             yield from lines
         except csv.Error as error:
-            raise FileError(f"{path}, line {lines.line_num}: {error}; check the quotation marks there") from error
+            raise FileError(f"{name}, line {lines.line_num}: {error}; check the quotation marks there") from error
 
 
-def _encoding(path: Path, start: bytes) -> str:
-    for mark, name in _BOMS:
+def _encoding(path: Path, name: str, start: bytes) -> str:
+    for mark, encoding in _BOMS:
         if start.startswith(mark):
-            return name
-    for name in ("utf-8", "gb18030"):
-        if _decodes(path, name):
-            return name
-    raise FileError(f"{path} is text neither in UTF-8 nor in GB18030; save it as CSV UTF-8 or as XLSX")
+            return encoding
+    for encoding in ("utf-8", "gb18030"):
+        if _decodes(path, encoding):
+            return encoding
+    raise FileError(f"{name} is text neither in UTF-8 nor in GB18030; save it as CSV UTF-8 or as XLSX")
 
 
 def _decodes(path: Path, encoding: str) -> bool:

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
+from infra.cli.up import processes
+from infra.settings import Settings
 from schemas.codes import Lane
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,12 @@ def test_every_stage_runs_on_both_lanes(services):
             assert ["worker", stage, "--lane", lane.value] in commands
     assert ["worker", "settle"] in commands
     assert ["worker", "shadow"] in commands
+
+
+def test_it_runs_every_process_of_the_local_stack(services):
+    commands = {tuple(service["command"]) for service in services.values() if "command" in service}
+    here = {spec.argv[3:] for spec in processes(Settings())}  # behind `python -m infra.cli`
+    assert here - commands == set()
 
 
 def test_every_file_it_mounts_exists(services):

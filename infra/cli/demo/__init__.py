@@ -18,9 +18,10 @@ from rich.table import Table
 
 from infra.cli import CommandError
 from infra.cli.connections import codec, kafka_conf, utc_now
+from infra.cli.demo import customers, ways
 from infra.cli.demo import market as markets
-from infra.cli.demo import ways
 from infra.cli.demo.answers import FOLLOWED, Answers
+from infra.cli.demo.customers import WeChat
 from infra.cli.demo.figures import figures
 from infra.cli.demo.questions import Question, Way
 from infra.cli.demo.reviewer import review
@@ -58,7 +59,7 @@ def demo(  # noqa: PLR0917 -- typer reads options from parameters
     end: Annotated[bool, typer.Option("--exit", help="Stop when all is answered.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Start everything, send requests over three ways in, let a demonstration reviewer decide what is uncertain.
+    """Start everything, send requests over every way in, let a demonstration reviewer decide what is uncertain.
 
     Exit code 0 only when nothing is lost.
     """
@@ -106,7 +107,8 @@ async def _run(
 async def _ask_everything(system: System, prepared: markets.Prepared, console: Console) -> dict[str, Any]:
     started = utc_now()
     run = f"demo-{started:%Y%m%d%H%M%S}"
-    asked = ways.request_numbers(prepared.questions, run)
+    wechat = WeChat.of(system.settings.wechat, system.pages["wechat"])
+    asked = ways.request_numbers(prepared.questions, run, wechat)
     conf, encoder = kafka_conf(system.settings), codec(system.settings)
     answers = Answers(encoder, frozenset(asked))
     stop_reviewer = asyncio.Event()
@@ -114,7 +116,7 @@ async def _ask_everything(system: System, prepared: markets.Prepared, console: C
         if not await asyncio.to_thread(follower.wait_until_positioned, 30.0):
             raise CommandError("the results topics cannot be read")
         reviewer = asyncio.create_task(review(system.pages["desk"], system.passwords, stop=stop_reviewer))
-        senders = asyncio.create_task(_send(system, prepared.questions, run))
+        senders = asyncio.create_task(_send(system, prepared.questions, run, wechat))
         await _watch(answers, asked, senders, console)
         await senders
         stop_reviewer.set()
@@ -129,9 +131,10 @@ async def _ask_everything(system: System, prepared: markets.Prepared, console: C
     )
 
 
-async def _send(system: System, questions: tuple[Question, ...], run: str) -> None:
-    """All three ways at once."""
+async def _send(system: System, questions: tuple[Question, ...], run: str, wechat: WeChat) -> None:
+    """All ways at once."""
     settings = system.settings
+    by_page, by_wechat = (ways.of_way(questions, way) for way in (Way.PAGE, Way.WECHAT))
     with closing(Publisher(kafka_conf(settings), on_fatal=lambda _: None)) as publisher:
         await asyncio.gather(
             ways.by_http(
@@ -145,6 +148,13 @@ async def _send(system: System, questions: tuple[Question, ...], run: str) -> No
             ways.by_kafka(
                 ways.of_way(questions, Way.KAFKA), run=run, publisher=publisher, codec=codec(settings), clock=utc_now
             ),
+            customers.by_page(
+                by_page,
+                [ways.number_of(question, run) for question in by_page],
+                gateway=system.pages["gateway"],
+                wait_s=_CALLER_WAITS_S,
+            ),
+            wechat.say(by_wechat, [ways.number_of(question, run) for question in by_wechat]),
         )
 
 
@@ -207,6 +217,7 @@ def _show(found: Mapping[str, Any], system: System, console: Console) -> None:
     pages.add_column(overflow="fold")
     pages.add_row("估值页面 H5", f"{system.pages['gateway']}/", "")
     pages.add_row("API (OpenAPI)", f"{system.pages['gateway']}/openapi.json", "X-API-Key: secrets.json")
+    pages.add_row("微信公众号模拟 WeChat", f"{system.pages['wechat']}/simulator/", "")
     pages.add_row("人工估值席位 desk", f"{system.pages['desk']}/", "reviewer, password in secrets.json")
     console.print(pages)
     console.print(f"secrets.json: {system.settings.state / 'secrets.json'}", markup=False, soft_wrap=True)

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
+from types import MappingProxyType
 
 from producers.simulator.market import Market
 from producers.simulator.mistyping import Kind, Named, Typist
@@ -14,11 +15,13 @@ from schemas.events import Community, Deal
 
 
 class Way(StrEnum):
-    """The three ways in."""
+    """The ways in."""
 
     HTTP = "http"
     BATCH = "batch"
     KAFKA = "kafka"
+    PAGE = "page"
+    WECHAT = "wechat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,8 @@ class Question:
 
 Write = Callable[[Deal], str]
 
-_KAFKA_CHANNEL = "CREDIT_MGMT"  # the credit system produces to the topics itself
+# The credit system produces to the topics itself, the website has a page, WeChat its messages; the others call.
+_WAYS = MappingProxyType({"CREDIT_MGMT": Way.KAFKA, "WEBSITE": Way.PAGE, "WECHAT_OA": Way.WECHAT})
 _BATCH_CHANNEL = "BATCH_FILE"
 _BATCH_SHARE = 0.4
 
@@ -88,7 +92,7 @@ def about_deals(deals: Sequence[Deal], write: Write = in_full) -> tuple[Question
     written = {(write(deal), deal.area_m2, deal.deal_date): deal for deal in deals if deal.community_name}
     named = list(written.items())
     batch = round(len(named) * _BATCH_SHARE)
-    channels = (_KAFKA_CHANNEL, "MOBILE_BANK", "NET_BANK", "APP", "DIRECT_BANK")
+    channels = ("CREDIT_MGMT", "MOBILE_BANK", "NET_BANK", "APP", "DIRECT_BANK")
     return tuple(
         Question(
             number=number,
@@ -107,4 +111,4 @@ def about_deals(deals: Sequence[Deal], write: Write = in_full) -> tuple[Question
 def _way_of(channel: str, *, in_batch: bool) -> Way:
     if in_batch:
         return Way.BATCH
-    return Way.KAFKA if channel == _KAFKA_CHANNEL else Way.HTTP
+    return _WAYS.get(channel, Way.HTTP)

@@ -1,4 +1,4 @@
-"""The three ways in, each used as its users use it: HTTP with an API key, a batch file, a Kafka producer."""
+"""The ways in of bank systems, each used as its users use it: HTTP with an API key, a batch file, a Kafka producer."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from openpyxl import Workbook
 
+from infra.cli.demo.customers import WeChat, body_of
 from infra.cli.demo.questions import Question, Way
 from infra.kafka.producer import Publisher, Record
 from infra.settings import Settings
@@ -34,14 +35,22 @@ class BatchFailedError(RuntimeError):
     """`avm batch submit` did not end well; the message is what it said."""
 
 
-def request_numbers(questions: Sequence[Question], run: str) -> dict[str, Question]:
-    """Every question by the id of its valuation. A row of a batch file is numbered by its line, the header being 1."""
+def request_numbers(questions: Sequence[Question], run: str, wechat: WeChat) -> dict[str, Question]:
+    """Every question by the id of its valuation.
+
+    A row of a batch file is numbered by its line, the header being 1; a message to WeChat by the adapter.
+    """
     numbered = [(f"{run}-{line}", question) for line, question in enumerate(of_way(questions, Way.BATCH), start=2)]
-    numbered += [(_number(question, run), question) for question in questions if question.way is not Way.BATCH]
+    for question in questions:
+        if question.way is Way.WECHAT:
+            numbered.append((wechat.request_id(number_of(question, run)), question))
+        elif question.way is not Way.BATCH:
+            numbered.append((number_of(question, run), question))
     return {valuation_id(question.channel, number): question for number, question in numbered}
 
 
-def _number(question: Question, run: str) -> str:
+def number_of(question: Question, run: str) -> str:
+    """The number under which a question is sent."""
     return f"{run}-{question.number:06d}"
 
 
@@ -62,7 +71,7 @@ async def by_http(
                 response = await client.post(
                     "/v1/valuations",
                     headers={"X-API-Key": api_keys[question.channel], "Prefer": f"wait={wait_s}"},
-                    json=_body(question, run),
+                    json=body_of(question, number_of(question, run)),
                 )
             response.raise_for_status()
 
@@ -71,17 +80,6 @@ async def by_http(
             tasks.append(asyncio.create_task(ask(question)))
             await asyncio.sleep(1 / _RATE_PER_S)
         await asyncio.gather(*tasks)
-
-
-def _body(question: Question, run: str) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "client_request_id": _number(question, run),
-        "address": question.address,
-        "area_m2": str(question.area_m2),
-    }
-    if question.value_date is not None:
-        body["value_date"] = question.value_date.isoformat()
-    return body
 
 
 async def by_batch(questions: Sequence[Question], *, run: str, settings: Settings, wait_s: float) -> dict[str, Any]:
@@ -132,7 +130,7 @@ async def by_kafka(
 
 
 def _requested(question: Question, run: str, now: datetime) -> Requested:
-    number = _number(question, run)
+    number = number_of(question, run)
     return Requested(
         valuation_id=valuation_id(question.channel, number),
         channel=question.channel,

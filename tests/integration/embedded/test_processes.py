@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,15 @@ def test_no_child_outlives_a_supervisor_that_is_killed(tmp_path):
         assert all(child.alive() for child in children)
         parent.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(child.alive() for child in children))
+
+
+@pytest.mark.requirement("BA2")
+async def test_a_process_that_is_ready_steps_back_behind_those_of_other_sessions_too(tmp_path):
+    async with supervisor(tmp_path, python("batch", HEALTHY, niceness=10), python("online", HEALTHY)) as running:
+        await running.wait_ready(30)
+        batch, online = (state.pid for state in running.states())
+        await asyncio.to_thread(wait_until, lambda: os.getpriority(os.PRIO_PROCESS, batch) == 10)
+        group = Path("/proc") / str(batch) / "autogroup"
+        if group.exists():
+            await asyncio.to_thread(wait_until, lambda: group.read_text().rstrip().endswith("nice 10"))
+        assert os.getpriority(os.PRIO_PROCESS, online) < 10

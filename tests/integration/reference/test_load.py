@@ -105,7 +105,7 @@ def test_good_rows_are_loaded_and_bad_ones_go_to_the_rejects_file(avm, bootstrap
     assert view.communities.get("r2") is None
 
 
-@pytest.mark.requirement("AD3")
+@pytest.mark.requirement("AD3", "BA4")
 def test_a_new_coverage_table_replaces_the_old_one_and_a_faulty_one_changes_nothing(avm, bootstrap, tmp_path):
     from datetime import date
 

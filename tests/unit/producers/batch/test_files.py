@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 from openpyxl import Workbook
 
-from producers.batch.files import FileError, cell_text, open_table
+from producers.batch.files import FileError, FileKind, cell_text, open_table
 
 LINES = [["地址", "建筑面积（㎡）"], ["杭州市西湖区文三路1号", 89.5], [None, None], ["宁波市海曙区2号", "120"]]
 
@@ -95,3 +95,26 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 )
 def test_a_cell_says_what_a_person_sees(cell, text):
     assert cell_text(cell) == text
+
+
+@pytest.mark.requirement("BA1")
+def test_a_parquet_file_is_read_as_if_its_rows_stood_in_a_sheet(tmp_path):
+    import polars as pl
+
+    pl.DataFrame({"地址": ["杭州市西湖区文三路1号", "宁波市海曙区2号"], "面积": [89.5, 120]}).write_parquet(
+        tmp_path / "a.parquet"
+    )
+    table = open_table(tmp_path / "a.parquet")
+    assert (table.kind, table.header) == (FileKind.PARQUET, ("地址", "面积"))
+    assert [(row.number, row.text(1)) for row in table.rows()] == [(2, "89.5"), (3, "120")]
+
+
+@pytest.mark.parametrize("cut", [5, 300])
+def test_a_truncated_parquet_file_gives_one_clear_error(tmp_path, cut):
+    import polars as pl
+
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"地址": ["甲"] * 500}).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(FileError, match=r"押品.parquet cannot be read as Parquet .*: it is damaged or was cut off"):
+        open_table(path, "押品.parquet")

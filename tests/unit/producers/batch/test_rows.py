@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from producers.batch.check import check
+from producers.batch.answers import Former
 from producers.batch.files import FileError, open_table
-from producers.batch.rows import columns, read_rows, request_id, row_number
-from schemas.codes import Lane
+from producers.batch.rows import columns, read_rows, request_id, row_of
+from schemas.codes import Lane, ServiceType
 from schemas.domain.request_rules import problems
 from schemas.ids import valuation_id
 from tests.fakes.answers import NOON
@@ -21,9 +21,9 @@ def a_table(tmp_path, text):
     return open_table(path)
 
 
-def read(tmp_path, text, **named):
+def read(tmp_path, text, has_former=False, **named):
     table = a_table(tmp_path, text)
-    where = columns(table, named)
+    where = columns(table, named, has_former=has_former)
     return list(read_rows(table, where, channel="BATCH_FILE", job_id="j", now=NOON, rules=RULES))
 
 
@@ -63,7 +63,7 @@ def test_a_row_becomes_a_request_with_an_id_made_of_job_and_row(tmp_path):
     )  # fmt: skip
     assert asked.client_request_id == "j-2"
     assert asked.valuation_id == valuation_id("BATCH_FILE", "j-2")
-    assert row_number("j", asked.client_request_id) == 2
+    assert row_of(asked.client_request_id) == ("j", 2)
 
 
 @pytest.mark.requirement("BA1", "IN2")
@@ -84,13 +84,49 @@ def test_a_row_shorter_than_the_header_is_a_row_with_empty_cells(tmp_path):
     assert [problem.field for problem in row.problems] == ["area"]
 
 
-def test_rows_that_ask_the_same_are_reported_with_the_first_of_them(tmp_path):
+def test_rows_that_ask_the_same_are_known_by_what_they_ask(tmp_path):
     text = "地址,面积,备注\n甲小区1幢,80,x\n乙小区1幢,80,\n甲小区１幢,80.0,y\n甲小区1幢,81,\n"
-    checked = check(read(tmp_path, text))
-    assert checked.same_as == {4: 2}
-    assert checked.rows == 4
+    asks = [row.asks for row in read(tmp_path, text)]
+    assert asks[0] == asks[2]
+    assert len(set(asks)) == 3
 
 
-def test_a_request_number_of_another_job_is_no_row_of_ours():
-    assert row_number("j", request_id("other", 5)) is None
-    assert row_number("j", "j-x") is None
+@pytest.mark.parametrize("number", ["j-x", "r", "-5", "j-", "j-١", "j-" + "9" * 10])
+def test_a_request_number_that_no_job_gave_is_no_row_of_ours(number):
+    assert row_of(number) is None
+
+
+def test_a_job_id_may_have_dashes(tmp_path):
+    assert row_of(request_id("2026-03", 5)) == ("2026-03", 5)
+
+
+@pytest.mark.requirement("BA3")
+def test_a_file_may_say_what_its_rows_were_valued_at(tmp_path):
+    header = "地址,面积,上次估值（元）,上次估值日期,原报告编号"
+    text = f'{header}\n甲小区1幢,80,"4,475,000元",2025-03-02,HV-1\n乙小区1幢,80,,,\n'
+    valued, never = read(tmp_path, text, has_former=True)
+    assert valued.former == Former(value=4_475_000, on=date(2025, 3, 2), report_no="HV-1")
+    assert never.former is None
+    assert [row.former for row in read(tmp_path, text)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [("0,2025-03-02", "former_value"), ("1e99,2025-03-02", "former_value"), ("NaN,2025-03-02", "former_value"),
+     ("5,", "former_on"), ("5,2025-03", "former_on")],
+)  # fmt: skip
+def test_a_former_value_that_cannot_be_compared_is_an_error_of_its_row(tmp_path, cells, field):
+    (row,) = read(tmp_path, f"地址,面积,上次估值,上次估值日期\n甲小区1幢,80,{cells}\n", has_former=True)
+    assert row.requested is None
+    assert field in {problem.field for problem in row.problems}
+
+
+def test_a_revaluation_by_the_files_own_values_needs_their_columns(tmp_path):
+    with pytest.raises(FileError, match=r"former_value \(上次估值\), former_on \(上次估值日期\)"):
+        read(tmp_path, "地址,面积\n甲,1\n", has_former=True)
+
+
+def test_the_service_asked_for_is_read_and_another_is_an_error_of_its_row(tmp_path):
+    good, bad = read(tmp_path, "地址,面积,服务类型\n甲小区1幢,80,VERIFY\n甲小区1幢,80,核实\n")
+    assert good.requested.service_type is ServiceType.VERIFY
+    assert [problem.field for problem in bad.problems] == ["service_type"]
