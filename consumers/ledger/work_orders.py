@@ -19,7 +19,8 @@ _ENDS: Final = frozenset({WorkOrderState.ANSWERED, WorkOrderState.REJECTED})
 _RAISED: Final = """
     insert into work_order (work_order_id, channel, client_request_id, kind, state, raised_at, valuation_id,
         business_ref, escalated)
-    values (%s, %s, %s, %s, 'RAISED', %s, %s, %s, %s) on conflict do nothing
+    values (%s, %s, %s, %s, 'RAISED', %s, %s, %s, %s)
+    on conflict (work_order_id) do update set raised_at = excluded.raised_at
 """
 # A step may overtake the order it belongs to, which comes on another topic; and an older step changes nothing.
 _PROGRESSED: Final = """

@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913 - what a process is made of
             publisher=publisher,
             burial=Burial(topic=dead_letters, stage=ROOM, release=release),
             clock=clock,
-            each_second=telling.remind,
+            each_second=telling.each_second,
         )
         relay = Relay(connect=partial(pool.connect, dsn, room=ROOM, autocommit=True), publisher=publisher, clock=clock)
         run_together(stop, ingest.run, relay.run)

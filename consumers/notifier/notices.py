@@ -1,4 +1,4 @@
-"""Notices in PostgreSQL: told once per cause, within limits, and again where a receipt is owed and does not come."""
+"""Notices in PostgreSQL: told once per cause, at a bearable pace, and again where a receipt is owed."""
 
 import logging
 import random
@@ -30,22 +30,28 @@ _NAMESPACE: Final = uuid5(NAMESPACE_URL, "cn.housevaluation/notice")
 _AT_ONCE: Final = 100
 
 _KEEP = """
-    insert into notice (notice_id, trigger, audience, channel, subject_id, event, noticed_at, suppressed_at,
-        needs_receipt, sent_at)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+    insert into notice (notice_id, trigger, audience, channel, subject_id, event, noticed_at, needs_receipt, sent_at)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
 """
-_RECENT = """
-    select count(*) from notice
-    where channel is not distinct from %s and audience = %s and noticed_at > %s and suppressed_at is null
+_RECENT = "select count(*) from notice where channel is not distinct from %s and audience = %s and sent_at > %s"
+_HELD = """
+    select distinct on (channel, audience) channel, audience from notice where sent_at is null and not is_stale
 """
+_NEXT = """
+    select notice_id, event from notice
+    where channel is not distinct from %s and audience = %s and sent_at is null and not is_stale
+    order by noticed_at, notice_id limit %s for update skip locked
+"""
+_SENT = "update notice set sent_at = %s where notice_id = %s"
+_STALE = "update notice set is_stale = true where sent_at is null and not is_stale and noticed_at < %s"
 _DELIVERY = "insert into notice_delivery (delivery_id, notice_id) values (%s, %s) on conflict do nothing"
 _RECEIVED = """
     update notice set received_at = %s from notice_delivery d
-    where d.delivery_id = %s and notice.notice_id = d.notice_id and received_at is null
+    where d.delivery_id = %s and notice.notice_id = d.notice_id and notice.channel = %s and received_at is null
 """
 _OWED = """
     select notice_id, event, sendings from notice
-    where needs_receipt and received_at is null and suppressed_at is null and sent_at <= %s
+    where needs_receipt and received_at is null and sent_at <= %s and sendings <= %s
     order by sent_at limit %s for update skip locked
 """
 _AGAIN = "update notice set sendings = %s, sent_at = %s, paged_at = coalesce(paged_at, %s) where notice_id = %s"
@@ -55,12 +61,13 @@ _AGAIN = "update notice set sendings = %s, sent_at = %s, paged_at = coalesce(pag
 class Limits:
     """How many notices one channel's audience gets within `window`, and how long a receipt may take (NT3).
 
-    Operations are never limited: what they are told of is rare, and must arrive. What is older than `news_for` when it
-    is read is told to nobody: after a long outage people want the state of things, not their history.
+    What is over it waits for its turn. Operations are never limited: what they are told of is rare, and must arrive.
+    What is older than `news_for` is told to nobody: after a long outage people want the state of things, not their
+    history.
     """
 
     news_for: timedelta = timedelta(days=1)
-    most: int = 600
+    most: int = 3000  # what a channel may ask in a minute
     window: timedelta = timedelta(minutes=1)
     receipt_within: timedelta = timedelta(minutes=30)  # NT3, assumed
     most_sendings: int = 10
@@ -82,7 +89,7 @@ class Notices:
         self._limits, self._topic = limits or Limits(), topic
 
     def tell(self, connection: Connection[TupleRow], causes: Iterable[Cause], now: datetime) -> int:
-        """Send a notice for each cause that has an approved template and was not told before; how many were sent."""
+        """Send a notice for each cause that has an approved template and is new; how many were sent at once."""
         sent = 0
         for cause in causes:
             noticed = self._noticed(cause, now)
@@ -91,18 +98,32 @@ class Notices:
         return sent
 
     def acknowledge(self, connection: Connection[TupleRow], receipts: Sequence[Receipted]) -> None:
-        """Note which notices have arrived. A receipt of anything else, or of a fault, changes nothing."""
+        """Note which notices have arrived. Another channel's receipt, or one of a fault, changes nothing."""
         for receipt in receipts:
             if receipt.stored:
-                connection.execute(_RECEIVED, [receipt.received_at, receipt.delivery_id])
+                connection.execute(_RECEIVED, [receipt.received_at, receipt.delivery_id, receipt.channel])
+
+    def each_second(self, connection: Connection[TupleRow], now: datetime) -> None:
+        """Send what has waited for its turn, and again what has no receipt in time."""
+        self.release(connection, now)
+        self.remind(connection, now)
+
+    def release(self, connection: Connection[TupleRow], now: datetime) -> None:
+        """Send what waits, as far as the pace allows, the oldest first."""
+        connection.execute(_STALE, [now - self._limits.news_for])
+        for channel, audience in connection.execute(_HELD).fetchall():
+            room = self._limits.most - self._recent(connection, channel, audience, now)
+            for notice_id, event in connection.execute(_NEXT, [channel, audience, max(0, room)]).fetchall():
+                connection.execute(_SENT, [now, notice_id])
+                self._send(connection, self._codec.decode(event, Noticed), 1, now)
 
     def remind(self, connection: Connection[TupleRow], now: datetime) -> None:
         """Send again what has no receipt in time, and call somebody: a bank that hears nothing must not be left so."""
-        since = now - self._limits.receipt_within
-        for notice_id, event, sendings in connection.execute(_OWED, [since, _AT_ONCE]).fetchall():
+        since, most = now - self._limits.receipt_within, self._limits.most_sendings
+        for notice_id, event, sendings in connection.execute(_OWED, [since, most, _AT_ONCE]).fetchall():
             log.critical("a notice has no receipt", extra={"notice_id": str(notice_id), "sendings": sendings})
             connection.execute(_AGAIN, [sendings + 1, now, now, notice_id])
-            if sendings < self._limits.most_sendings:
+            if sendings < most:
                 self._send(connection, self._codec.decode(event, Noticed), sendings + 1, now)
 
     def _noticed(self, cause: Cause, now: datetime) -> Noticed | None:
@@ -131,7 +152,7 @@ class Notices:
         )
 
     def _kept(self, connection: Connection[TupleRow], cause: Cause, noticed: Noticed) -> bool:
-        """Whether it is new and within the limit; kept in either case, so that it is known why nobody heard of it."""
+        """Whether it is new and was sent; what is over the pace is kept for its turn."""
         now = noticed.noticed_at
         is_over = self._is_over(connection, cause, now)
         row = [
@@ -142,14 +163,12 @@ class Notices:
             noticed.subject_id,
             self._codec.encode(noticed),
             now,
-            now if is_over else None,
             noticed.needs_receipt,
-            now,
+            None if is_over else now,
         ]
         if connection.execute(_KEEP, row).rowcount == 0:
             return False
         if is_over:
-            log.warning("a notice is over the limit and not sent", extra={"trigger": str(noticed.trigger)})
             return False
         self._send(connection, noticed, 1, now)
         return True
@@ -157,8 +176,11 @@ class Notices:
     def _is_over(self, connection: Connection[TupleRow], cause: Cause, now: datetime) -> bool:
         if cause.audience is Audience.OPERATIONS:
             return False
-        recent = connection.execute(_RECENT, [cause.channel, cause.audience, now - self._limits.window]).fetchone()
-        return recent is not None and recent[0] >= self._limits.most
+        return self._recent(connection, cause.channel, cause.audience, now) >= self._limits.most
+
+    def _recent(self, connection: Connection[TupleRow], channel: str | None, audience: str, now: datetime) -> int:
+        found = connection.execute(_RECENT, [channel, audience, now - self._limits.window]).fetchone()
+        return found[0] if found is not None else 0
 
     def _send(self, connection: Connection[TupleRow], noticed: Noticed, sending: int, now: datetime) -> None:
         """Each sending is an event of its own, so that it becomes a delivery of its own; any receipt of them counts."""

@@ -28,7 +28,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 _MOST = 200
 _LIST = """
-    select noticed_at, trigger, audience, channel, subject_id, sendings, received_at, suppressed_at is not null
+    select noticed_at, trigger, audience, channel, subject_id, sendings, received_at, sent_at is null
     from notice where not %(owed)s or (needs_receipt and received_at is null) order by noticed_at desc limit %(most)s
 """
 _AS_JSON = typer.Option("--json", help="Print one JSON object on standard output.")
@@ -41,6 +41,25 @@ class Announced(StrEnum):
     INCIDENT = "incident"
 
 
+class Symptom(StrEnum):
+    """What may not work. A choice and no text: words that leave are approved words."""
+
+    ALL = "all"
+    ONLINE = "online"
+    MANUAL = "manual"
+    REPORTS = "reports"
+    BATCH = "batch"
+    DELIVERY = "delivery"
+
+
+_SYMPTOMS = {
+    Symptom.ALL: "全部估值服务不可用",
+    Symptom.ONLINE: "联机估值响应缓慢或不可用",
+    Symptom.MANUAL: "人工估值暂停",
+    Symptom.REPORTS: "估价报告单延迟出具",
+    Symptom.BATCH: "批量估值延迟",
+    Symptom.DELIVERY: "结果推送延迟",
+}
 _VARIANTS = {Announced.MAINTENANCE: ("PLANNED", "CANCELLED"), Announced.INCIDENT: ("OPENED", "RECOVERED")}
 
 
@@ -70,22 +89,30 @@ def announce(
     variant: Annotated[str, typer.Option(help="PLANNED or CANCELLED; OPENED or RECOVERED.")],
     since: Annotated[datetime, typer.Option("--from", help="Its beginning, in Shanghai.")],
     until: Annotated[datetime | None, typer.Option("--to", help="Its end, in Shanghai.")] = None,
-    symptom: Annotated[str, typer.Option(help="Of an incident: what does not work, in a few words.")] = "",
+    symptom: Annotated[Symptom | None, typer.Option(help="Of an incident: what does not work.")] = None,
 ) -> None:
     """Tell the bank's operations, who must acknowledge it; without a receipt in 30 minutes it is told again."""
     if variant not in _VARIANTS[what]:
         raise CommandError(f"--variant {variant}: for {what} it is {' or '.join(_VARIANTS[what])}")
     if until is None and variant != "OPENED":
         raise CommandError("--to: say when it ends")
+    if symptom is None and variant == "OPENED":
+        raise CommandError(f"--symptom: say what does not work: {', '.join(Symptom)}")
     settings = settings_in_force()
-    facts = {"from": _instant(since), "to": _instant(until) if until else "", "what": symptom}
+    facts = {
+        "from": _instant(since),
+        "to": _instant(until) if until else "",
+        "what": _SYMPTOMS[symptom] if symptom else "",
+    }
     cause = announcement(NoticeTrigger(what.upper()), number, variant, facts)
     telling = Notices(shipped(), codec(settings), randomness=random.Random())
     dsn = settings.postgres.dsn.get_secret_value()
     migrate(dsn, room=ROOM)
     with closing(pool.connect(dsn, room=ROOM)) as connection, connection.transaction():
         told = telling.tell(connection, [cause], utc_now())
-    typer.echo("told; `avm notices list --owed` shows whether it was acknowledged" if told else "it was told before")
+    if not told:
+        raise CommandError("nothing was told: it was told before, or its template is not approved (see the log)")
+    typer.echo("told; `avm notices list --owed` shows whether it was acknowledged")
 
 
 @app.command("list")
@@ -97,7 +124,7 @@ def listed(
     settings = settings_in_force()
     with closing(pool.connect(settings.postgres.dsn.get_secret_value(), room=ROOM)) as connection:
         found = connection.execute(_LIST, {"owed": owed, "most": _MOST}).fetchall()
-    names = ("noticed_at", "trigger", "audience", "channel", "subject_id", "sendings", "received_at", "suppressed")
+    names = ("noticed_at", "trigger", "audience", "channel", "subject_id", "sendings", "received_at", "waits")
     rows = [dict(zip(names, row, strict=True)) for row in found]
     if as_json:
         sys.stdout.write(json.dumps({"notices": rows}, ensure_ascii=False, default=str) + "\n")

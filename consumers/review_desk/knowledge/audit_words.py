@@ -58,6 +58,7 @@ ACTION: Final[Mapping[str, str]] = MappingProxyType(
         "ORDER_ANSWER": "答复工单",
         "ORDER_APPROVE": "工单答复复核通过",
         "ORDER_SEND_BACK": "工单答复退回",
+        "ORDER_REASSIGN": "工单改派",
         "ORDER_ESCALATED": "工单超时升级",
         "WATCH": "班长旁看",
         "SEIZE": "班长接管",

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from consumers.review_desk.oversight.supervisor_moves import CommandError
+from consumers.review_desk.oversight.supervisor_moves import CommandError, checked_reason
 from consumers.review_desk.people.staff import Person
 from consumers.review_desk.task import NotAllowedError
 from schemas.codes import WorkOrderKind, WorkOrderState
@@ -35,16 +35,16 @@ ANSWER_WITHIN: Final[Mapping[WorkOrderKind, int]] = MappingProxyType(
 NEEDS_TWO: Final = frozenset({WorkOrderKind.COMPLAINT, WorkOrderKind.REPORT})
 FEWEST_CHARACTERS: Final = 5
 LONGEST_TEXT: Final = 2000
-USE_DISPUTES: Final = (
-    "复估请通过复估接口（valuation.disputes 或 POST /v1/valuations/{id}/dispute）提出，由其他人员重新估值。"
-)
+USE_DISPUTES: Final = "对估值结果有异议，请在原估值业务中提出复估申请，将由其他人员重新估值。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOrder:
     """A work order. `answer` is proposed by `answered_by` and out once the state is ANSWERED or REJECTED.
 
-    `steps` counts what the channel was told. `escalated`: a clock ran out, or the channel said that it presses.
+    `steps` counts what the channel was told. `escalated`: a clock ran out, or the channel said that it presses;
+    `late` is the last state whose clock was told to have run out. `returned_because`: why a second person did not agree
+    to the answer, which is then a draft to go on from.
     """
 
     work_order_id: str
@@ -62,8 +62,10 @@ class WorkOrder:
     answer: str | None = None
     answered_by: str | None = None
     approved_by: str | None = None
+    returned_because: str | None = None
     closed_at: datetime | None = None
     escalated: bool = False
+    late: str = ""
     steps: int = 0
 
     @property
@@ -74,7 +76,8 @@ class WorkOrder:
     @property
     def waits_for_second(self) -> bool:
         """Whether an answer is written that a second person has to agree to."""
-        return self.state is WorkOrderState.ACCEPTED and self.answer is not None
+        is_written = self.answer is not None and self.returned_because is None
+        return self.state is WorkOrderState.ACCEPTED and is_written
 
     @property
     def next_due(self) -> datetime:
@@ -134,31 +137,42 @@ def answer(order: WorkOrder, person: Person, text: str, now: datetime) -> WorkOr
     said = masked_personal_data(text.strip())
     if not FEWEST_CHARACTERS <= len(said) <= LONGEST_TEXT:
         raise CommandError("text", f"答复须为 {FEWEST_CHARACTERS} 至 {LONGEST_TEXT} 字")
-    written = replace(order, answer=said, answered_by=person.username)
+    written = replace(order, answer=said, answered_by=person.username, returned_because=None)
     return written if order.kind in NEEDS_TWO else _closed(written, now)
 
 
-def approve(order: WorkOrder, person: Person, now: datetime) -> WorkOrder:
-    """A second person agrees; the answer goes out. Raises `OrderClosedError`, `NotAllowedError`."""
-    _must_wait(order)
-    if person.username == order.answered_by:
-        raise NotAllowedError("本人起草的答复须由他人复核")
+def approve(order: WorkOrder, person: Person, seen: str, now: datetime) -> WorkOrder:
+    """A second person agrees to the text they have `seen`; it goes out.
+
+    Raises:
+        OrderClosedError: Nothing waits, or the text is another one by now.
+        NotAllowedError: It is their own.
+    """
+    _must_wait_for_another(order, person)
+    if seen != order.answer:
+        raise OrderClosedError("答复内容已更改，请重新阅读后复核")
     return _closed(replace(order, approved_by=person.username), now)
 
 
-def send_back(order: WorkOrder, person: Person) -> WorkOrder:
-    """A second person does not agree; the answer is written anew. Raises `OrderClosedError`, `NotAllowedError`."""
-    _must_wait(order)
-    if person.username == order.answered_by:
-        raise NotAllowedError("本人起草的答复须由他人复核")
-    return replace(order, answer=None, answered_by=None)
+def send_back(order: WorkOrder, person: Person, reason: str) -> WorkOrder:
+    """A second person does not agree and says why; the draft stays. Raises as `approve`; `CommandError`: no reason."""
+    _must_wait_for_another(order, person)
+    return replace(order, returned_because=checked_reason(reason))
+
+
+def reassign(order: WorkOrder, to: str) -> WorkOrder:
+    """Somebody else goes on with it, from the draft there is. Raises `OrderClosedError`."""
+    _must_be_open(order)
+    if order.state is WorkOrderState.RAISED:
+        raise OrderClosedError("该工单尚未受理，可直接受理")
+    return replace(order, handler=to)
 
 
 def pressed(order: WorkOrder, now: datetime) -> WorkOrder | None:
     """The order with its flag up, where its next step has become overdue; `None` where nothing is to do."""
-    if not order.is_open or order.escalated or now <= order.next_due:
+    if not order.is_open or order.late == order.state or now <= order.next_due:
         return None
-    return replace(order, escalated=True, steps=order.steps + 1)
+    return replace(order, escalated=True, late=order.state, steps=order.steps + 1)
 
 
 def progressed(order: WorkOrder, at: datetime) -> WorkOrderProgressed:
@@ -188,6 +202,8 @@ def _must_be_open(order: WorkOrder) -> None:
         raise OrderClosedError("该工单已办结，答复只有一次")
 
 
-def _must_wait(order: WorkOrder) -> None:
+def _must_wait_for_another(order: WorkOrder, person: Person) -> None:
     if not order.waits_for_second:
         raise OrderClosedError("该工单没有待复核的答复")
+    if person.username == order.answered_by:
+        raise NotAllowedError("本人起草的答复须由他人复核")

@@ -13,7 +13,8 @@ from psycopg.rows import TupleRow, dict_row
 
 from consumers.review_desk.orders import order as moves
 from consumers.review_desk.orders.order import OrderClosedError, WorkOrder
-from consumers.review_desk.people.access import Permission, require
+from consumers.review_desk.oversight.supervisor_moves import CommandError
+from consumers.review_desk.people.access import Permission, may, require
 from consumers.review_desk.people.audited_refusals import refusals_kept
 from consumers.review_desk.people.refusals import demand
 from consumers.review_desk.people.staff import Person
@@ -43,9 +44,10 @@ _SAVE: Final = f"""
     where work_order_id = %(work_order_id)s
 """
 _LOCK: Final = f"select {_COLUMNS} from work_order where work_order_id = %s for update"
+_OF_HANDLER: Final = "select work_order_id::text from work_order where handler = %s and closed_at is null"
 _OVERDUE: Final = f"""
     select {_COLUMNS} from work_order
-    where closed_at is null and not escalated and case state when 'RAISED' then accept_by else due_at end < %s
+    where closed_at is null and late <> state and case state when 'RAISED' then accept_by else due_at end < %s
     order by work_order_id limit %s for update skip locked
 """
 _LISTED: Final = f"""
@@ -111,13 +113,37 @@ class WorkOrders:
             work_order_id, person, "ORDER_ANSWER", lambda order, now: moves.answer(order, person, text, now)
         )
 
-    def approve(self, work_order_id: str, person: Person) -> WorkOrder:
-        """Agree to an answer. Raises `OrderClosedError`, `NotAllowedError`."""
-        return self._moved(work_order_id, person, "ORDER_APPROVE", lambda order, now: moves.approve(order, person, now))
+    def approve(self, work_order_id: str, person: Person, seen: str) -> WorkOrder:
+        """Agree to an answer as it was seen. Raises as `order.approve` does."""
+        return self._moved(
+            work_order_id, person, "ORDER_APPROVE", lambda order, now: moves.approve(order, person, seen, now)
+        )
 
-    def send_back(self, work_order_id: str, person: Person) -> WorkOrder:
-        """Have an answer written anew. Raises `OrderClosedError`, `NotAllowedError`."""
-        return self._moved(work_order_id, person, "ORDER_SEND_BACK", lambda order, _: moves.send_back(order, person))
+    def send_back(self, work_order_id: str, person: Person, reason: str) -> WorkOrder:
+        """Have an answer gone over again. Raises as `order.send_back` does."""
+        return self._moved(
+            work_order_id, person, "ORDER_SEND_BACK", lambda order, _: moves.send_back(order, person, reason)
+        )
+
+    def reassign(self, work_order_id: str, person: Person, to: Person) -> WorkOrder:
+        """Give an order to somebody else; for supervisors. Raises `OrderClosedError`, `NotAllowedError`."""
+        return self._moved(
+            work_order_id,
+            person,
+            "ORDER_REASSIGN",
+            lambda order, _: moves.reassign(order, to.username),
+            needs=Permission.SUPERVISE,
+            to=to,
+        )
+
+    def hand_over(self, person: Person, leaver: str, to: Person) -> int:
+        """Give all open orders of one who leaves to somebody else; how many. Raises `NotAllowedError`."""
+        demand(self._pool, person, Permission.SUPERVISE, self._clock())
+        with self._pool.connection() as connection:
+            rows = connection.execute(_OF_HANDLER, [leaver]).fetchall()
+        for (work_order_id,) in rows:
+            self.reassign(work_order_id, person, to)
+        return len(rows)
 
     def tick(self, now: datetime) -> None:
         """Put up the flag of what is overdue, and tell the channel."""
@@ -130,15 +156,26 @@ class WorkOrders:
                     self._save(connection, order, Act(actor="clock", action="ORDER_ESCALATED", at=now))
 
     def _moved(
-        self, work_order_id: str, person: Person, action: str, move: Callable[[WorkOrder, datetime], WorkOrder]
+        self,
+        work_order_id: str,
+        person: Person,
+        action: str,
+        move: Callable[[WorkOrder, datetime], WorkOrder],
+        *,
+        needs: Permission = Permission.HANDLE_WORK_ORDERS,
+        to: Person | None = None,
     ) -> WorkOrder:
+        """Lock, move, save and say. `to`: who else must be allowed to handle it."""
         with self._refusals(work_order_id, person, action), self._pool.connection() as connection:
             now = self._clock()
-            require(person, Permission.HANDLE_WORK_ORDERS)
+            require(person, needs)
+            if to is not None and not may(to, Permission.HANDLE_WORK_ORDERS):
+                raise CommandError("to", f"{to.name}没有办理工单的权限，请选择他人")
             before = _locked(connection, work_order_id)
             after = move(before, now)
             if after != before:
-                act = Act(actor=person.username, action=action, at=now)
+                details = {} if to is None else {"to": to.username}
+                act = Act(actor=person.username, action=action, at=now, details=details)
                 self._save(connection, after, act, is_told=after.steps != before.steps)
             return after
 
@@ -156,7 +193,7 @@ class WorkOrders:
 
 
 def _said(connection: Connection[TupleRow], order: WorkOrder, act: Act, voice: OrderVoice | None) -> None:
-    details = {"kind": str(order.kind), "state": str(order.state)}
+    details = {"kind": str(order.kind), "state": str(order.state), **act.details}
     audit.append(connection, order.work_order_id, Act(actor=act.actor, action=act.action, at=act.at, details=details))
     if voice is not None:
         outbox.write(connection, [voice.record(order, act.at)])

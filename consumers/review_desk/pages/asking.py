@@ -86,7 +86,7 @@ async def _refusal(does: Callable[[Answers], Awaitable[Any]] | None, answers: An
 class Field:
     """One thing asked for: a choice when there are `choices`, else a text."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each names itself where a dialogue is asked for
         self,
         name: str,
         label: str,
@@ -95,14 +95,16 @@ class Field:
         value: Any = None,
         long: bool = False,
         required: bool = True,
+        readonly: bool = False,
     ) -> None:
-        """`long`: a text of several lines. `value`: what stands there at first."""
+        """`long`: a text of several lines. `value`: what stands there at first. `readonly`: it is only to be read."""
         self.name, self.label, self.required = name, label, required
-        self._choices, self._value, self._long = choices, value, long
+        self._choices, self._value, self._long, self._readonly = choices, value, long, readonly
 
     def build(self, *, is_first: bool = False) -> Any:
         """Build the input inside the current element; the first of a dialogue takes the cursor."""
         look = f"{FIELD} autofocus" if is_first else FIELD
+        look = f"{look} readonly" if self._readonly else look
         if self._choices is not None:
             choices = dict(self._choices) if isinstance(self._choices, Mapping) else list(self._choices)
             return ui.select(choices, label=self.label, value=self._value).props(look).style("width: 100%")

@@ -21,7 +21,7 @@ from consumers.review_desk.words import (
     said,
 )
 from schemas.codes import VerificationOutcome
-from schemas.domain.texts import VERIFICATION_OUTCOME_TEXTS
+from schemas.domain.texts import VERIFICATION_OUTCOME_TEXTS, source_text
 from schemas.events import Candidate, VerificationCheck
 
 AS_RESOLVED: Final = ""  # the choice "as the machine read it": a radio's choices are never empty
@@ -81,21 +81,19 @@ def show_verification(case: Case) -> None:
             "warn" if found.outcome in _DOUBTFUL else ""
         ).props("data-testid=verification")
         for check in found.checks:
-            with ui.label(f"{_SIGN[check.outcome]} {check.text}").classes(
-                "warn" if check.outcome in _DOUBTFUL else "soft"
-            ):
-                if (evidence := _evidence(check)) is not None:
-                    ui.tooltip(evidence)
+            ui.label(f"{_SIGN[check.outcome]} {check.text}").classes("warn" if check.outcome in _DOUBTFUL else "soft")
+            if (evidence := evidence_of(check)) is not None:
+                ui.label(f"　依据：{evidence}").classes("soft num").props("data-testid=verification-evidence")
         if found.synthetic:
             ui.label("⚠ 含合成数据").classes("warn")
 
 
-def _evidence(check: VerificationCheck) -> str | None:
-    """`property-registry c-1|3|2|501（2026-11-20）`."""
+def evidence_of(check: VerificationCheck) -> str | None:
+    """`房产登记 c-1|3|2|501（2026-11-20）`; nothing where no source told of the fact."""
     if check.source is None:
         return None
     day = "" if check.known_on is None else f"（{check.known_on.isoformat()}）"
-    return f"{check.source} {check.evidence or ''}{day}"
+    return f"{source_text(check.source)} {check.evidence or ''}".rstrip() + day
 
 
 def show_candidates(case: Case, chosen: str | None) -> ui.radio:

@@ -70,7 +70,7 @@ def priority_said(task: Task) -> str:
 class WalkedTable:
     """A table with a row that the keys are about. Rows are replaced as a whole; the place stays with its row."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each names itself where a page builds its list
         self,
         columns: Sequence[Row],
         *,
@@ -79,9 +79,14 @@ class WalkedTable:
         open_row: Callable[[Row], Awaitable[None] | None],
         on_move: Callable[[], None] | None = None,
         height: str = "calc(100vh - 132px)",
+        opens_by_click: bool = True,
     ) -> None:
-        """Build inside the current element. `empty`: what stands there without rows; `name`: for tests."""
+        """Build inside the current element. `empty`: what stands there without rows; `name`: for tests.
+
+        `opens_by_click`: a click on the current row is Enter; not where Enter does what cannot be undone.
+        """
         self._open_row, self._on_move, self._name = open_row, on_move, name
+        self._opens_by_click = opens_by_click
         self._at = 0
         with ui.element("div").classes("picking").style("width: 100%"):
             self.table = (
@@ -140,7 +145,9 @@ class WalkedTable:
     async def _clicked(self, event: GenericEventArguments) -> None:
         clicked = event.args[1]["id"]
         place = next((place for place, row in enumerate(self.table.rows) if row["id"] == clicked), self._at)
-        if place == self._at:  # the first click chooses, so that no task is taken by a slip of the hand
+        if (
+            place == self._at and self._opens_by_click
+        ):  # the first click chooses, so that no task is taken by a slip of the hand
             await self.open_current()
         else:
             self._go_to(place)

@@ -74,6 +74,7 @@ class OrdersPage:
         """Who may only look sees no buttons."""
         self._office, self._person = office, person
         self._handles = may(person, Permission.HANDLE_WORK_ORDERS)
+        self._assigns = may(person, Permission.SUPERVISE)
         self._names = Names(office.staff)
         self._orders: dict[str, WorkOrder] = {}
 
@@ -95,12 +96,15 @@ class OrdersPage:
                     open_row=lambda _: self._act(),
                     on_move=self._show_current,
                     height="48vh",
+                    opens_by_click=False,
                 )
             with panel("内容与答复"):
                 self._case = ui.element("div").props("data-testid=order").style("min-height: 160px")
         self._table.walked_by(keys, enter="受理 / 答复 / 复核")
         if self._handles:
             keys.add("b", "退回答复", self._send_back)
+        if self._assigns:
+            keys.add("g", "改派", self._reassign)
         keys.listen()
         ui.timer(_REFRESH_S, self._refresh, immediate=False)
 
@@ -131,6 +135,7 @@ class OrdersPage:
             ("渠道请求号", order.client_request_id),
             ("内容", order.text, "wide"),
             ("答复", _answer_said(order, self._names), "wide"),
+            *((("退回意见", order.returned_because, "wide"),) if order.returned_because and order.is_open else ()),
         )
         with ui.element("div").classes("row"):
             if order.valuation_id and may(self._person, Permission.SEARCH):
@@ -138,8 +143,10 @@ class OrdersPage:
             what = next_step(order, self._person) if self._handles else None
             if what is not None:
                 ui.button(what, on_click=self._act).props("unelevated dense no-caps data-testid=order-act")
-            if self._handles and order.waits_for_second and order.answered_by != self._person.username:
-                ui.button("退回重写", on_click=self._send_back).props("flat dense no-caps data-testid=order-send-back")
+            if what == APPROVE:
+                ui.button("退回修改", on_click=self._send_back).props("flat dense no-caps data-testid=order-send-back")
+            if self._assigns and order.state is WorkOrderState.ACCEPTED:
+                ui.button("改派", on_click=self._reassign).props("flat dense no-caps data-testid=order-reassign")
 
     async def _act(self) -> None:
         """The next step of the current order, where it is this person's."""
@@ -151,7 +158,7 @@ class OrdersPage:
         if what == ACCEPT:
             await told(to_thread(orders.accept, number, self._person))
         elif what == APPROVE:
-            await told(to_thread(orders.approve, number, self._person))
+            await self._approve(order)
         else:
             await self._answer(order)
         await self._refresh()
@@ -168,11 +175,40 @@ class OrdersPage:
             does=send,
         )
 
+    async def _approve(self, order: WorkOrder) -> None:
+        """The text is shown once more: what is approved goes out and cannot be taken back."""
+        seen = order.answer or ""
+
+        async def send(answers: Mapping[str, Any]) -> None:
+            await to_thread(self._office.orders.approve, order.work_order_id, self._person, answers["seen"])
+
+        read = Field("seen", "答复内容（复核通过后即发给渠道，不可修改）", value=seen, long=True, readonly=True)
+        await ask(f"复核{KIND[order.kind]}答复", read, confirm=APPROVE, does=send)
+
     async def _send_back(self) -> None:
         order = self._current()
-        if order is not None:
-            await told(to_thread(self._office.orders.send_back, order.work_order_id, self._person))
-            await self._refresh()
+        if order is None or not self._handles or next_step(order, self._person) != APPROVE:
+            return
+
+        async def send(answers: Mapping[str, Any]) -> None:
+            await to_thread(self._office.orders.send_back, order.work_order_id, self._person, answers["reason"])
+
+        await ask("退回答复", Field("reason", "退回意见（仅内部可见）", long=True), confirm="退回", does=send)
+        await self._refresh()
+
+    async def _reassign(self) -> None:
+        """For supervisors: somebody is ill, or leaves."""
+        order = self._current()
+        if order is None or order.state is not WorkOrderState.ACCEPTED:
+            return
+        people = {one.username: one for one in await to_thread(self._office.staff.people)}
+        able = {name: one.name for name, one in people.items() if may(one, Permission.HANDLE_WORK_ORDERS)}
+
+        async def give(answers: Mapping[str, Any]) -> None:
+            await to_thread(self._office.orders.reassign, order.work_order_id, self._person, people[answers["to"]])
+
+        await ask("改派工单", Field("to", "改派给", choices=able), confirm="改派", does=give)
+        await self._refresh()
 
     async def _refresh(self) -> None:
         self.show(await to_thread(self.ask))
@@ -199,6 +235,8 @@ def order_row(order: WorkOrder, now: datetime, names: Names) -> dict[str, Any]:
     over, soon = order.next_due < now, order.next_due - now < SOON
     urgency = "" if not order.is_open else "bad" if over else "warn" if soon else ""
     state = "待复核" if order.waits_for_second else STATE[order.state]
+    if order.is_open and order.returned_because:
+        state = "退回修改"
     return {
         "id": order.work_order_id,
         "kind": KIND[order.kind],

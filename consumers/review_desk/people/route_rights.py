@@ -115,6 +115,8 @@ RIGHTS: Final[Mapping[tuple[str, str], P]] = MappingProxyType(
             ("POST", f"/api/work-orders/{{work_order_id}}/{command}"): P.HANDLE_WORK_ORDERS
             for command in ("accept", "answer", "approve", "send-back")
         },
+        ("POST", "/api/work-orders/{work_order_id}/reassign"): P.SUPERVISE,
+        ("POST", "/api/work-orders/hand-over"): P.SUPERVISE,
         ("GET", "/api/staff"): P.SEE_STAFF,
         ("GET", "/api/staff/{username}"): P.SEE_STAFF,
         ("PUT", "/api/staff/{username}"): P.EDIT_STAFF,

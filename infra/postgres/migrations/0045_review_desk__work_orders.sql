@@ -15,8 +15,10 @@ create table work_order (
     answer            text,
     answered_by       text,
     approved_by       text,
+    returned_because  text,
     closed_at         timestamptz,
     escalated         boolean     not null,
+    late              text        not null,
     steps             int         not null
 );
 create index work_order_open on work_order (due_at) where closed_at is null;

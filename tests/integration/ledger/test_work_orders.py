@@ -93,6 +93,7 @@ async def test_the_last_step_stands_in_whatever_order_they_come(pool, client, or
     found = (await asked(client)).json()
     assert (found["state"], found["answer"], found["due_at"]) == ("ANSWERED", "已更正", None)
     assert (found["kind"], found["business_ref"]) == ("DATA_CORRECTION", "DK-7")
+    assert found["raised_at"] == NOON.isoformat().replace("+00:00", "Z")
     assert found["answered_at"] == ANSWERED.at.isoformat().replace("+00:00", "Z")
 
 

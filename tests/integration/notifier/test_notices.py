@@ -56,13 +56,25 @@ def test_a_cause_is_told_once_however_often_it_comes(connection):
 
 
 @pytest.mark.requirement("NT1")
-def test_a_flood_is_cut_off_for_its_channel_and_for_no_other(connection):
+def test_a_flood_waits_for_its_turn_and_holds_up_no_other_channel(connection):
     telling = notices(most=3)
     assert telling.tell(connection, results(5), NOON) == 3
     assert telling.tell(connection, results(2, channel="NET_BANK"), NOON) == 2
-    suppressed = connection.execute("select count(*) from notice where suppressed_at is not null").fetchone()
-    assert suppressed == (2,)
-    assert telling.tell(connection, results(6), NOON + timedelta(minutes=1)) == 1  # the sixth; the others were judged
+    telling.release(connection, NOON + timedelta(seconds=59))
+    assert len(said(connection)) == 5
+    telling.release(connection, NOON + timedelta(minutes=1))
+    telling.release(connection, NOON + timedelta(minutes=1))
+    heard = {event.notice_id for event, _ in said(connection) if event.channel == "APP"}
+    assert len(heard) == 5  # all of them, only later
+    assert telling.tell(connection, results(5), NOON + timedelta(hours=1)) == 0
+
+
+def test_what_waited_for_a_day_is_told_to_nobody(connection):
+    telling = notices(most=0)
+    telling.tell(connection, results(1), NOON)
+    later = notices(most=5)
+    later.release(connection, NOON + timedelta(days=1, seconds=1))
+    assert said(connection) == []
 
 
 @pytest.mark.requirement("NT2")
@@ -102,7 +114,7 @@ def test_the_receipt_of_any_sending_ends_it(connection):
     telling.remind(connection, NOON + LATER)
     noticed, fact = said(connection)[0]
     telling.acknowledge(connection, [receipt(noticed, fact, stored=False, fault="disk full")])
-    telling.acknowledge(connection, [receipt(noticed, "another event")])
+    telling.acknowledge(connection, [receipt(noticed, "another event"), receipt(noticed, fact, channel="NET_BANK")])
     telling.remind(connection, NOON + 2 * LATER)
     assert len(said(connection)) == 3
     telling.acknowledge(connection, [receipt(noticed, fact)] * 2)
@@ -116,8 +128,8 @@ def test_sendings_end_and_the_row_stays_for_people(connection):
     for times in range(1, 5):
         telling.remind(connection, NOON + times * LATER)
     assert len(said(connection)) == 2
-    row = connection.execute("select received_at, paged_at from notice").fetchone()
-    assert row == (None, NOON + LATER)
+    row = connection.execute("select received_at, paged_at, sendings from notice").fetchone()
+    assert row == (None, NOON + LATER, 3)  # called once more when the last had no receipt either, then no more
 
 
 def test_what_was_only_asked_for_needs_no_receipt(connection):

@@ -8,6 +8,7 @@ import pytest
 
 from consumers.review_desk.orders.order import OrderClosedError
 from consumers.review_desk.orders.orders import OrderVoice, WorkOrders, take_in
+from consumers.review_desk.oversight.supervisor_moves import CommandError
 from consumers.review_desk.people.staff import Role
 from consumers.review_desk.task import NotAllowedError
 from infra.postgres import pool
@@ -22,6 +23,7 @@ from tests.unit.consumers.review_desk.test_orders import raised
 pytestmark = pytest.mark.postgres
 
 REVIEWER = person("ren")
+SUPERVISOR = person("sun", roles=frozenset({Role.SUPERVISOR}))
 SENIOR, OTHER = (person(name, roles=frozenset({Role.SENIOR})) for name in ("lin", "wu"))
 VOICE = OrderVoice(codec=CODEC, randomness=random.Random(3))
 
@@ -94,8 +96,8 @@ def test_who_may_not_answer_is_refused_and_it_is_audited(room, orders):
     orders.accept(event.work_order_id, SENIOR)
     orders.answer(event.work_order_id, SENIOR, "经调查，估值过程符合规定。")
     with pytest.raises(NotAllowedError, match="他人复核"):
-        orders.approve(event.work_order_id, SENIOR)
-    orders.approve(event.work_order_id, OTHER)
+        orders.approve(event.work_order_id, SENIOR, "经调查，估值过程符合规定。")
+    orders.approve(event.work_order_id, OTHER, "经调查，估值过程符合规定。")
     with room.connection() as connection:
         query = "select actor, action from audit_line where subject = %s order by sequence"
         acts = connection.execute(query, [event.work_order_id]).fetchall()
@@ -107,6 +109,23 @@ def test_who_may_not_answer_is_refused_and_it_is_audited(room, orders):
         ("lin", "REFUSED"),
         ("wu", "ORDER_APPROVE"),
     ]
+
+
+@pytest.mark.requirement("DI1", "BA4")
+def test_the_open_orders_of_one_who_leaves_go_to_somebody_who_may_handle_them(room, orders):
+    two = (raised(), raised(WorkOrderKind.REPORT, work_order_id=str(UUID(int=7))))
+    put(room, *two, raised(work_order_id=str(UUID(int=8))))
+    for event in two:
+        orders.accept(event.work_order_id, SENIOR)
+    with pytest.raises(NotAllowedError, match="班长台"):
+        orders.hand_over(OTHER, "lin", OTHER)
+    with pytest.raises(CommandError, match="没有办理工单的权限"):
+        orders.hand_over(SUPERVISOR, "lin", REVIEWER)
+    assert orders.hand_over(SUPERVISOR, "lin", OTHER) == 2
+    assert orders.hand_over(SUPERVISOR, "lin", OTHER) == 0
+    handlers = [one.handler for one in orders.listed(OTHER, MONDAY_NOON)]
+    assert sorted(handlers, key=str) == [None, "wu", "wu"]
+    orders.answer(two[0].work_order_id, OTHER, "经核实，建成年代应为 2004 年。")
 
 
 @pytest.mark.parametrize("number", ["no id at all", str(UUID(int=9))])

@@ -79,14 +79,31 @@ def test_the_answer_of_a_complaint_goes_out_when_a_second_person_agrees(kind):
     written = moves.answer(accepted(kind), LIN, "经调查，估值过程符合规定。", MONDAY_NOON)
     assert moves.progressed(written, MONDAY_NOON).answer is None
     with pytest.raises(NotAllowedError, match="他人复核"):
-        moves.approve(written, LIN, MONDAY_NOON)
-    again = moves.send_back(written, WU)
-    assert (again.answer, again.is_open) == (None, True)
+        moves.approve(written, LIN, written.answer, MONDAY_NOON)
+    with pytest.raises(CommandError, match="请填写原因"):
+        moves.send_back(written, WU, " ")
+    again = moves.send_back(written, WU, "请写明依据")
+    assert (again.answer, again.is_open, again.waits_for_second) == (written.answer, True, False)
     with pytest.raises(OrderClosedError, match="没有待复核"):
-        moves.approve(again, WU, MONDAY_NOON)
-    done = moves.approve(written, WU, MONDAY_NOON)
+        moves.approve(again, WU, written.answer, MONDAY_NOON)
+    rewritten = moves.answer(again, LIN, "经调查，估值过程符合规定，依据见附件。", MONDAY_NOON)
+    assert rewritten.waits_for_second
+    with pytest.raises(OrderClosedError, match="已更改"):
+        moves.approve(rewritten, WU, written.answer, MONDAY_NOON)
+    done = moves.approve(written, WU, written.answer, MONDAY_NOON)
     assert moves.progressed(done, MONDAY_NOON).answer == "经调查，估值过程符合规定。"
     assert done.approved_by == "wu"
+
+
+@pytest.mark.requirement("DI1", "BA4")
+def test_somebody_else_goes_on_from_the_draft_there_is():
+    written = moves.answer(accepted(WorkOrderKind.COMPLAINT), LIN, "经调查，估值过程符合规定。", MONDAY_NOON)
+    given = moves.reassign(written, "wu")
+    assert (given.handler, given.answer) == ("wu", written.answer)
+    with pytest.raises(OrderClosedError, match="直接受理"):
+        moves.reassign(moves.opened(raised()), "wu")
+    with pytest.raises(OrderClosedError, match="只有一次"):
+        moves.reassign(moves.approve(written, WU, written.answer, MONDAY_NOON), "wu")
 
 
 @pytest.mark.requirement("DI1")
@@ -96,6 +113,13 @@ def test_the_flag_goes_up_once_when_the_next_step_is_overdue():
     late = moves.pressed(order, order.accept_by + timedelta(seconds=1))
     assert (late.escalated, late.steps) == (True, order.steps + 1)
     assert moves.pressed(late, order.due_at + timedelta(days=9)) is None
+    taken_late = moves.accept(late, LIN)
+    assert moves.pressed(taken_late, order.due_at) is None
+    again = moves.pressed(taken_late, order.due_at + timedelta(seconds=1))
+    assert again.steps == taken_late.steps + 1  # another clock has run out
+    assert moves.pressed(again, order.due_at + timedelta(days=9)) is None
+    pressing = moves.opened(raised(escalated=True))
+    assert moves.pressed(pressing, order.accept_by + timedelta(seconds=1)).steps == pressing.steps + 1
     in_hand = accepted()
     assert moves.pressed(in_hand, in_hand.accept_by + timedelta(days=1)) is None
     assert moves.pressed(in_hand, in_hand.due_at + timedelta(seconds=1)).escalated
@@ -108,7 +132,7 @@ def test_a_dispute_is_sent_to_where_others_value_anew():
     order = moves.opened(raised(WorkOrderKind.DISPUTE))
     told = moves.progressed(order, MONDAY_NOON)
     assert told.state is WorkOrderState.REJECTED
-    assert "valuation.disputes" in told.answer
+    assert "复估" in told.answer
 
 
 @pytest.mark.requirement("SE1")
@@ -124,7 +148,7 @@ def test_each_step_that_is_told_has_a_number_of_its_own():
     order = moves.opened(raised(WorkOrderKind.COMPLAINT))
     steps = [order, moves.accept(order, LIN)]
     written = moves.answer(steps[-1], LIN, "经调查，估值过程符合规定。", MONDAY_NOON)
-    steps.append(moves.approve(written, WU, MONDAY_NOON))
+    steps.append(moves.approve(written, WU, written.answer, MONDAY_NOON))
     assert [one.steps for one in steps] == [1, 2, 3]
     assert written.steps == 2  # nobody outside hears of a draft
 
@@ -133,7 +157,7 @@ def test_the_page_offers_each_person_the_step_that_is_theirs():
     order = moves.opened(raised(WorkOrderKind.COMPLAINT))
     in_hand = moves.accept(order, LIN)
     written = moves.answer(in_hand, LIN, "经调查，估值过程符合规定。", MONDAY_NOON)
-    done = moves.approve(written, WU, MONDAY_NOON)
+    done = moves.approve(written, WU, written.answer, MONDAY_NOON)
     offered = [(next_step(one, LIN), next_step(one, WU)) for one in (order, in_hand, written, done)]
     assert offered == [(ACCEPT, ACCEPT), (ANSWER, None), (ANSWER, APPROVE), (None, None)]
 
