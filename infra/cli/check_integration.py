@@ -34,6 +34,7 @@ from schemas.domain.channels import Channel, Profile
 from schemas.domain.contract import ONLINE_ANSWER
 from schemas.errors import PermanentError, TransientError
 from schemas.events import Delivered, Receipted
+from schemas.ids import valuation_id
 
 app = typer.Typer(add_completion=False)
 
@@ -133,6 +134,8 @@ def _ask(bank: Bank) -> str:
     if response.status_code >= httpx.codes.BAD_REQUEST:
         raise CheckFailedError(_problem(response), "mend what the problem names")
     bank.answer = response.json()
+    if bank.answer["valuation_id"] != valuation_id(bank.channel.code, bank.body["client_request_id"]):
+        raise CheckFailedError("asked as another channel", "check that --channel and --key belong together")
     most = ONLINE_ANSWER.value.total_seconds()
     if seconds > most:
         raise CheckFailedError(f"{seconds:.1f} s", f"an answer takes at most {most:g} s: ask the operator")
@@ -228,7 +231,8 @@ _CHECKS: Final[tuple[tuple[str, Check, bool], ...]] = (
 def _problem(response: httpx.Response) -> str:
     try:
         body = response.json()
-        return f"HTTP {response.status_code} {body['code']}: {body['detail']}"
+        fields = "".join(f"; {one['field']}: {one['message']}" for one in body.get("problems", ()))
+        return f"HTTP {response.status_code} {body['code']}: {body['detail']}{fields}"
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status_code}"
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from producers.wechat import phrases
 from producers.wechat.api import Messenger, UndeliveredError
-from producers.wechat.dialogue import WELCOME, Act, Cancel, Choose, Dispute, Query, Say, Talk, Value, step
+from producers.wechat.dialogue import WELCOME, Act, Cancel, Choose, Dispute, Query, Say, Talk, Value, is_choice, step
 from producers.wechat.gateway import Gateway, RefusedError, UnavailableError
 from producers.wechat.messages import Message
 from producers.wechat.store import AskedStore, Waiting
@@ -41,6 +41,7 @@ class _Memory:
 
     talks: OrderedDict[str, tuple[datetime, Talk]] = field(default_factory=OrderedDict)
     replies: OrderedDict[str, "asyncio.Task[str]"] = field(default_factory=OrderedDict)
+    bringing: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def talk(self, subject: str, now: datetime) -> Talk:
         at, talk = self.talks.get(subject, (now, Talk()))
@@ -78,6 +79,21 @@ class Adapter:
                 self._memory.replies.popitem(last=False)
         return await asyncio.shield(under_way)
 
+    def bring_later(self, message: Message) -> None:
+        """Send the reply to a message that is being answered as a message of its own, once it is there."""
+        task = asyncio.create_task(self._brought(message))
+        self._memory.bringing.add(task)
+        task.add_done_callback(self._memory.bringing.discard)
+
+    async def _brought(self, message: Message) -> None:
+        text = await self.reply(message)
+        if not text:
+            return
+        try:
+            await self.messenger.send(message.openid, text)
+        except UndeliveredError as error:
+            log.warning("a late reply was not delivered", extra={"cause": str(error)})
+
     async def _answered(self, message: Message) -> str:
         if message.kind == "event":
             return await self._on_event(message)
@@ -94,8 +110,11 @@ class Adapter:
 
     async def _on_text(self, message: Message, said: str) -> str:
         now, subject = self.clock(), subject_token(self.secret, message.openid)
-        talk, act = step(self._memory.talk(subject, now), said)
+        talk = self._memory.talk(subject, now)
         try:
+            if talk == Talk() and is_choice(said):
+                talk = await self._asked_before(subject)
+            talk, act = step(talk, said)
             words, talk = await self._done(act, message, subject, talk)
         except UnavailableError as error:
             log.warning("the gateway is not available", extra={"cause": str(error)})
@@ -118,7 +137,8 @@ class Adapter:
                     area_m2=area_m2,
                     wait_s=WAIT_S,
                 )
-                return self._noted(view, message, subject)
+                words, talk = self._noted(view, message, subject)
+                return f"{address}，{area_m2}㎡\n{words}", talk
             case Choose(valuation_id=valuation_id, community_id=community_id):
                 view = await self.gateway.clarify(valuation_id, community_id, wait_s=WAIT_S)
                 return self._noted(view, message, subject)
@@ -128,6 +148,12 @@ class Adapter:
                 return await self._cancelled(subject), talk
             case Dispute():
                 return phrases.disputing(self.store.latest(subject)), talk
+
+    async def _asked_before(self, subject: str) -> Talk:
+        """The question that still waits for its answer, though the talk has been forgotten: it stays open for a day."""
+        latest = self.store.latest(subject)
+        view = await self.gateway.look(latest) if latest is not None else {}
+        return _going_on(view)
 
     async def _standing(self, message: Message, subject: str, talk: Talk) -> tuple[str, Talk]:
         latest = self.store.latest(subject)

@@ -31,6 +31,7 @@ class Account:
     token: str
     seal: Seal | None
     clock: Callable[[], datetime]
+    reply_within_s: float = REPLY_WITHIN_S
 
 
 class _NotOursError(Exception):
@@ -93,7 +94,7 @@ def _callback(adapter: Adapter, account: Account) -> APIRouter:
         except (MessageError, SealError) as error:
             log.warning("a message cannot be read", extra={"cause": type(error).__name__})
             return PlainTextResponse("the message cannot be read", HTTPStatus.BAD_REQUEST)
-        text = await _reply_in_time(adapter, message)
+        text = await _reply_in_time(adapter, message, account.reply_within_s)
         if not text:
             return PlainTextResponse(_NOTHING)
         xml = reply_xml(message, text, at_s=int(account.clock().timestamp()))
@@ -102,13 +103,14 @@ def _callback(adapter: Adapter, account: Account) -> APIRouter:
     return router
 
 
-async def _reply_in_time(adapter: Adapter, message: Message) -> str:
-    """The reply, or nothing where it comes too late: WeChat then sends the message again and gets it."""
+async def _reply_in_time(adapter: Adapter, message: Message, within_s: float) -> str:
+    """The reply; nothing where it comes too late: then it is sent as a message of its own, since nobody asks again."""
     try:
-        async with asyncio.timeout(REPLY_WITHIN_S):
+        async with asyncio.timeout(within_s):
             return await adapter.reply(message)
     except TimeoutError:
-        log.warning("a reply comes too late")
+        log.warning("a reply comes too late and is sent as a message")
+        adapter.bring_later(message)
         return ""
 
 

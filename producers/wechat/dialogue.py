@@ -8,16 +8,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
+from producers.wechat.area import AreaError, parts
 from schemas.domain.request_rules import MAX_ADDRESS
 
-_NUMBER = r"(\d{1,6}(?:\.\d{1,2})?)"
-_UNIT = r"(?:平方米|平米|平方|平|㎡|m2|m²)"
-_WITH_UNIT: Final = re.compile(rf"(?:建筑)?(?:面积)?[:：是为]?\s*{_NUMBER}\s*{_UNIT}", re.IGNORECASE)
-_AFTER_WORD: Final = re.compile(rf"(?:建筑)?面积[:：是为]?\s*{_NUMBER}")
-_AT_THE_END: Final = re.compile(r"[\s,，;；、](\d{1,6}\.\d{1,2})$")  # 302 may be a room; 89.5 is none
-_ALONE: Final = re.compile(rf"^{_NUMBER}$")
 _CHOICE: Final = re.compile(r"^(?:第|选)?\s*(\d{1,2})\s*(?:个|项|号)?$")
 _SHORTEST: Final = 4  # characters of an address: 你好 is none
+_CORRECTION: Final = re.compile(r"^(?:不对|不是|错了|更正|改为|应该是|应为)[,，:：\s]*(?:应该)?(?:是|为)?[:：\s]*")
+_PLACE: Final = re.compile(r"[幢栋号路街弄巷苑园区城庭府居里村座]")
 
 CANCEL_WORDS: Final = frozenset({"取消", "撤销", "重来", "重新开始"})
 QUERY_WORDS: Final = frozenset({"查询", "进度", "结果"})
@@ -88,7 +85,6 @@ WELCOME: Final = (
     "您好，这里可以查询房屋的参考价值。\n请发送房屋地址和建筑面积，例如：\n杭州市西湖区某某小区3幢2单元 89.5平\n\n"
     "回复“查询”看进度，“取消”撤销，“复估”对结果提出异议。无需提供姓名、证件或电话。"
 )
-ASK_AREA: Final = "请回复建筑面积（平方米，以不动产权证书为准），例如：89.5"
 ASK_ADDRESS: Final = "请回复房屋地址，写到小区，最好到楼栋，例如：杭州市西湖区某某小区3幢"
 RESTARTED: Final = "已取消，刚才填写的内容已清除。需要时请重新发送地址和面积。"
 TOO_LONG: Final = f"地址过长，请缩短到 {MAX_ADDRESS} 个字以内重新发送。"
@@ -114,6 +110,16 @@ def step(talk: Talk, said: str) -> tuple[Talk, Act]:
     return _told(talk, said.strip())
 
 
+def ask_area(address: str) -> str:
+    """Ask for the area of a house, and say which house was understood."""
+    return f"地址：{address}\n请回复建筑面积（平方米，以不动产权证书为准），例如：89.5。地址有误的，请重新发送地址。"
+
+
+def is_choice(said: str) -> bool:
+    """Whether some words are the number of a choice, to a question that may be long ago."""
+    return _CHOICE.match(_narrow(said.strip()).translate(_ONE_TO_FIVE)) is not None
+
+
 def question(talk: Talk) -> str:
     """Which community is meant."""
     lines = [f"{number}. {one.name}（{one.place}）" for number, one in enumerate(talk.choices, 1)]
@@ -127,29 +133,26 @@ def _chosen(talk: Talk, number: int) -> tuple[Talk, Act]:
 
 
 def _told(talk: Talk, said: str) -> tuple[Talk, Act]:
-    address, area_m2 = _parts(said, is_area_due=bool(talk.address) and not talk.area_m2)
-    known = replace(talk, address=address or talk.address, area_m2=area_m2 or talk.area_m2)
+    try:
+        found = parts(_narrow(said))
+    except AreaError as error:
+        return talk, Say(text=error.text)
+    address = _address(found.rest, is_area_due=bool(talk.address) and not talk.area_m2)
+    known = replace(talk, address=address or talk.address, area_m2=found.area_m2 or talk.area_m2)
     if len(known.address) > MAX_ADDRESS:
         return replace(known, address=""), Say(text=TOO_LONG)
     if known.address and known.area_m2:
         return Talk(), Value(address=known.address, area_m2=known.area_m2)
     if known.address:
-        return known, Say(text=ASK_AREA)
+        return known, Say(text=ask_area(known.address))
     return known, Say(text=ASK_ADDRESS if known.area_m2 else WELCOME)
 
 
-def _parts(said: str, *, is_area_due: bool) -> tuple[str, str]:
-    """Address and area in some words; empty where there is none."""
-    text = _narrow(said)
-    alone = _ALONE.match(text)
-    if alone is not None:
-        return "", alone[1]
-    for pattern in (_WITH_UNIT, _AFTER_WORD, _AT_THE_END):
-        found = pattern.search(text)
-        if found is not None:
-            address = (text[: found.start()] + " " + text[found.end() :]).strip(" ,，;；、。\n")
-            return (address if len(address) >= _SHORTEST else ""), found[1]
-    return (text if len(text) >= _SHORTEST and not is_area_due else ""), ""
+def _address(text: str, *, is_area_due: bool) -> str:
+    """The address in what is left; empty where there is none. Where one is known, only what looks like one counts."""
+    address = _CORRECTION.sub("", text)
+    looks_like_one = len(address) >= _SHORTEST and (not is_area_due or _PLACE.search(address) is not None)
+    return address if looks_like_one else ""
 
 
 def _narrow(text: str) -> str:

@@ -1,5 +1,6 @@
 """The house's gateway, asked over HTTP with the key of the channel WECHAT_OA."""
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -36,12 +37,13 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """`client` has the base URL, the key and a time-out longer than the waits asked for here.
+    """`client` has the base URL and the key; `within_s` bounds a call as a whole, longer than the waits asked for here.
 
     Every call raises `UnavailableError` or `RefusedError`.
     """
 
     client: httpx.AsyncClient
+    within_s: float = 4.0
 
     async def ask(self, *, request_id: str, subject: str, address: str, area_m2: str, wait_s: int) -> dict[str, Any]:
         """Ask for a valuation; the same `request_id` again joins the first.
@@ -65,9 +67,12 @@ class Gateway:
 
     async def clarify(self, valuation_id: str, community_id: str, *, wait_s: int) -> dict[str, Any]:
         """Answer its question."""
-        return await self._call(
-            "POST", f"{_path(valuation_id)}/clarification", {"community_id": community_id}, wait_s=wait_s
-        )
+        try:
+            return await self._call(
+                "POST", f"{_path(valuation_id)}/clarification", {"community_id": community_id}, wait_s=wait_s
+            )
+        except LateError:
+            return {"valuation_id": valuation_id}
 
     async def cancel(self, valuation_id: str) -> dict[str, Any]:
         """Withdraw it."""
@@ -78,9 +83,10 @@ class Gateway:
     ) -> dict[str, Any]:
         headers = {} if wait_s is None else {"Prefer": f"wait={wait_s}"}
         try:
-            response = await self.client.request(method, path, json=body, headers=headers)
+            async with asyncio.timeout(self.within_s):
+                response = await self.client.request(method, path, json=body, headers=headers)
             found: dict[str, Any] = response.json()
-        except httpx.ReadTimeout as error:
+        except (httpx.ReadTimeout, TimeoutError) as error:
             raise LateError("no answer in time") from error
         except (httpx.HTTPError, ValueError) as error:
             raise UnavailableError(type(error).__name__) from error

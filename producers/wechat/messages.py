@@ -68,8 +68,9 @@ def message_of(fields: Mapping[str, str]) -> Message:
     if missing:
         raise MessageError(f"without {', '.join(missing)}")
     event = fields.get("Event", "")
-    # Events have no number of their own: sender, second and kind tell them apart (开发者文档: 接收事件推送).
-    number = fields.get("MsgId") or f"{fields['FromUserName']}-{fields['CreateTime']}-{event}"
+    # Events have no number of their own: sender, second, kind and key tell them apart (开发者文档: 接收事件推送).
+    of_event = (fields["FromUserName"], fields["CreateTime"], event, fields.get("EventKey", ""))
+    number = fields.get("MsgId") or "-".join(of_event)
     return Message(
         openid=fields["FromUserName"],
         account=fields["ToUserName"],

@@ -158,5 +158,12 @@ class Secrets:
     def api_key(self, channel: str) -> str:
         return self._kept["api_keys"][channel]
 
+    def oauth_secret(self, channel: str) -> str:
+        return self._kept["oauth_secrets"][channel]
+
     def password(self, user: str) -> str:
         return self._kept["passwords"][user]
+
+    @property
+    def wechat(self) -> Mapping[str, str]:
+        return self._kept["wechat"]

@@ -187,8 +187,11 @@ class Users:
     ) -> None:
         """Put a record on the requests topic and return when the broker has it."""
         headers = [] if request is None else headers_of(request)
-        topic = REQUESTS.named(lane)
-        self._publisher.publish([Record(topic=topic, key=key.encode(), value=value, headers=headers)])
+        self.publish(Record(topic=REQUESTS.named(lane), key=key.encode(), value=value, headers=headers))
+
+    def publish(self, record: Record) -> None:
+        """Put any record on its topic and return when the broker has it."""
+        self._publisher.publish([record])
 
     def request(self, house: SimulatedRequest, **changes: Any) -> Requested:
         """A request about a house as a bank's own system writes it."""

@@ -142,7 +142,7 @@ def test_a_spreadsheet_comes_back_with_a_value_behind_every_good_row(system, mar
 
     def complete() -> dict | None:
         fetched = system.avm.json("batch", "fetch", said["job"])
-        return fetched if (fetched["open"], fetched["reports"]) == (0, len(good)) else None
+        return fetched if (fetched["open"], fetched["reports_known"]) == (0, len(good)) else None
 
     fetched = eventually(complete, "every row answered and reported")
     assert {name: fetched[name] for name in ("rows", "refused", "answered", "manual")} == {

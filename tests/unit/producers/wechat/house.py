@@ -100,6 +100,7 @@ async def a_house(
     template_id: str = "template-1",
     path: Any = ":memory:",
     inside: httpx.AsyncClient | None = None,
+    reply_within_s: float = 4.5,
 ):
     """`inside` reaches another gateway than the fake one."""
     now = [NOON]
@@ -122,7 +123,7 @@ async def a_house(
             secret=b"subject-secret",
             clock=lambda: now[0],
         )
-        account = Account(token=TOKEN, seal=seal, clock=lambda: now[0])
+        account = Account(token=TOKEN, seal=seal, clock=lambda: now[0], reply_within_s=reply_within_s)
         app = build(adapter, account, further=(simulator_routes(wechat),))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://adapter") as client:
             yield House(adapter, app, wechat, gateway, store, client, now)

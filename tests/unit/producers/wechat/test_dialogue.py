@@ -2,7 +2,6 @@ import pytest
 
 from producers.wechat.dialogue import (
     ASK_ADDRESS,
-    ASK_AREA,
     RESTARTED,
     TOO_LONG,
     WELCOME,
@@ -14,6 +13,8 @@ from producers.wechat.dialogue import (
     Say,
     Talk,
     Value,
+    ask_area,
+    is_choice,
     step,
 )
 
@@ -46,13 +47,13 @@ def test_address_and_area_in_one_message_ask_at_once(said, area_m2):
 def test_a_room_number_at_the_end_is_no_area():
     assert step(Talk(), "杭州市西湖区某某小区3幢 302") == (
         Talk(address="杭州市西湖区某某小区3幢 302"),
-        Say(text=ASK_AREA),
+        Say(text=ask_area("杭州市西湖区某某小区3幢 302")),
     )
 
 
 def test_missing_parts_are_asked_for_one_by_one_in_either_order():
     talk, act = step(Talk(), ADDRESS)
-    assert act == Say(text=ASK_AREA)
+    assert act == Say(text=ask_area(ADDRESS))
     assert step(talk, "89.5") == (Talk(), Value(address=ADDRESS, area_m2="89.5"))
     talk, act = step(Talk(), "89.5平")
     assert act == Say(text=ASK_ADDRESS)
@@ -61,7 +62,25 @@ def test_missing_parts_are_asked_for_one_by_one_in_either_order():
 
 def test_words_in_place_of_the_area_ask_for_it_again():
     talk = Talk(address=ADDRESS)
-    assert step(talk, "我不太清楚呢") == (talk, Say(text=ASK_AREA))
+    assert step(talk, "我不太清楚呢") == (talk, Say(text=ask_area(ADDRESS)))
+
+
+@pytest.mark.requirement("IN4")
+def test_a_corrected_address_takes_the_place_of_the_first_and_is_said_again():
+    talk = Talk(address=ADDRESS)
+    other = "望京花园4幢1单元"
+    assert step(talk, f"不对，是{other}") == (Talk(address=other), Say(text=ask_area(other)))
+    assert step(talk, f"{other} 89.5平") == (Talk(), Value(address=other, area_m2="89.5"))
+
+
+def test_a_number_may_answer_a_question_of_long_ago():
+    assert [is_choice(said) for said in ("2", "第二个", "选 ２", "89.5", "望京花园")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(("said", "community_id"), [("1", "c1"), ("第2个", "c2"), ("选 ２", "c2"), ("二", "c2")])

@@ -74,7 +74,7 @@ def test_a_text_and_an_event_are_read_as_the_documentation_prints_them():
         "this is a test",
     )
     assert (event.kind, event.event, event.event_key) == ("event", "CLICK", "EVENTKEY")
-    assert event.number == "FromUser-123456789-CLICK"
+    assert event.number == "FromUser-123456789-CLICK-EVENTKEY"
 
 
 @pytest.mark.parametrize(
