@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from infra.cli import CommandError
-from infra.cli.connections import settings_in_force, utc_now
+from infra.cli.connections import enlist_channels, settings_in_force, utc_now
+from infra.cli.report_revocation import operator, proposed_lines, revoked_lines
 from infra.settings import Settings
 from schemas.errors import PermanentError
 from schemas.events import Resulted
@@ -43,7 +44,7 @@ def preview(
         raise CommandError(f"{out} is neither a .pdf nor a .png file")
     if sum(one is not None for one in (case, event, valuation)) > 1:
         raise CommandError("give one of --case, --event and --valuation")
-    settings = Settings()
+    settings = _with_channels()
     package, renderer = _checked(template or settings.report_template, settings)
     answers = _answers(package, case, event, valuation)
     for name, answer in answers.items():
@@ -54,18 +55,19 @@ def preview(
 @app.command()
 def check(template: Annotated[Path, typer.Argument(help="The template package, a folder or a zip file.")]) -> None:
     """Read a template package and draw every sample with it; faults are told with file and line."""
-    package, _ = _checked(template, Settings())
+    package, _ = _checked(template, _with_channels())
     print(f"{template}: {package.template_version} is good; {len(package.samples)} sample(s) of its own were drawn")
 
 
 @app.command()
 def fetch(
-    report_no: Annotated[str, typer.Argument(help="e.g. GJ-20261124-7Q2K9XMD-1.")],
+    report_no: Annotated[str, typer.Argument(help="e.g. GJ-20261124-7Q2K-9XMD-04VN-1.")],
     out: Annotated[Path | None, typer.Option(help="File to write; default: the number with .pdf.")] = None,
     original: Annotated[bool, typer.Option("--original", help="As issued, also where it was revoked.")] = False,
 ) -> None:
     """Fetch an issued report; one that no longer counts as a copy marked 已作废; the original stays."""
     from consumers.ledger.queries import LedgerQueries
+    from infra.cli.report_stamp import report_stamp
     from infra.storage.reports import ReportStore
     from schemas.events import ReportRevoked
     from schemas.json_events import event_from_json
@@ -80,7 +82,10 @@ def fetch(
     except OSError as error:
         raise CommandError(f"the report store does not give {report.payload['uri']}: {error}") from None
     if report.revoked is not None and not original:
-        pdf = _stamped(settings, pdf, event_from_json(ReportRevoked, report.revoked))
+        try:
+            pdf = report_stamp(settings)(pdf, event_from_json(ReportRevoked, report.revoked))
+        except PermanentError as error:
+            raise CommandError(f"{error}; fetch it with --original") from None
     path = out or Path(f"{report_no}.pdf")
     path.write_bytes(pdf)
     state = f"revoked: {report.revoked['reason']}" if report.revoked else "in force"
@@ -90,26 +95,52 @@ def fetch(
 @app.command()
 def revoke(
     report_no: Annotated[str, typer.Argument(help="The number of the wrong report.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why, as the bank shall read it (Chinese).")],
-    by: Annotated[str, typer.Option("--by", help="Who revokes it: a staff number, no name.")],
-    second: Annotated[str, typer.Option("--second", help="The second person: another staff number.")],
+    by: Annotated[str, typer.Option("--by", help="Who does it: a staff number, no name.")],
+    reason: Annotated[str | None, typer.Option("--reason", help="Why, as the bank shall read it (Chinese).")] = None,
+    confirming: Annotated[bool, typer.Option("--confirm", help="Confirm what another person proposed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Revoke a wrong report. The ledger tells the bank within a second; the file stays as it was issued."""
-    from consumers.ledger.revocations import RevocationError
-    from consumers.ledger.revocations import revoke as revoke_report
+    """Revoke a wrong report, in two acts of two people: one proposes it with --reason, another confirms it in a day.
 
+    Once it is confirmed the ledger tells the bank within a second; the file stays as it was issued.
+    """
+    from consumers.ledger.revoking import RevocationError, confirm, propose
+
+    if confirming == (reason is not None):
+        raise CommandError(
+            "give --reason to propose a revocation, or --confirm to confirm what another person proposed"
+        )
+    who, at = operator(), utc_now()
     with _ledger(settings_in_force()) as pool, pool.connection() as connection:
         try:
-            event = revoke_report(connection, report_no, reason=reason, by=by, second=second, at=utc_now())
+            if reason is not None:
+                proposal = propose(connection, report_no, reason=reason, by=by, operator=who, at=at)
+                told, line = proposed_lines(proposal)
+            else:
+                told, line = revoked_lines(confirm(connection, report_no, by=by, operator=who, at=at))
         except RevocationError as error:
             raise CommandError(str(error)) from None
-    told = {
-        "report_no": event.report_no,
-        "valuation_id": event.valuation_id,
-        "revoked_at": event.revoked_at.isoformat(),
-    }
-    print(json.dumps(told) if as_json else f"report {report_no} is revoked: {event.reason}")
+    print(json.dumps(told, ensure_ascii=False) if as_json else line)
+
+
+@app.command()
+def revocations(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False) -> None:
+    """Show the revocations that wait for a second person."""
+    from consumers.ledger.revoking import open_proposals
+
+    with _ledger(settings_in_force()) as pool, pool.connection() as connection:
+        shown = [proposed_lines(one) for one in open_proposals(connection, now=utc_now())]
+    if as_json:
+        print(json.dumps([told for told, _ in shown], ensure_ascii=False))
+    else:
+        print("\n".join(line for _, line in shown) or "no revocation waits for a second person")
+
+
+def _with_channels() -> Settings:
+    """The settings, with the operator's channels known: a package may be for one of them."""
+    settings = Settings()
+    enlist_channels(settings)
+    return settings
 
 
 def _checked(template: Path | None, settings: Settings) -> tuple["Package", "TypstRenderer"]:
@@ -187,20 +218,6 @@ def _draw(settings: Settings, package: "Package", renderer: "TypstRenderer", ans
     for path, page in zip(paths, pages, strict=True):
         path.write_bytes(page)
     return f"{', '.join(map(str, paths))}: report {drawn.report_no}"
-
-
-def _stamped(settings: Settings, pdf: bytes, revocation: Any) -> bytes:
-    from infra.cli.report_template import package_in_force
-    from streams.reporting.attachment import attached_content
-    from streams.reporting.notices import revoked
-
-    try:
-        content = attached_content(pdf)
-    except PermanentError as error:
-        raise CommandError(f"{error}; fetch it with --original") from None
-    package, renderer = package_in_force(settings)
-    stamped = revoked(content, revocation, package.texts)
-    return renderer.render(stamped, issued_at_s=int(revocation.revoked_at.timestamp())).pdf
 
 
 @contextmanager

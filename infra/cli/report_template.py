@@ -3,6 +3,7 @@
 import logging
 import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from infra.settings import Settings
@@ -32,8 +33,11 @@ def package_in_force(settings: Settings) -> tuple["Package", "TypstRenderer"]:
         package, renderer = checked_package(folder_in_use(settings.report_template, keep), fonts)
     except TemplateError as error:
         log.critical("the report template is refused, the last good one stays", extra={"error": str(error)})
-        return checked_package(_last_good(keep) or SHIPPED, fonts)
-    _remember(package, keep)
+        return _instead(keep, fonts)
+    try:
+        _remember(package, keep)
+    except OSError as error:  # it draws all the same; only a later broken one would not find it
+        log.warning("the report template is not kept as the last good one", extra={"error": str(error)})
     return package, renderer
 
 
@@ -44,14 +48,42 @@ def folder_in_use(template: Path, keep: Path) -> Path:
     return folder_of(template, keep / "unpacked")
 
 
+def _instead(keep: Path, fonts: Path) -> tuple["Package", "TypstRenderer"]:
+    """The last good package; the shipped one where there was none, or this release asks for more than it has."""
+    from streams.reporting.check import checked_package
+    from streams.reporting.faults import TemplateError
+    from streams.reporting.package import SHIPPED
+
+    kept = _last_good(keep)
+    if kept is not None:
+        try:
+            return checked_package(kept, fonts)
+        except TemplateError as error:
+            log.critical("the last good report template is refused, too", extra={"error": str(error)})
+    return checked_package(SHIPPED, fonts)
+
+
 def _remember(package: "Package", keep: Path) -> None:
+    """Keep a copy. Two workers that start at once both may: each makes its own, and whose comes second gives way."""
     copy = keep / package.sha256
-    if not copy.is_dir():
-        half = keep / f"{package.sha256}.part"
+    keep.mkdir(parents=True, exist_ok=True)
+    half = Path(mkdtemp(dir=keep))
+    try:
+        if not copy.is_dir():
+            shutil.copytree(package.folder, half / "package")
+            _take_place(half / "package", copy)
+        (half / "last-good").write_text(package.sha256, encoding="utf-8")
+        (half / "last-good").replace(keep / "last-good")
+    finally:
         shutil.rmtree(half, ignore_errors=True)
-        shutil.copytree(package.folder, half)
+
+
+def _take_place(half: Path, copy: Path) -> None:
+    try:
         half.rename(copy)
-    (keep / "last-good").write_text(package.sha256, encoding="utf-8")
+    except OSError:
+        if not copy.is_dir():
+            raise
 
 
 def _last_good(keep: Path) -> Path | None:

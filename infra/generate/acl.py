@@ -1,7 +1,8 @@
 """Who may read and write which topic, from the catalogue: one principal per room and per channel, nobody else.
 
-A bank system reads `bank.answers.<its channel>` as `bank-<channel>`, in consumer groups that begin with
-`valuation-bank-<channel>`. What is not listed is denied: the broker runs without `allow.everyone.if.no.acl.found`.
+A bank system reads `bank.answers.<its channel>` and acknowledges on `bank.receipts` as `bank-<channel>`, in consumer
+groups that begin with `valuation-bank-<channel>`. `bank` is the data office, which delivers reference data and sees
+every channel. What is not listed is denied: the broker runs without `allow.everyone.if.no.acl.found`.
 """
 
 import shlex
@@ -11,6 +12,8 @@ from itertools import groupby
 from typing import Any
 
 from schemas.catalogue import FURTHER_GROUPS, TOPICS, Topic
+
+_OWN_GROUPS = {"bank": "valuation-bank."}  # with the dot it is not how the groups of `bank-<channel>` begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +34,13 @@ def acls() -> Iterator[Acl]:
             for name in topic.names:
                 for operation in _operations(room, topic):
                     yield Acl(principal=room, operation=operation, resource="topic", name=name, pattern="literal")
-        for group in (f"valuation-{room}", *FURTHER_GROUPS.get(room, ())):
+        for group in groups_of(room):
             yield Acl(principal=room, operation="read", resource="group", name=group, pattern="prefixed")
+
+
+def groups_of(principal: str) -> tuple[str, ...]:
+    """How the names of its consumer groups begin; its own first."""
+    return (_OWN_GROUPS.get(principal, f"valuation-{principal}"), *FURTHER_GROUPS.get(principal, ()))
 
 
 def kafka_acls(permissions: Iterable[Acl], bootstrap: str) -> str:

@@ -48,7 +48,7 @@ def samples(package: Package) -> tuple[Mapping[str, Resulted], list[Fault]]:
     for name, path in {**shipped, **package.samples}.items():
         try:
             answers[name] = read_answer(path)
-        except PermanentError as error:
+        except (PermanentError, OSError) as error:
             faults.append(Fault(file=f"samples/{path.name}", line=None, message=str(error)))
     return answers, faults
 
@@ -66,10 +66,10 @@ def _drawn(renderer: TypstRenderer, package: Package, name: str, answer: Resulte
     try:
         content = slip(answer, terms_of(package)).content
         renderer.render(content, issued_at_s=int(answer.resulted_at.timestamp()))
-    except ValueError as error:
-        yield Fault(file=f"samples/{name}.json", line=None, message=str(error)), name
     except typst.TypstError as error:
         yield typst_fault(error, package.folder), name
+    except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
+        yield Fault(file=f"samples/{name}.json", line=None, message=str(error)), name
 
 
 def typst_fault(error: typst.TypstError, folder: Path) -> Fault:

@@ -13,10 +13,11 @@ from schemas.domain.chinese_amount import in_words
 from schemas.domain.confidence import confidence_grade
 from schemas.domain.texts import PROPERTY_TYPE_TEXTS, SERVICE_TEXTS, TRADABILITY_TEXTS, limiting_factor_text
 from schemas.events import Attributes, Resulted
+from streams.reporting.audience import influences, is_for_staff, summary
 from streams.reporting.chart import chart
 from streams.reporting.evidence import comparables, drivers, method
 from streams.reporting.fields import fields_of
-from streams.reporting.identity import content_digest, report_no, verification_code
+from streams.reporting.identity import content_digest, report_no, superseded_no, verification_code
 from streams.reporting.notices import notices, watermark
 from streams.reporting.numbers import NOTHING, day, instant, percent, square_metres, yuan
 from streams.reporting.texts import Texts
@@ -57,7 +58,7 @@ def slip(result: Resulted, terms: SlipTerms) -> Slip:
     kind = kind_of(result)
     if kind is None:
         raise ValueError(f"there is no slip without a value; valuation {result.valuation_id} is {result.status}")
-    number, texts = report_no(result), terms.texts
+    number, texts, for_staff = report_no(result), terms.texts, is_for_staff(result)
     content = {
         "kind": kind,
         "title": texts.word("title", kind),
@@ -65,21 +66,19 @@ def slip(result: Resulted, terms: SlipTerms) -> Slip:
         "contract_ref": terms.contract_ref,
         "issuer": terms.issuer,
         "issued_at": instant(result.resulted_at),
-        "supersedes": result.supersedes,
+        "supersedes": superseded_no(result),
         "watermark": watermark(result, texts),
         "notices": notices(result, texts),
-        "value": _value(result) if kind == SLIP else None,
+        "value": _value(result, for_staff=for_staff) if kind == SLIP else None,
         "business": _business(result, texts),
         "references": _references(result, texts),
         "subject": _subject(result, texts),
-        "verification": verification(result.verification, texts),
-        "method": [*method(result, texts)] if kind == SLIP else [],
-        "comparables": [*comparables(result, texts)],
-        "drivers": drivers(result.valuation, texts) if result.human is None else None,
-        "chart": chart(result),
+        "verification": verification(result.verification, texts, for_staff=for_staff),
+        "method": [*method(result, texts, for_staff=for_staff)] if kind == SLIP else [],
+        **_evidence(result, texts, for_staff=for_staff),
         "signatures": [*signatures(result.human, texts)],
-        "conditions": [*_conditions(result, kind, texts)],
-        "fields": fields_of(result),
+        "conditions": [*_conditions(result, kind, texts, for_staff=for_staff)],
+        "fields": fields_of(result, for_staff=for_staff),
     }
     digest = content_digest(content)
     code = verification_code(digest)
@@ -98,7 +97,19 @@ def kind_of(result: Resulted) -> str | None:
     return NOTE if result.value is None and result.verification is not None else None
 
 
-def _value(result: Resulted) -> dict[str, Any]:
+def _evidence(result: Resulted, texts: Texts, *, for_staff: bool) -> dict[str, Any]:
+    """What the value rests on: with all figures, or in words alone. Either way every key is there."""
+    by_model = result.human is None
+    return {
+        "comparables": [*comparables(result, texts)] if for_staff else [],
+        "comparables_summary": None if for_staff else summary(result, texts),
+        "drivers": drivers(result.valuation, texts) if by_model and for_staff else None,
+        "influences": [] if for_staff else [*influences(result, texts)],
+        "chart": chart(result) if for_staff else None,
+    }
+
+
+def _value(result: Resulted, *, for_staff: bool) -> dict[str, Any]:
     valuation = result.valuation
     by_model = valuation is not None and result.human is None
     bounded = result.lower is not None and result.upper is not None
@@ -108,7 +119,7 @@ def _value(result: Resulted) -> dict[str, Any]:
         "unit_price": yuan(result.unit_price),
         "range": f"{yuan(result.lower)} – {yuan(result.upper)}" if bounded else NOTHING,
         "coverage": percent(valuation.interval_coverage) if valuation and by_model else None,
-        "confidence": f"{valuation.confidence} / 100" if valuation and by_model else None,
+        "confidence": f"{valuation.confidence} / 100" if valuation and by_model and for_staff else None,
         "grade": confidence_grade(valuation.confidence) if valuation and by_model else None,
         "value_date": day(result.value_date),
         "valid_until": day(result.valid_until),
@@ -160,17 +171,20 @@ def _floor(attributes: Attributes, texts: Texts) -> str:
     return " / ".join(text for text in (stated, total) if text) or NOTHING
 
 
-def _conditions(result: Resulted, kind: str, texts: Texts) -> Iterator[str]:
+def _conditions(result: Resulted, kind: str, texts: Texts, *, for_staff: bool) -> Iterator[str]:
     factors = result.valuation.limiting_factors if result.valuation else ()
     weak = [limiting_factor_text(code) for code in factors]
     if weak:
         yield texts.say("conditions", "weak", factors="；".join(weak))
     if result.valuation is not None and result.valuation.comparables_text:
         yield texts.say("conditions", "few_comparables", reason=result.valuation.comparables_text)
-    if result.degraded_sources:
-        yield texts.say(
-            "conditions", "degraded", sources="、".join(texts.code("source", one) for one in result.degraded_sources)
-        )
-    if result.reused_from is not None:
+    if result.degraded_sources and for_staff:
+        sources = "、".join(texts.code("source", one) for one in result.degraded_sources)
+        yield texts.say("conditions", "degraded", sources=sources)
+    elif result.degraded_sources:
+        yield texts.say("conditions", "degraded_unnamed")
+    if result.reused_from is not None and for_staff:
         yield texts.say("conditions", "reused", valuation_id=result.reused_from)
+    elif result.reused_from is not None:
+        yield texts.say("conditions", "reused_unnamed")
     yield from texts.standing[kind]

@@ -10,8 +10,8 @@ from streams.reporting.numbers import NOTHING, day, percent, signed_percent, sig
 from streams.reporting.texts import Texts, factor
 
 
-def method(result: Resulted, texts: Texts) -> Iterator[list[str]]:
-    """Labels and values, in the order of the page."""
+def method(result: Resulted, texts: Texts, *, for_staff: bool) -> Iterator[list[str]]:
+    """Labels and values, in the order of the page; which policy and which model is for staff to know."""
     valuation, human = result.valuation, result.human
     if human is None:
         how = "INCOME" if valuation and valuation.income else "MODEL"
@@ -21,9 +21,11 @@ def method(result: Resulted, texts: Texts) -> Iterator[list[str]]:
         yield texts.fact("method", texts.word("method", "PERSON" if valuation else "PERSON_ALONE"))
         yield texts.fact("valuer", f"{texts.code('grade', human.reviewer_grade)}{approval}")
         yield texts.fact("valued_on", day(shanghai_date(human.decided_at)))
-    if result.policy is not None:
+    if result.policy is not None and for_staff:
         yield texts.fact("policy", f"{result.policy.version}（{result.policy.sha256[:8]}）")
-    if valuation is not None:
+    if valuation is not None and not for_staff:
+        yield texts.fact("data_as_of", day(valuation.data_as_of))
+    elif valuation is not None:
         yield from _income(valuation, texts)
         model = valuation.model
         on_trial = texts.word("method", "ON_TRIAL") if model.role is ModelRole.CHALLENGER else ""

@@ -4,9 +4,13 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from schemas.errors import PermanentError
+
+UNREADABLE: Final = (OSError, ValueError)
+"""What reading a file of a package may raise: it is away or closed to us, or (`UnicodeDecodeError`) is no UTF-8."""
 
 _PLACE: Final = re.compile(r"at line (\d+)")
 
@@ -31,6 +35,15 @@ class TemplateError(PermanentError):
         self.faults = tuple(faults)
         lines = "\n".join(f"  {fault}" for fault in self.faults)
         super().__init__(f"the report template {package} cannot be used:\n{lines}")
+
+
+def read_utf8(package: Path, name: str) -> str:
+    """The text of a file of a package. Raises `TemplateError` for one that is no UTF-8 or cannot be read."""
+    try:
+        return (package / name).read_text(encoding="utf-8")
+    except UNREADABLE as error:
+        message = f"cannot be read: {error}; save it as UTF-8"
+        raise TemplateError(str(package), [Fault(file=name, line=None, message=message)]) from None
 
 
 def toml_fault(name: str, error: tomllib.TOMLDecodeError) -> Fault:

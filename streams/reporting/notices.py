@@ -3,7 +3,7 @@
 - 合成市场数据: any market data or any source of the verification is made up.
 - 初步价格: an automatic value whose model is on trial, which was made while a source was away, or for which facts that
   were stated were found to differ or not found at all.
-- 更正: it takes the place of an earlier report, which it names with the reason.
+- 更正: it takes the place of an earlier report, which it names with the reason where it has a number.
 - 已作废: a copy of a report that no longer counts; the stored original never changes.
 
 A reviewer's value is never preliminary: a person stands for it. Interim answers and PENDING_MANUAL have no report.
@@ -15,6 +15,7 @@ from typing import Any
 from schemas.codes import ModelRole, Reason, VerificationOutcome
 from schemas.domain.worktime import shanghai_date
 from schemas.events import ReportRevoked, Resulted
+from streams.reporting.identity import superseded_no
 from streams.reporting.numbers import day
 from streams.reporting.texts import Texts
 
@@ -36,7 +37,12 @@ def notices(result: Resulted, texts: Texts) -> list[dict[str, str]]:
 def _notices(result: Resulted, texts: Texts) -> Iterator[dict[str, str]]:
     if result.supersedes is not None:
         why = texts.word("correction", Reason.DISPUTE if result.human else "OTHER")
-        text = texts.say("notice", "CORRECTION_TEXT", report_no=result.supersedes, reason=why)
+        number = superseded_no(result)
+        text = (
+            texts.say("notice", "CORRECTION_TEXT", report_no=number, reason=why)
+            if number is not None
+            else texts.say("notice", "CORRECTION_UNNUMBERED", reason=why)
+        )
         yield {"tone": "correction", "title": texts.word("notice", "CORRECTION"), "text": text}
     if is_synthetic(result):
         text = texts.word("notice", "SYNTHETIC_TEXT")

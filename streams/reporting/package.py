@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from schemas.codes import LoanStage, Product, ServiceType
 from schemas.domain.channels import find
-from streams.reporting.faults import Fault, TemplateError, line_of, toml_fault
+from streams.reporting.faults import UNREADABLE, Fault, TemplateError, line_of, read_utf8, toml_fault
 from streams.reporting.texts import Texts, read_texts
 
 SHIPPED: Final = Path(__file__).with_name("templates") / "slip"
@@ -74,7 +74,7 @@ def read_package(folder: Path) -> Package:
     manifest = folder / _MANIFEST
     if not manifest.is_file():
         raise TemplateError(str(folder), [Fault(file=_MANIFEST, line=None, message="the file is missing")])
-    text = manifest.read_text(encoding="utf-8")
+    text = read_utf8(folder, _MANIFEST)
     try:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -82,8 +82,7 @@ def read_package(folder: Path) -> Package:
     faults = [*_manifest_faults(folder, text, told)]
     if faults:
         raise TemplateError(str(folder), faults)
-    words = folder / told["texts"]
-    texts, faults = read_texts(told["texts"], words.read_text(encoding="utf-8"))
+    texts, faults = read_texts(told["texts"], read_utf8(folder, told["texts"]))
     if texts is None:
         raise TemplateError(str(folder), faults)
     samples = folder / told["samples"]
@@ -116,13 +115,28 @@ def _manifest_faults(folder: Path, text: str, told: Mapping[str, Any]) -> Iterat
             isinstance(told[key], str) and _inside(folder, told[key]) and is_there(folder / told[key])
         ):
             yield _at(text, key, f"{key} = {told[key]!r} is not in the package")
+    yield from _placement_faults(folder, text, told)
+    yield from _documents_faults(folder, text, told)
+
+
+def _placement_faults(folder: Path, text: str, told: Mapping[str, Any]) -> Iterator[Fault]:
+    """What draws a report may not lie among the samples: the version would not tell that it was changed."""
+    if _among_samples(folder, told, _MANIFEST):
+        yield _at(text, "samples", f"samples = {told['samples']!r} is the package itself; give its samples a folder")
+    elif _among_samples(folder, told, told.get("texts")):
+        yield _at(text, "texts", f"texts = {told['texts']!r} lies among the samples, which are no part of the version")
+
+
+def _documents_faults(folder: Path, text: str, told: Mapping[str, Any]) -> Iterator[Fault]:
     rows = told.get("document", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         yield _at(text, "document", "write each document as a table [[document]]")
         return
     for number, row in enumerate(rows, start=1):
         yield from (_at_document(text, number, message) for message in _document_faults(folder, row))
-    everything = {row.get("kind") for row in rows if not set(row) & set(_SELECTORS)}
+        if _among_samples(folder, told, row.get("file")):
+            yield _at_document(text, number, f"file = {row['file']!r} lies among the samples")
+    everything = [row.get("kind") for row in rows if not set(row) & set(_SELECTORS)]
     for kind in (kind for kind in KINDS if kind not in everything):
         message = f"a [[document]] of kind {kind} without selectors is missing; it draws what no other one fits"
         yield Fault(file=_MANIFEST, line=None, message=message)
@@ -151,7 +165,18 @@ def _document_faults(folder: Path, row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _inside(folder: Path, name: str) -> bool:
-    return (folder / name).resolve().is_relative_to(folder.resolve())
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except UNREADABLE:  # a name that can be none
+        return False
+
+
+def _among_samples(folder: Path, told: Mapping[str, Any], name: object) -> bool:
+    """Whether a file would be left out of the version, as samples are."""
+    samples = told.get("samples")
+    if not isinstance(samples, str) or not isinstance(name, str) or not _inside(folder, name):
+        return False
+    return _inside(folder, samples) and (folder / name).resolve().is_relative_to((folder / samples).resolve())
 
 
 def _at(text: str, key: str, message: str) -> Fault:
@@ -169,5 +194,10 @@ def _digest(folder: Path, samples: Path) -> str:
     whole = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and samples not in path.parents):
         name = path.relative_to(folder).as_posix()
-        whole.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            fault = Fault(file=name, line=None, message=f"cannot be read: {error}")
+            raise TemplateError(str(folder), [fault]) from None
+        whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return whole.hexdigest()

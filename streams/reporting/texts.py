@@ -24,7 +24,9 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = {
         *("TIME", "AREA", "FLOOR", "BUILDING", "AGE", "RENOVATION", "LAYOUT", "LOCATION", "TAX", "OTHER", "INCOME"),
     ),
     "grade": ("G1", "G2", "G3", "G4"),
+    "influence": ("UP", "DOWN"),
     "capacity": ("VALUER", "APPROVER"),
+    "unsigned": ("NOT_REQUIRED", "UNKNOWN"),
     "outcome": tuple(VerificationOutcome),
     "checked": tuple(VERIFICATION_FIELD_TEXTS),
     "source": ("address", "property-registry", "community-dictionary", "model"),
@@ -42,6 +44,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
         **dict.fromkeys(("SYNTHETIC_MARK", "SYNTHETIC", "SYNTHETIC_TEXT", "PRELIMINARY_MARK"), frozenset()),
         **dict.fromkeys(("PRELIMINARY", "CORRECTION", "REVOKED_MARK", "REVOKED"), frozenset()),
         "CORRECTION_TEXT": frozenset({"report_no", "reason"}),
+        "CORRECTION_UNNUMBERED": frozenset({"reason"}),
         "REVOKED_TEXT": frozenset({"day", "reason"}),
         "REPLACED_TEXT": frozenset({"report_no"}),
     },
@@ -51,6 +54,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
         "total_floors": frozenset({"floors"}),
         "year": frozenset({"year"}),
         "same_community": frozenset(),
+        "comparables": frozenset({"count"}),
         "income": frozenset({"value", "weight"}),
         "rent": frozenset({"rent", "rents"}),
         "rate": frozenset({"rate", "years", "assumed"}),
@@ -59,7 +63,9 @@ _SENTENCES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
         "weak": frozenset({"factors"}),
         "few_comparables": frozenset({"reason"}),
         "degraded": frozenset({"sources"}),
+        "degraded_unnamed": frozenset(),
         "reused": frozenset({"valuation_id"}),
+        "reused_unnamed": frozenset(),
     },
 }
 _LISTS: Final = ("SLIP", "NOTE")
@@ -143,6 +149,10 @@ def _wrong(table: str, key: str, value: object) -> str | None:
         return f"{table}.{key} has to be a text that is not empty"
     if table not in _SENTENCES:
         return None
+    return _wrong_sentence(table, key, value)
+
+
+def _wrong_sentence(table: str, key: str, value: str) -> str | None:
     try:
         parts = {part for _, part, _, _ in Formatter().parse(value) if part is not None}
     except ValueError as error:
@@ -150,4 +160,8 @@ def _wrong(table: str, key: str, value: object) -> str | None:
     if unknown := sorted(parts - _SENTENCES[table][key]):
         offered = ", ".join(f"{{{part}}}" for part in sorted(_SENTENCES[table][key])) or "nothing"
         return f"{table}.{key} asks for {{{unknown[0]}}}; {offered} can be filled in there"
+    try:
+        value.format(**dict.fromkeys(parts, "x"))
+    except (ValueError, LookupError, AttributeError) as error:
+        return f"{table}.{key}: {error}; write a part as {{name}} alone"
     return None

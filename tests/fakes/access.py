@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache
 
 from producers.gateway.access.access import Access
+from producers.gateway.access.addresses import Addresses
 from producers.gateway.access.api_keys import ApiKey, ApiKeys
 from producers.gateway.access.caller import hashed
 from producers.gateway.access.clients import Client
@@ -36,6 +37,8 @@ def an_access(
     certificates: Mapping[str, str] | None = None,
     rate: Rate = PLENTY,
     capacity: Capacity | None = None,
+    anonymous: RateLimits | None = None,
+    address_header: str = "",
     store: PostgresAccess | None = None,
     difficulty: int = 1,
 ) -> Access:
@@ -56,6 +59,8 @@ def an_access(
         tokens=tokens,
         memory=memory,
         limits=RateLimits(rate),
+        anonymous=anonymous or RateLimits(rate),
+        addresses=Addresses(salt="a salt of tests", header=address_header),
         load=Load(capacity),
         clock=clock,
         monotonic_s=monotonic_s,

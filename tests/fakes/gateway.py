@@ -21,7 +21,14 @@ from producers.gateway.board import AnswerBoard
 from producers.gateway.drain import Drain
 from producers.gateway.event_stream import StreamTimes
 from producers.gateway.meters import Meters
-from producers.gateway.ports import Archived, IssuedReport, LedgerUnavailableError, Timeline, WorkOrderState
+from producers.gateway.ports import (
+    Archived,
+    IssuedReport,
+    LedgerUnavailableError,
+    ReportArchive,
+    Timeline,
+    WorkOrderState,
+)
 from producers.gateway.prices.history import PriceHistory
 from producers.gateway.prices.licences import ShownSources
 from producers.gateway.prices.routes import Prices
@@ -31,7 +38,7 @@ from producers.gateway.suggestions.routes import Suggestions
 from producers.gateway.voice import Voice
 from schemas import events
 from schemas.domain.divisions import divisions
-from schemas.errors import PublishError
+from schemas.errors import PermanentError, PublishError
 from schemas.events import Audited, Reported, ReportRevoked, Requested, Resulted
 from schemas.headers import CE_TYPE, TRACEPARENT, header
 from tests.fakes.access import PLENTY, an_access
@@ -139,6 +146,13 @@ class FakeReports:
         return self.contents[uri]
 
 
+def marked(pdf: bytes, revoked: ReportRevoked) -> bytes:
+    """What the stamp of a revoked report stands for here; a file that is no PDF cannot be marked."""
+    if not pdf.startswith(b"%PDF"):
+        raise PermanentError("the PDF has no content attached")
+    return pdf + f" 已作废 {revoked.reason}".encode()
+
+
 @dataclass
 class House:
     """All of it, with the parts a test turns."""
@@ -225,7 +239,7 @@ def a_house(
             name_of=index.name_of,
             is_loaded=lambda: loaded[0],
         ),
-        reports=reports,
+        archive=ReportArchive(store=reports, stamp=marked),
         batches=BatchService(
             client=httpx.AsyncClient(transport=batches),
             base_url="http://batch" if batches else "",

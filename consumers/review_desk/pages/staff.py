@@ -136,8 +136,9 @@ class StaffPage:
             ui.label(title).style("font-weight: 600")
             with ui.element("div").style("display: grid; grid-template-columns: 1fr 1fr; gap: 8px; width: 100%"):
                 inputs = {name: _input(name, cells[name]) for name in shown}
-            if before is not None and "username" in inputs:
-                inputs["username"].props("readonly")
+            for name in ("username", "signing_no") if before is not None else ():
+                if name in inputs and cells[name]:  # neither is ever changed: reports and the audit name them
+                    inputs[name].props("readonly")
             problem = ui.label("").classes("bad").style("min-height: 20px").props("role=alert")
 
             async def keep() -> None:

@@ -42,7 +42,8 @@ _PUT = f"""
     on conflict (username) do update
     set ({", ".join(_NAMES)}) = ({", ".join(f"excluded.{name}" for name in _NAMES)})
 """
-_SIGNS_ALREADY: Final = "select 1 from staff where signing_no = %s and username <> %s"
+_SIGNS_WITH: Final = "select signing_no from signing_given where username = %s"
+_GIVE: Final = "insert into signing_given (signing_no, username) values (%s, %s) on conflict do nothing"
 _NEXT_SIGNING_NO: Final = "select next_signing_no()"
 _KEEP_OUT = "select 1 from staff where username = %s for update"
 _SET_HASH = "update staff set password_hash = %s where username = %s"
@@ -127,7 +128,7 @@ class StaffRegister:
         self._put(connection, before, person, by.username if isinstance(by, Person) else by)
 
     def _put(self, connection: Connection[TupleRow], before: Person | None, person: Person, actor: str) -> None:
-        person = replace(person, signing_no=_signing_no(connection, before, person))
+        person = replace(person, signing_no=_signing_no(connection, person))
         changed = changes(before, person)
         if not changed:
             return
@@ -190,13 +191,27 @@ def _spare_themselves(before: Person | None, after: Person, by: Person) -> None:
         raise NotAllowedError("不能修改本人的权限、证书、技能与回避关系")
 
 
-def _signing_no(connection: Connection[TupleRow], before: Person | None, person: Person) -> str:
-    """What a person signs with: as given, else as before, else the next one. It is never taken away again."""
-    kept = person.signing_no or (before.signing_no if before is not None else "")
-    if kept:
-        if connection.execute(_SIGNS_ALREADY, [kept, person.username]).fetchone() is not None:
-            raise NotAllowedError(f"签字编号 {kept} 已属他人，请另给一个，或留空由系统编号")
-        return kept
+def _signing_no(connection: Connection[TupleRow], person: Person) -> str:
+    """What a person signs with: what they were ever given, else as given now, else the next one.
+
+    It stands on reports in the place of a name, so nobody's is ever changed, and none is given to another, whoever
+    holds it today.
+
+    Raises:
+        NotAllowedError: Another number is wanted for somebody who has one, or one that is another's.
+    """
+    row = connection.execute(_SIGNS_WITH, [person.username]).fetchone()
+    if row is not None:
+        if person.signing_no not in {"", row[0]}:
+            raise NotAllowedError(f"签字编号 {row[0]} 已编定，报告以此签署，不得更改为 {person.signing_no}")
+        return str(row[0])
+    given = person.signing_no or _next_signing_no(connection)
+    if connection.execute(_GIVE, [given, person.username]).rowcount == 0:
+        raise NotAllowedError(f"签字编号 {given} 已属他人或曾属他人，请另给一个，或留空由系统编号")
+    return given
+
+
+def _next_signing_no(connection: Connection[TupleRow]) -> str:
     row = connection.execute(_NEXT_SIGNING_NO).fetchone()
     return "" if row is None else str(row[0])
 

@@ -1,6 +1,6 @@
 """Who may come in, for what, how often, and when the house is full: the dependencies of the gateway's routes."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,26 +9,27 @@ from typing import Any, Final
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from producers.gateway.access.addresses import Addresses
 from producers.gateway.access.blocks import entries_for
 from producers.gateway.access.caller import NAME_DIGITS, Caller, pseudonym
 from producers.gateway.access.challenges import ANSWER, CHALLENGE, LIVES, Challenge, difficulty_at, is_answer
 from producers.gateway.access.clients import Client
 from producers.gateway.access.credentials import API_KEY, Credentials, bearer
 from producers.gateway.access.memory import Memory
-from producers.gateway.access.quotas import quota_problem, use_of
+from producers.gateway.access.quotas import asking, quota_problem
 from producers.gateway.access.rate_limit import RateLimits
 from producers.gateway.access.shedding import Load, is_shed, rank_of
 from producers.gateway.access.tokens import Audience, TokenRefusedError, Tokens
 from producers.gateway.problems import Code, ProblemError
 from schemas.domain import channels
-from schemas.domain.channels import Channel, Profile, Scope
+from schemas.domain.channels import Profile, Scope
 from schemas.events import Problem, Requested
 
 PUBLIC_CHANNEL: Final = "WEBSITE"
 PAGE_TOKEN_LIVES: Final = timedelta(minutes=30)  # as long as a customer's session with the bank
-PAGE_SCOPES: Final = frozenset(
-    {Scope.VALUATIONS_WRITE, Scope.VALUATIONS_READ, Scope.REPORTS_READ, Scope.DISPUTES_WRITE}
-)
+PAGE_SCOPES: Final = frozenset({Scope.VALUATIONS_WRITE, Scope.VALUATIONS_READ, Scope.REPORTS_READ})
+CHECKING: Final = "VERIFY"  # whoever holds a paper report, without any channel
+_LETTERS: Final = 10  # a person types ten letters for each valuation, and each asks for suggestions
 _OVERLOADED_S: Final = 5
 Dependency = Callable[..., AsyncIterator[Caller]]
 
@@ -39,13 +40,20 @@ _BY_TOKEN = Security(HTTPBearer(scheme_name="Bearer", bearerFormat="JWT", auto_e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """One instance's doors. `new_mark` gives a random text (128 bits); `monotonic_s` a clock that never goes back."""
+    """One instance's doors.
+
+    `limits`: by channel, and by CHECKING for those who check reports. `anonymous`: by the address of callers without
+    credentials, and less than `limits`, so that none of them has everything to itself. `new_mark` gives a random text
+    (128 bits); `monotonic_s` is a clock that never goes back.
+    """
 
     credentials: Credentials
     clients: Mapping[str, Client]
     tokens: Tokens
     memory: Memory
     limits: RateLimits
+    anonymous: RateLimits
+    addresses: Addresses
     load: Load
     clock: Callable[[], datetime]
     monotonic_s: Callable[[], float]
@@ -54,7 +62,7 @@ class Access:
 
     def with_limits(self, limits: RateLimits) -> "Access":
         """The same doors with other rates, for what is called more often."""
-        return replace(self, limits=limits)
+        return replace(self, limits=limits, anonymous=self.anonymous.times(_LETTERS))
 
     def with_credentials(self, scope: str) -> Dependency:
         """A dependency for bank systems: the caller, when it may use `scope`.
@@ -89,6 +97,8 @@ class Access:
             token = bearer(request)
             found = self._visitor(None) if token is None else self._customer(token)
             request.state.actor = found.credential
+            if token is None:
+                self.limit_visitor(request)
             await self._admit(found, wanted)
             is_new = wanted is Scope.VALUATIONS_WRITE and "valuation_id" not in request.path_params
             if token is None and is_new:
@@ -99,6 +109,20 @@ class Access:
 
         return caller
 
+    def for_checking(self) -> Callable[[Request], Awaitable[None]]:
+        """A dependency for whoever checks a report: no credentials, and nothing that closes a channel closes this.
+
+        Raises:
+            ProblemError: RATE_LIMITED.
+        """
+
+        async def check(request: Request) -> None:
+            request.state.actor = PUBLIC_CHANNEL
+            self._limit_address(request, CHECKING)
+            self._limit(CHECKING)
+
+        return check
+
     async def within_quota(self, caller: Caller, requested: Requested) -> None:
         """Count a request, once; what is refused must be told on the results topic too (`quota_refusal`).
 
@@ -108,12 +132,12 @@ class Access:
         if requested.subject_token is not None:
             await self._refuse_blocked(replace(caller, subject=requested.subject_token))
         now = self.clock()
-        use = use_of(caller, requested, now)
-        if use is not None and not await self.memory.admit(use):
+        full = await self.memory.admit(asking(caller, requested, now))
+        if full:
             raise ProblemError(
                 Code.QUOTA_EXCEEDED,
-                problems=[quota_problem(caller.channel)],
-                retry_after_s=use.retry_after_s(now),
+                problems=[quota_problem(use.quota) for use in full],
+                retry_after_s=max(use.retry_after_s(now) for use in full),
                 valuation_id=requested.valuation_id,
             )
 
@@ -124,9 +148,13 @@ class Access:
         claims = {"channel": caller.channel.code, "sub": subject}
         return self.tokens.issue(claims, audience=Audience.PAGE, lives=PAGE_TOKEN_LIVES, now=self.clock())
 
+    def limit_visitor(self, request: Request) -> None:
+        """Count a call of a visitor for its address. Raises `ProblemError` RATE_LIMITED."""
+        self._limit_address(request, PUBLIC_CHANNEL)
+
     def challenge(self, visitor: str | None) -> Challenge:
         """A new challenge for a visitor; `None`: one we have not seen. Raises `ProblemError` RATE_LIMITED."""
-        self._limit(channels.channel(PUBLIC_CHANNEL))
+        self._limit(PUBLIC_CHANNEL)
         difficulty = difficulty_at(self.load.pressure(self.monotonic_s()), self.base_difficulty)
         mark = visitor or self.new_mark()
         claims = {"sub": mark, "jti": self.new_mark(), "bits": difficulty}
@@ -135,20 +163,23 @@ class Access:
 
     async def _admit(self, caller: Caller, wanted: Scope) -> None:
         await self._refuse_blocked(caller)
-        self._limit(caller.channel)
+        self._limit(caller.channel.code)
         if wanted not in caller.scopes:
             raise _forbidden("scope", "MISSING_SCOPE", f"该凭证缺少权限 {wanted}。")
         if is_shed(rank_of(caller.channel, wanted), self.load.pressure(self.monotonic_s())):
             raise ProblemError(Code.OVERLOADED, retry_after_s=_OVERLOADED_S)
 
     async def _refuse_blocked(self, caller: Caller) -> None:
-        if entries_for(caller.channel.code, caller.credential, caller.subject) & await self.memory.blocked():
+        if entries_for(caller) & await self.memory.blocked():
             raise ProblemError(Code.BLOCKED)
 
-    def _limit(self, channel: Channel) -> None:
-        seconds = self.limits.refused_for_s(channel.code, self.monotonic_s())
-        if seconds is not None:
-            raise ProblemError(Code.RATE_LIMITED, retry_after_s=seconds)
+    def _limit(self, name: str) -> None:
+        _refuse_for(self.limits.refused_for_s(name, self.monotonic_s()))
+
+    def _limit_address(self, request: Request, where: str) -> None:
+        """Before the whole channel is counted: an address that asks too often takes nothing from the others."""
+        name = f"{where}|{self.addresses.of(request)}"
+        _refuse_for(self.anonymous.refused_for_s(name, self.monotonic_s()))
 
     def _waiting(self, wanted: Scope) -> AbstractContextManager[None]:
         return self.load.waiting(self.monotonic_s) if wanted is Scope.VALUATIONS_WRITE else nullcontext()
@@ -157,11 +188,7 @@ class Access:
         try:
             claims = self.tokens.read(token, audience=Audience.PAGE, now=self.clock())
         except TokenRefusedError as refused:
-            text = (
-                "页面已过期，请回到银行页面重新进入。" if refused.expired else "页面令牌无效，请回到银行页面重新进入。"
-            )
-            known = Problem(field="Authorization", code="EXPIRED" if refused.expired else "WRONG", message=text)
-            raise ProblemError(Code.UNAUTHENTICATED, problems=[known]) from None
+            raise _no_page(expired=refused.expired) from None
         channel, subject = channels.channel(claims["channel"]), str(claims["sub"])
         return Caller(
             channel=channel,
@@ -191,6 +218,11 @@ class Access:
         if not await self.memory.take_nonce(CHALLENGE, claims["jti"], expires_at=expires_at, now=now):
             raise _unanswered("USED", "该页面验证已使用过，请重新验证。")
         return str(claims["sub"])
+
+
+def _refuse_for(seconds: int | None) -> None:
+    if seconds is not None:
+        raise ProblemError(Code.RATE_LIMITED, retry_after_s=seconds)
 
 
 def _forbidden(field: str, code: str, message: str) -> ProblemError:

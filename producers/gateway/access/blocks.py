@@ -1,6 +1,6 @@
 """黑名单: channels, customers and single credentials that are not let in, whatever else holds."""
 
-from producers.gateway.access.caller import pseudonym
+from producers.gateway.access.caller import Caller, pseudonym
 
 
 def of_channel(channel: str) -> str:
@@ -18,7 +18,8 @@ def of_credential(credential: str) -> str:
     return f"credential:{credential}"
 
 
-def entries_for(channel: str, credential: str, subject: str | None) -> frozenset[str]:
-    """What would keep a caller out."""
-    found = {of_channel(channel), of_credential(credential)}
-    return frozenset(found | ({of_subject(channel, subject)} if subject else set()))
+def entries_for(caller: Caller) -> frozenset[str]:
+    """What would keep a caller out: one of its credentials is enough."""
+    code = caller.channel.code
+    found = {of_channel(code), *(of_credential(name) for name in (caller.credential, *caller.others))}
+    return frozenset(found | ({of_subject(code, caller.subject)} if caller.subject else set()))

@@ -14,13 +14,14 @@ class Caller:
     """A channel, by one of its credentials.
 
     `credential` is what the audit calls it, never the secret. `subject`: the channel's opaque token of its customer, on
-    pages; of an anonymous visitor, a random one.
+    pages; of an anonymous visitor, a random one. `others`: names of further credentials the same request brought.
     """
 
     channel: Channel
     credential: str
     scopes: frozenset[str]
     subject: str | None = None
+    others: frozenset[str] = frozenset()
 
 
 def hashed(secret: str) -> str:

@@ -1,7 +1,7 @@
 """From what a request brings to who is asking: a token, an API key (signed or not), or a client certificate."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -33,24 +33,30 @@ class Credentials:
     clock: Callable[[], datetime]
 
     async def caller(self, request: Request) -> Caller:
-        """Who is asking. Raises `ProblemError` UNAUTHENTICATED, saying what is missing or wrong."""
+        """Who is asking, by every credential the request brings: all must hold, and be of one channel.
+
+        It may do what all of them may. Raises `ProblemError` UNAUTHENTICATED, saying what is missing or wrong.
+        """
         fingerprint = request.scope.get(CLIENT_CERTIFICATE)
         code = self.certificates.get(fingerprint) if fingerprint else None
-        token = bearer(request)
-        key = request.headers.get(API_KEY)
-        if token is not None:
-            found = self._by_token(token)
-        elif key is not None:
-            found = await self._by_key(key, request)
-        elif code is not None and fingerprint is not None:
-            found = self._by_certificate(code, fingerprint)
-        elif fingerprint is not None:
+        token, key = bearer(request), request.headers.get(API_KEY)
+        found = [
+            *([self._by_token(token)] if token is not None else []),
+            *([await self._by_key(key, request)] if key is not None else []),
+            *([self._by_certificate(code, fingerprint)] if code is not None and fingerprint is not None else []),
+        ]
+        if not found and fingerprint is not None:
             raise _refused("client certificate", "NOT_REGISTERED", "该客户端证书未登记到任何渠道。")
-        else:
+        if not found:
             raise _refused(API_KEY, "MISSING", "请提供 API 密钥、Bearer 令牌或已登记的客户端证书。")
-        if code is not None and channels.find(code) != found.channel:
-            raise _refused("client certificate", "OF_ANOTHER_CHANNEL", "客户端证书与所用凭证不属于同一渠道。")
-        return found
+        if len({one.channel.code for one in found}) > 1:
+            where = "client certificate" if code is not None else API_KEY
+            raise _refused(where, "OF_ANOTHER_CHANNEL", "请求所带的各凭证不属于同一渠道。")
+        names = {one.credential for one in found}
+        if fingerprint is not None:  # one that is registered nowhere may be on the block list, too
+            names.add(_name_of_certificate(found[0].channel, fingerprint))
+        scopes = frozenset.intersection(*(one.scopes for one in found))
+        return replace(found[0], scopes=scopes, others=frozenset(names - {found[0].credential}))
 
     def _by_token(self, token: str) -> Caller:
         try:
@@ -99,9 +105,13 @@ class Credentials:
         channel = _registered(code, "client certificate")
         return Caller(
             channel=channel,
-            credential=f"{channel.code}/tls:{fingerprint[:NAME_DIGITS]}",
+            credential=_name_of_certificate(channel, fingerprint),
             scopes=frozenset(channel.scopes),
         )
+
+
+def _name_of_certificate(channel: Channel, fingerprint: str) -> str:
+    return f"{channel.code}/tls:{fingerprint[:NAME_DIGITS]}"
 
 
 def bearer(request: Request) -> str | None:

@@ -126,6 +126,7 @@ def access_routes(access: Access) -> APIRouter:
     @router.get("/h5/challenge", include_in_schema=False)
     async def challenge(request: Request, visitor: Annotated[str | None, Cookie()] = None) -> JSONResponse:
         """A little work for a page without a token, before each request."""
+        access.limit_visitor(request)
         made = access.challenge(visitor if visitor and _MARK.fullmatch(visitor) else None)
         response = JSONResponse({"token": made.token, "difficulty": made.difficulty}, headers=_NO_STORE)
         response.set_cookie(

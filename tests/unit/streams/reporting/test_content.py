@@ -1,8 +1,11 @@
 import json
 import os
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -50,6 +53,14 @@ def test_a_report_number_follows_from_the_event_and_is_of_the_shanghai_day():
     assert report_no(result) == report_no(result)
     assert report_no(result).startswith("GJ-20261124-")
     assert report_no(replace(result, revision=2)) == report_no(result).removesuffix("-1") + "-2"
+
+
+def test_a_report_number_holds_sixty_bits_of_the_valuation_and_can_be_read_aloud():
+    ids = [UUID(bytes=sha256(str(place).encode()).digest()[:16], version=5) for place in range(512)]
+    numbers = [report_no(replace(sample.automatic(), valuation_id=str(one))) for one in ids]
+    marks = [re.fullmatch(r"GJ-\d{8}-((?:[0-9A-HJKMNP-TV-Z]{4}-){3})1", number).group(1) for number in numbers]
+    for place in set(range(15)) - {4, 9, 14}:
+        assert len({mark[place] for mark in marks}) == 32, f"character {place} does not tell ids apart"
 
 
 def test_another_value_has_another_digest_and_another_code(terms):

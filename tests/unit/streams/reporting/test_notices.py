@@ -74,6 +74,16 @@ def test_a_successor_names_the_superseded_report_and_the_reason(terms, renderer)
 
 
 @pytest.mark.requirement("RP6")
+def test_an_answer_superseded_before_its_report_was_known_is_not_named_by_the_id_of_its_event(terms):
+    result = replace(sample.shipped("correction"), supersedes="0c9b2c7e-55e2-5d0a-9a55-3f1b6a0d7c21")
+    content = slip(result, terms).content
+    assert (
+        content["notices"][0]["text"] == "本报告替代同一笔估值此前出具的报告，原报告作废。更正原因：经人工复估重新确定"
+    )
+    assert (content["supersedes"], content["fields"]["supersedes"]) == (None, None)
+
+
+@pytest.mark.requirement("RP6")
 def test_a_copy_of_a_revoked_report_is_marked_and_the_original_is_not_changed(terms, renderer):
     result = sample.automatic()
     drawn = slip(result, terms)
@@ -85,12 +95,12 @@ def test_a_copy_of_a_revoked_report_is_marked_and_the_original_is_not_changed(te
         reason="面积录入有误",
         revoked_at=datetime(2026, 11, 25, 2, 0, tzinfo=UTC),
         by="E1001",
-        replaced_by="GJ-20261125-W5PBQSFR-2",
+        replaced_by="GJ-20261125-W5PB-QSFR-E9WE-2",
     )
     stamped = revoked(attached_content(pdf), revocation, terms.texts)
     page = text_of(renderer.render(stamped, issued_at_s=0).pdf)
     assert (
-        "本报告于2026年11月25日作废，不得再作为业务依据。作废原因：面积录入有误。请以报告GJ-20261125-W5PBQSFR-2为准"
+        "本报告于2026年11月25日作废，不得再作为业务依据。作废原因：面积录入有误。请以报告GJ-20261125-W5PB-QSFR-E9WE-2为准"
         in page
     )
     assert drawn.content["digest"] in page
@@ -122,6 +132,26 @@ def test_a_manual_report_is_signed_by_two_by_number_and_by_no_name(terms):
         ("复核", "QZ-00004", "专家估值师"),
     ]
     assert slip(sample.automatic(), terms).content["signatures"] == []
+
+
+@pytest.mark.requirement("RP2")
+@pytest.mark.parametrize(
+    ("signed", "four_eyes", "told"),
+    [
+        (("VALUER",), False, [("QZ-00017", None), (None, "未要求")]),
+        (("VALUER",), True, [("QZ-00017", None), (None, "签字编号未登记")]),
+        (("APPROVER",), True, [(None, "签字编号未登记"), ("QZ-00004", None)]),
+        ((), False, [(None, "签字编号未登记"), (None, "未要求")]),
+    ],
+)
+def test_a_missing_signature_says_why_it_is_missing(terms, renderer, signed, four_eyes, told):
+    human = sample.manual().human
+    signatories = tuple(one for one in human.signatories if one.capacity in signed)
+    result = replace(sample.manual(), human=replace(human, four_eyes=four_eyes, signatories=signatories))
+    content = slip(result, terms).content
+    assert [(one["signing_no"], one["text"]) for one in content["signatures"]] == told
+    page = text_of(renderer.render(content, issued_at_s=0).pdf)
+    assert all(text in page for _, text in told if text)
 
 
 @pytest.mark.requirement("RT8", "IN10")

@@ -141,6 +141,106 @@ def test_what_is_neither_a_folder_nor_a_zip_file_is_refused(tmp_path):
         folder_of(path, tmp_path / "kept")
 
 
+@pytest.mark.parametrize(
+    ("file", "before", "after", "told"),
+    [
+        ("template.toml", 'kind = "NOTE"', 'kind = ["NOTE"]', "kind = ['NOTE'] has to be one of SLIP, NOTE"),
+        ("template.toml", 'file = "slip.typ"', "file = 7", "file = 7 is not in the package"),
+        ("template.toml", '["VERIFY"]', '[["VERIFY"]]', "services: ['VERIFY'] is not a known code"),
+        ("template.toml", '"texts.toml"', '"a\\u0000b"', "is not in the package"),
+        ("template.toml", 'samples = "samples"', 'samples = "."', "samples = '.' is the package itself"),
+        ("template.toml", 'samples = "samples"', "samples = 3", "samples = 3 is not in the package"),
+        ("template.toml", '"texts.toml"', '"samples/automatic.json"', "lies among the samples"),
+        ("texts.toml", "请以报告 {report_no} 为准", "请以报告 {report_no:{x}} 为准", "notice.REPLACED_TEXT"),
+        ("texts.toml", "请以报告 {report_no} 为准", "请以报告 {report_no:d} 为准", "notice.REPLACED_TEXT"),
+    ],
+)
+def test_a_shape_that_no_package_has_is_a_fault_like_any_other(amended, file, before, after, told):
+    faults = faults_of(amended(file, before, after))
+    assert any(told in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize("name", ["template.toml", "texts.toml"])
+def test_a_file_that_is_no_utf8_is_named(bank, name):
+    (bank / name).write_bytes((SHIPPED / name).read_text(encoding="utf-8").encode("gb18030"))
+    (fault,) = faults_of(bank)
+    assert fault.startswith(f"{name}: cannot be read: ")
+    assert fault.endswith("save it as UTF-8")
+
+
+def test_a_sample_that_cannot_be_read_is_named(bank):
+    (bank / "samples" / "ours.json").mkdir()
+    (fault,) = faults_of(bank)
+    assert fault.startswith("samples/ours.json: ")
+
+
+def a_zip(path: Path, **settings) -> Path:
+    with zipfile.ZipFile(path, "w", **settings) as archive:
+        for file in sorted(SHIPPED.rglob("*")):
+            archive.write(file, file.relative_to(SHIPPED).as_posix())
+    return path
+
+
+def encrypted(raw: bytes) -> bytes:
+    """The bit that says so, in every entry of the directory and before every file."""
+    return _patched(raw, flag=1)
+
+
+def packed_in_an_unknown_way(raw: bytes) -> bytes:
+    return _patched(raw, method=99)
+
+
+def _patched(raw: bytes, *, flag: int = 0, method: int | None = None) -> bytes:
+    patched = bytearray(raw)
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = raw.find(mark)
+        while place >= 0:
+            patched[place + at] |= flag
+            if method is not None:
+                patched[place + at + 2] = method
+            place = raw.find(mark, place + 4)
+    return bytes(patched)
+
+
+def damaged(raw: bytes) -> bytes:
+    place = raw.find(b"texts.toml") + 400
+    return raw[:place] + bytes(200) + raw[place + 200 :]
+
+
+def without_its_middle(raw: bytes) -> bytes:
+    return raw[:100] + raw[-22:]
+
+
+@pytest.mark.parametrize("broken", [encrypted, packed_in_an_unknown_way, damaged, without_its_middle])
+def test_a_zip_file_that_cannot_be_unpacked_is_refused_and_leaves_nothing_behind(tmp_path, broken):
+    path = a_zip(tmp_path / "bank.zip")
+    path.write_bytes(broken(path.read_bytes()))
+    with pytest.raises(TemplateError, match=r"bank\.zip: the zip file cannot be unpacked: "):
+        folder_of(path, tmp_path / "kept")
+    assert list((tmp_path / "kept").glob("*")) == []
+
+
+@pytest.mark.parametrize(("files", "size"), [(300, 1), (1, 60_000_000)], ids=["many", "large"])
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, files, size):
+    path = tmp_path / "bank.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for place in range(files):
+            archive.writestr(f"{place}.typ", bytes(size))
+    with pytest.raises(TemplateError, match="more than 200 files or 50,000,000 bytes"):
+        folder_of(path, tmp_path / "kept")
+    assert list((tmp_path / "kept").glob("*")) == []
+
+
+def test_what_a_desktop_puts_beside_the_files_is_no_part_of_a_package(tmp_path):
+    path = tmp_path / "bank.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(SHIPPED.rglob("*")):
+            archive.write(file, f"bank/{file.relative_to(SHIPPED).as_posix()}")
+        for name in ("__MACOSX/bank/._slip.typ", "bank/.DS_Store", "bank/._slip.typ"):
+            archive.writestr(name, b"\x00\x05\x16\x07")
+    assert read_package(folder_of(path, tmp_path / "kept")).sha256 == read_package(SHIPPED).sha256
+
+
 def test_the_package_of_the_documentation_is_a_good_one(tmp_path):
     page = (Path(__file__).parents[4] / "docs" / "reports.md").read_text(encoding="utf-8")
     bank = tmp_path / "my-bank"

@@ -61,7 +61,11 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 
 
 @pytest.mark.parametrize(
-    "case", ["automatic", "manual", "verified", "note", "commercial", "correction", "revoked", "preliminary", "longest"]
+    "case",
+    [
+        *("automatic", "manual", "verified", "note", "commercial", "correction", "revoked", "preliminary", "longest"),
+        "customer",
+    ],
 )
 def test_every_page_looks_like_the_golden_one(renderer, terms, case):
     pages = [grey(png) for png in renderer.images(content_of(case, terms), ppi=PPI)]

@@ -16,6 +16,7 @@ from producers.gateway.access.api_keys import ApiKey
 from producers.gateway.access.caller import Caller, hashed
 from producers.gateway.access.challenges import solved
 from producers.gateway.access.clients import Client
+from producers.gateway.access.rate_limit import Rate, RateLimits
 from producers.gateway.access.routes import access_routes
 from producers.gateway.access.shedding import Capacity
 from producers.gateway.access.signatures import Signed, signature
@@ -45,13 +46,14 @@ class House:
     app: FastAPI
     seconds: list[float] = field(default_factory=lambda: [0.0])
 
-    def client(self, *, certificate: str | None = None) -> httpx.AsyncClient:
+    def client(self, *, certificate: str | None = None, address: str = "127.0.0.1") -> httpx.AsyncClient:
         async def seen(scope, receive, send):
             if certificate is not None:
                 scope[CLIENT_CERTIFICATE] = certificate
             await self.app(scope, receive, send)
 
-        return httpx.AsyncClient(transport=httpx.ASGITransport(seen), base_url="https://gateway")
+        transport = httpx.ASGITransport(seen, client=(address, 1))
+        return httpx.AsyncClient(transport=transport, base_url="https://gateway")
 
 
 def a_house(**turned) -> House:
@@ -91,6 +93,10 @@ def a_house(**turned) -> House:
     @app.get("/h5/valuations/1")
     async def look(caller: Annotated[Caller, Depends(access.for_page(Scope.VALUATIONS_READ))]):
         return {"channel": caller.channel.code, "subject": caller.subject}
+
+    @app.get("/verify/1", dependencies=[Depends(access.for_checking())])
+    async def verify():
+        return {}
 
     return House(access, app, seconds)
 
@@ -325,6 +331,18 @@ async def test_a_registered_certificate_is_its_channel_and_no_other():
     assert problem(stranger) == (401, "unauthenticated", ("client certificate", "NOT_REGISTERED"))
 
 
+async def test_several_credentials_must_all_hold_and_be_of_one_channel():
+    async with a_house().client() as client:
+        token = (await fetched(client, client_id="credit-2")).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        wrong = await client.get("/v1/timeline", headers={**bearer, "X-API-Key": "other"})
+        foreign = await client.get("/v1/timeline", headers={**bearer, "X-API-Key": KEYS["NET_BANK"]})
+        narrow = await client.get("/v1/timeline", headers={**bearer, "X-API-Key": KEYS["CREDIT_MGMT"]})
+    assert problem(wrong) == (401, "unauthenticated", ("X-API-Key", "WRONG"))
+    assert problem(foreign) == (401, "unauthenticated", ("X-API-Key", "OF_ANOTHER_CHANNEL"))
+    assert problem(narrow) == (403, "forbidden", ("scope", "MISSING_SCOPE"))
+
+
 # ---- pages --------------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +381,80 @@ async def test_a_visitor_stays_the_same_over_several_challenges_and_another_is_a
             for client in (one, one, other)
         ]
     assert marks[0] == marks[1] != marks[2]
+
+
+# ---- anonymous callers, by address ------------------------------------------------------------------------------
+
+
+ONCE = Rate(per_second=1, burst=1)
+PAGES = ("/h5/challenge", "/h5/valuations/1", "/verify/1")
+
+
+async def looked(house, path, address="127.0.0.1", **headers):
+    async with house.client(address=address) as client:
+        return (await client.get(path, headers=headers)).status_code
+
+
+@pytest.mark.requirement("IN5")
+@pytest.mark.parametrize("path", PAGES)
+async def test_an_anonymous_caller_that_asks_too_often_leaves_those_of_other_addresses_alone(path):
+    house = a_house(anonymous=RateLimits(ONCE))
+    assert [await looked(house, path, "203.0.113.1") for _ in range(3)] == [200, 429, 429]
+    assert await looked(house, path, "203.0.113.2") == 200
+    house.seconds[0] = 1.0
+    assert await looked(house, path, "203.0.113.1") == 200
+
+
+async def test_a_customer_with_a_page_token_is_not_counted_by_address():
+    house = a_house(anonymous=RateLimits(ONCE))
+    async with house.client() as client:
+        body = {"subject_token": "customer-7"}
+        issued = (await client.post("/v1/page-tokens", json=body, headers={"X-API-Key": KEYS["NET_BANK"]})).json()
+    bearer = {"Authorization": f"Bearer {issued['token']}"}
+    assert {await looked(house, "/h5/valuations/1", **bearer) for _ in range(3)} == {200}
+
+
+async def test_behind_a_proxy_its_header_tells_addresses_apart_and_what_a_client_puts_before_counts_nothing():
+    house = a_house(anonymous=RateLimits(ONCE), address_header="X-Forwarded-For")
+    told = ["203.0.113.1", "203.0.113.2", "203.0.113.9, 203.0.113.1"]
+    assert [await looked(house, "/verify/1", **{"X-Forwarded-For": one}) for one in told] == [200, 200, 429]
+
+
+async def test_without_a_proxy_the_header_of_one_counts_nothing():
+    house = a_house(anonymous=RateLimits(ONCE))
+    told = ["203.0.113.1", "203.0.113.2"]
+    assert [await looked(house, "/verify/1", **{"X-Forwarded-For": one}) for one in told] == [200, 429]
+
+
+async def test_the_addresses_of_one_ipv6_network_are_one_and_an_ipv4_address_is_the_same_in_ipv6():
+    house = a_house(anonymous=RateLimits(ONCE))
+    addresses = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::1", "2001:db8:1:3::1", "203.0.113.1", "::ffff:203.0.113.1"]
+    assert [await looked(house, "/verify/1", one) for one in addresses] == [200, 429, 200, 200, 429]
+
+
+async def test_no_address_is_kept():
+    house = a_house()
+    await looked(house, "/verify/1", "203.0.113.1")
+    assert house.access.anonymous.held == 1
+    assert "203.0.113.1" not in repr(vars(house.access.anonymous))
+
+
+@pytest.mark.requirement("IN5")
+async def test_reports_are_checked_while_the_website_is_flooded_and_the_other_way_round():
+    house = a_house(rate=ONCE, anonymous=RateLimits(Rate(per_second=100, burst=100)))
+    paths = ["/h5/valuations/1", "/h5/valuations/1", "/verify/1", "/verify/1"]
+    assert [await looked(house, path) for path in paths] == [200, 429, 200, 429]
+
+
+@pytest.mark.requirement("IN5")
+async def test_reports_are_checked_while_the_house_is_full():
+    house = a_house(capacity=Capacity(waiting=10))
+    for _ in range(11):
+        house.access.load.entered()
+    assert [await looked(house, path) for path in ("/h5/valuations/1", "/verify/1")] == [503, 200]
+
+
+# ---- customers' pages ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("IN5")

@@ -22,7 +22,7 @@ services = ["VALUATE"]
 reply = "SYNCHRONOUS"
 lanes = ["ONLINE"]
 scopes = ["valuations:write", "valuations:read"]
-quota = { count = 2, per = "DAY", of = "TOKEN" }
+quotas = [{ count = 2, per = "DAY", of = "TOKEN" }]
 per_second = 10
 burst = 20
 """

@@ -10,7 +10,7 @@ from tests.fakes.answers import an_answer
 from tests.fakes.gateway import a_house
 
 GOOD = {"address": "杭州市西湖区文三路1号", "area_m2": "89.50", "subject_token": "customer-1"}
-QUOTA = CHANNELS["NET_BANK"].quota.count
+QUOTA = CHANNELS["NET_BANK"].quotas[0].count
 
 
 def answered(requested):
