@@ -14,6 +14,20 @@ UNTIL_OUTCOMES = timedelta(days=180)  # deals and appraisals that tell who was r
 FOR_PEOPLE = timedelta(days=60)  # reviews, decisions and dead letters outlive the longest outage and its clean-up
 MAX_MESSAGE_BYTES = 1_048_576
 
+CHANNELS_WITH_TOPIC = ("CREDIT_MGMT", "NET_BANK", "MOBILE_BANK", "DIRECT_BANK", "APP", "WECHAT_OA", "BATCH_FILE")
+"""Channels whose results are pushed. The website's visitors and the probe ask for theirs."""
+
+CHANNELS_ASKING_BY_KAFKA = ("CREDIT_MGMT", "BATCH_FILE")
+"""Those of staff. Requests of customers' channels pass the gateway, which counts them and checks who asks."""
+
+
+def bank_principal(channel: str) -> str:
+    """What a channel's system is called at the broker: `bank-net-bank` for NET_BANK."""
+    return f"bank-{channel.lower().replace('_', '-')}"
+
+
+_ASKING = tuple(bank_principal(channel) for channel in CHANNELS_ASKING_BY_KAFKA)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
@@ -57,7 +71,7 @@ REQUESTS = Topic(
     event=events.Requested,
     key="valuation_id",
     lanes=BOTH_LANES,
-    writers=("gateway", "batch", "bank"),
+    writers=("gateway", "batch", "bank", *_ASKING),
     readers=("intake", "ledger", "desk"),
     says="a channel asks",
 )
@@ -168,7 +182,7 @@ DISPUTES = Topic(
     name="valuation.disputes",
     event=events.Disputed,
     key="valuation_id",
-    writers=("gateway", "bank"),
+    writers=("gateway", "bank", *_ASKING),
     readers=("ledger",),
     says="a channel asks for another opinion (复估)",
     retention=FOR_PEOPLE,
@@ -232,7 +246,7 @@ RECEIPTS = Topic(
     name="bank.receipts",
     event=events.Receipted,
     key="delivery_id",
-    writers=("bank", "gateway", "callbacks"),
+    writers=("bank", "gateway", "callbacks", *map(bank_principal, CHANNELS_WITH_TOPIC)),
     readers=("callbacks", "notifier"),
     says="a bank system has what was delivered to it",
     retention=FOR_PEOPLE,
@@ -250,7 +264,7 @@ WORK_ORDERS = Topic(
     name="valuation.work-orders",
     event=events.WorkOrderRaised,
     key="work_order_id",
-    writers=("gateway", "bank"),
+    writers=("gateway", "bank", *_ASKING),
     readers=("desk", "ledger"),
     says="a channel wants something besides a value",
     retention=FOR_PEOPLE,
@@ -285,23 +299,20 @@ VALUES_MOVED = Topic(
 
 
 def _bank_answers(channel: str) -> Topic:
-    name = channel.lower().replace("_", "-")
+    principal = bank_principal(channel)
     return Topic(
-        name=f"bank.answers.{name}",
+        name=f"bank.answers.{principal.removeprefix('bank-')}",
         event=events.Delivered,
         key="subject_id",
         writers=("callbacks",),
-        readers=(f"bank-{name}",),
+        readers=(principal,),
         says=f"results, reports and notices for {channel} alone, as it may see them",
         partitions=3,
         retention=FOR_PEOPLE,
     )
 
 
-BANK_ANSWERS = {
-    channel: _bank_answers(channel)
-    for channel in ("CREDIT_MGMT", "NET_BANK", "MOBILE_BANK", "DIRECT_BANK", "APP", "WECHAT_OA", "BATCH_FILE")
-}
+BANK_ANSWERS = {channel: _bank_answers(channel) for channel in CHANNELS_WITH_TOPIC}
 """Channel -> its own topic: no channel can read what another is told."""
 
 COMMUNITIES = Topic(
@@ -492,8 +503,14 @@ DEGRADED = Topic(
     retention=FOR_PEOPLE,
 )
 
-FURTHER_GROUPS = {"routing": ("valuation-scoring", "valuation-settle")}
-"""Consumer groups a room joins beside its own, by prefix: routing stands in for the scorer, and settles decisions."""
+FURTHER_GROUPS = {
+    "routing": ("valuation-scoring", "valuation-settle"),
+    bank_principal("CREDIT_MGMT"): ("credit-system",),
+}
+"""Consumer groups a principal joins beside its own, by prefix.
+
+Routing stands in for the scorer, and settles decisions; the credit system's receivers have its name.
+"""
 
 TOPICS = (
     REQUESTS,

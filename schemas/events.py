@@ -56,9 +56,9 @@ class Requested:
     `valuation_id` is `schemas.ids.valuation_id(channel, client_request_id)`. `value_date` may lie in the past (then
     only what was known that day is used); `None` means the day of receipt. The stated attributes are optional.
     `chosen_community_id` answers an earlier NEEDS_CLARIFICATION (with `action` CLARIFY and the other fields repeated).
-    `community`, `building` and `usage` (规划用途) are stated to be verified. CANCEL, FORCE_MANUAL and STATUS_QUERY speak
-    of an earlier request under the same number: their address is empty and their area 0; `note` is the reason that
-    FORCE_MANUAL needs.
+    `community`, `building` and `usage` (规划用途) are stated to be verified. CANCEL, FORCE_MANUAL and STATUS_QUERY
+    speak of an earlier request under the same number: their address is empty and their area 0; `note` is the reason
+    that FORCE_MANUAL needs.
     """
 
     valuation_id: str
@@ -817,10 +817,11 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """推送: one thing for one channel, as that channel may see it. The body of its webhook and of its topic are the same.
+    """推送: one thing for one channel, as that channel may see it.
 
-    `body` is JSON, `sha256` (hex) of its UTF-8 bytes; `subject_id` the valuation, work order or job it is about.
-    `delivery_id` is derived from `event_id` and channel: a second sending is the same delivery.
+    The body of its webhook and of its topic are the same. `body` is JSON, `sha256` (hex) of its UTF-8 bytes;
+    `subject_id` the valuation, work order or job it is about. `delivery_id` is derived from `event_id` and channel: a
+    second sending is the same delivery.
     """
 
     delivery_id: str
@@ -877,9 +878,9 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOrderRaised:
-    """工单: a channel wants something besides a value. `work_order_id` is derived from channel and the channel's number.
+    """工单: a channel wants something besides a value.
 
-    `valuation_id` is empty where it is about none.
+    `work_order_id` is derived from channel and the channel's number. `valuation_id` is empty where it is about none.
     """
 
     work_order_id: str

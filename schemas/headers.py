@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from schemas.codes import Reason
-from schemas.events import Resulted, Scored
+from schemas.events import Resulted, Scored, Withdrawn
 
 Header = tuple[str, bytes]
 
@@ -15,6 +15,10 @@ CE_TIME = "ce_time"
 CE_SPECVERSION = "ce_specversion"
 CONTENT_TYPE = "content-type"
 TRACEPARENT = "traceparent"
+ANSWERS = "avm_answers"
+"""On an event that answers a command: the id of the message."""
+RESENT_FOR = "avm_resent_for"
+"""On an event that is published once more because a channel asked for it: the id of the message that asked."""
 
 _TYPE_PREFIX = "cn.housevaluation"
 
@@ -31,7 +35,7 @@ def fact_of(event: object) -> str:
 
     A reminder is another fact than its question, and so is each later word about a review that goes on. A valuation
     that met no model is scored again after the outage: what was said without a value, with one, and for comparison
-    alone are three facts.
+    alone are three facts. An asking may be taken from the model, and the valuation then be cancelled.
     """
     kind = event_type(event)
     match event:
@@ -39,6 +43,8 @@ def fact_of(event: object) -> str:
             return f"{kind}.{Reason.CLARIFICATION_REMINDER}"
         case Resulted(update=update) if update:
             return f"{kind}.{update}"
+        case Withdrawn(action=action):
+            return f"{kind}.{action}"
         case Scored(concerns=concerns) if Reason.COMPARISON_ONLY in concerns:
             return f"{kind}.{Reason.COMPARISON_ONLY}"
         case Scored(valuation=None):

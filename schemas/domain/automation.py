@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from schemas.codes import Status
+from schemas.codes import ServiceType, Status
 from schemas.domain.contract import AUTOMATIC_RATIO, AUTOMATIC_RATIO_WARNING, LEAST_SAMPLE
 
 # Out of the denominator: never valued for a reason that lies outside, or still with the channel.
@@ -32,22 +32,38 @@ class Alert(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """One valuation: when it was received, where it stands, and what class of property it is (empty: not known)."""
+    """One valuation: when it was received, where it stands, and what class of property it is (empty: not known).
+
+    `is_forced`: the bank wanted people for it.
+    """
 
     received_at: datetime
     status: Status
     human_touched: bool
     property_class: str = ""
+    service_type: str = ServiceType.VALUATE
+    is_reused: bool = False
+    is_forced: bool = False
 
     @property
     def is_counted(self) -> bool:
         """Whether it belongs to the denominator."""
-        return self.status not in NOT_COUNTED
+        return counts(self.status, self.service_type, is_reused=self.is_reused, is_forced=self.is_forced)
 
     @property
     def is_automatic(self) -> bool:
         """Whether it was answered without a person's decision."""
         return self.status is Status.COMPLETED_AUTO and not self.human_touched
+
+
+def counts(status: str, service_type: str, *, is_reused: bool, is_forced: bool) -> bool:
+    """Whether a valuation that stands at `status` (empty: no answer yet) belongs to the denominator of C-01.
+
+    A verification alone is no valuation, an answer that was issued again counted the first time, and whoever wanted
+    people did not ask the model.
+    """
+    is_valued = service_type != ServiceType.VERIFY and not is_reused
+    return is_valued and not is_forced and status not in NOT_COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ def names(text: str) -> dict[str, None]:
 
 
 _CANDIDATE = names("community_id name city district probability matched_by")
+_COMMUNITY = names("community_id community_name")  # of the very house that was asked about
 
 STAFF_FIELDS: Final[Allowed] = MappingProxyType(
     {
@@ -89,12 +90,17 @@ CUSTOMER_FIELDS: Final[Allowed] = MappingProxyType(
             "valuation_id status client_request_id value lower upper value_date valid_until reason_text"
             " due_at expected_at queue_position"
         ),
+        "address": _COMMUNITY,
         "verification": {**names("outcome text"), "checks": names("field outcome text")},
         "problems": names("field code message"),
     }
 )
 PUBLIC_FIELDS: Final[Allowed] = MappingProxyType(
-    {**names("valuation_id status client_request_id lower upper"), "problems": names("field code message")}
+    {
+        **names("valuation_id status client_request_id lower upper"),
+        "address": _COMMUNITY,
+        "problems": names("field code message"),
+    }
 )
 REPORT_FIELDS: Final[Mapping[Profile, Allowed]] = MappingProxyType(
     {
@@ -113,6 +119,7 @@ _FIELDS: Final[Mapping[Profile, Allowed]] = MappingProxyType(
         Profile.PUBLIC: PUBLIC_FIELDS,
     }
 )
+_INSIDE: Final = frozenset({Profile.STAFF, Profile.INTERNAL})
 _CANDIDATE_FOR_CHOICE: Final = names("community_id name city district")
 
 CONFIDENCE_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -140,8 +147,13 @@ INFLUENCE_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
 """What moved a value, in customers' words. A factor without one (the smoothing of outliers) is not told to them."""
 
 
-def answer_body(result: Resulted, report: Reported | None, profile: Profile) -> dict[str, Any]:
-    """The answer as this profile may see it; JSON-ready, money in whole yuan, instants in UTC."""
+def answer_body(
+    result: Resulted, report: Reported | None, profile: Profile, *, revoked: bool = False
+) -> dict[str, Any]:
+    """The answer as this profile may see it; JSON-ready, money in whole yuan, instants in UTC.
+
+    `revoked`: the report is known to count no more, which is said of it to everybody who sees it at all.
+    """
     shown = project(result, _FIELDS[profile])
     if "valuation" in shown and result.valuation is not None:
         shown["valuation"]["confidence_grade"] = confidence_grade(result.valuation.confidence)
@@ -150,11 +162,21 @@ def answer_body(result: Resulted, report: Reported | None, profile: Profile) -> 
     shown["disclaimer"] = PUBLIC_DISCLAIMER if profile is Profile.PUBLIC else DISCLAIMER
     if result.status is Status.NEEDS_CLARIFICATION:
         shown |= _question(result)
+    if profile not in _INSIDE and not (shown.get("address") and _is_valued_there(result)):
+        shown.pop("address", None)
     if profile is Profile.CUSTOMER:
         shown |= _in_plain_words(result)
     if report is not None and REPORT_FIELDS[profile]:
-        shown["report"] = project(report, REPORT_FIELDS[profile])
+        shown["report"] = project(report, REPORT_FIELDS[profile]) | ({"revoked": True} if revoked else {})
     return shown
+
+
+def _is_valued_there(result: Resulted) -> bool:
+    """Whether the value is surely of the community in the address; without a value nobody stands for it.
+
+    A person may have valued another of the candidates; the address stays as the machine read it.
+    """
+    return result.value is not None and (result.human is None or len(candidates(result)) <= 1)
 
 
 def candidates(result: Resulted) -> tuple[Candidate, ...]:

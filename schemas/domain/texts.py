@@ -181,6 +181,27 @@ VERIFICATION_FIELD_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+SOURCE_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "address": "申请地址",
+        "property-registry": "房产登记",
+        "community-dictionary": "楼盘字典",
+        "building-register": "楼栋登记",
+        "rental-listings": "租金挂牌",
+        "model": "自动估值模型",
+        "synthetic": "合成数据",
+    }
+)
+"""Sources by their names in the register of licences, and our own parts that others rest on."""
+
+
+def source_text(name: str) -> str:
+    """The Chinese name of a source. One without: a neutral word, for a name of the register says nothing to readers."""
+    return SOURCE_TEXTS.get(name, _OTHER_SOURCE)
+
+
+_OTHER_SOURCE: Final = "其他数据来源"
+
 
 def reason_text(code: str) -> str:
     """The Chinese text of a reason code. A code newer than this release has none yet: then a neutral sentence."""
