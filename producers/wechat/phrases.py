@@ -66,7 +66,9 @@ def disputing(valuation_id: str | None) -> str:
 
 
 def _value(view: Mapping[str, Any]) -> str:
-    lines = [f"估值结果：{_ten_thousands(view['value'])} 万元"]
+    community = (view.get("address") or {}).get("community_name")
+    lines = [f"估值小区：{community}"] if community else []
+    lines.append(f"估值结果：{_ten_thousands(view['value'])} 万元")
     if view.get("lower") and view.get("upper"):
         lines.append(f"价格区间：{_ten_thousands(view['lower'])} – {_ten_thousands(view['upper'])} 万元")
     if view.get("confidence_text"):
@@ -74,7 +76,7 @@ def _value(view: Mapping[str, Any]) -> str:
     if view.get("valid_until"):
         lines.append(f"有效期至：{view['valid_until']}")
     if view.get("report"):
-        lines.append(f"报告单编号：{view['report']['report_no']}")
+        lines.append(f"报告编号：{view['report']['report_no']}")
     return "\n".join([*lines, "", str(view.get("disclaimer", ""))]).strip()
 
 

@@ -22,7 +22,8 @@ DIFFICULTY = 10
 TOKEN = "page-token-of-a-customer"
 PUBLIC_DISCLAIMER = "价格区间仅为参考范围，不构成评估报告、交易价格或贷款额度的承诺。"
 DISCLAIMER = "估值结果由系统依据市场数据测算，仅供贷款业务参考，不构成交易价格承诺，以银行审批结论为准。"
-RANGE = {"status": "COMPLETED_AUTO", "final": True, "lower": 4_100_000, "upper": 4_900_000}
+HOUSE = {"community_id": "c1", "community_name": "望京花园"}
+RANGE = {"status": "COMPLETED_AUTO", "final": True, "lower": 4_100_000, "upper": 4_900_000, "address": HOUSE}
 VALUE = RANGE | {
     "value": 4_475_000,
     "value_date": "2026-03-02",
@@ -85,7 +86,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "外地": plain("OUT_OF_COVERAGE", "房屋所在区县尚未开通服务"),
     "车位": plain("NOT_ELIGIBLE", "房屋不属于可上市交易的商品房"),
     "稀少": plain("UNABLE_TO_VALUE", "市场依据不足，无法给出估值"),
+    "东区": RANGE | {"address": {"community_id": "c2", "community_name": "望京花园东区"}},
+    "未知小区": {name: value for name, value in RANGE.items() if name != "address"},
     "失败": plain("FAILED", "处理失败，请稍后重新提交"),
+    "撤销": plain("CANCELLED", "已按渠道要求撤销"),
+    "失效": plain("EXPIRED", "地址未在规定时间内确认"),
 }
 
 
@@ -213,7 +218,8 @@ def _following(app: FastAPI, stub: StubGateway) -> None:
 def _looking_up(app: FastAPI) -> None:
     @app.get("/h5/communities/{community_id}/prices")
     async def prices(community_id: str) -> dict[str, Any]:
-        return {"community_id": community_id, "name": "望京花园", "months": PRICES}
+        name = next(one["name"] for one in CANDIDATES if one["community_id"] == community_id)
+        return {"community_id": community_id, "name": name, "months": PRICES}
 
     @app.get("/h5/addresses/suggest")
     async def suggest(q: str) -> dict[str, Any]:

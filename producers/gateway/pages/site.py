@@ -12,6 +12,8 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from producers.gateway.pages.printed import code_as_printed, number_as_printed
+
 FOLDER: Final = Path(__file__).parent
 _TYPES: Final = MappingProxyType({".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"})
 _VERSION_LENGTH: Final = 12  # hex digits: enough to tell releases apart
@@ -51,9 +53,10 @@ def page_routes() -> APIRouter:
 
     @router.get("/verify")
     async def check(report_no: str = "", code: str = "") -> Response:
-        if not report_no.strip():
+        number = number_as_printed(report_no)
+        if not number:
             return HTMLResponse(entry_page(), headers=dict(PAGE_HEADERS))
-        target = f"/verify/{quote(report_no.strip(), safe='')}?code={quote(code.strip(), safe='')}"
+        target = f"/verify/{quote(number, safe='')}?code={quote(code_as_printed(code), safe='')}"
         return RedirectResponse(target, HTTPStatus.SEE_OTHER)
 
     return router

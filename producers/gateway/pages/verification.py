@@ -43,10 +43,14 @@ _VERDICTS: Final = {
     Standing.UNKNOWN: _Verdict(
         colour="bad",
         sign="?",
-        title="未查到与该编号和校验码相符的报告单",
-        advice="请核对报告单上的编号和校验码。核对无误仍查不到的，该文件可能不是由本系统出具。",
+        title="未查到与该报告编号和验证码相符的报告单",
+        advice="请核对报告单上所印的报告编号和验证码。核对无误仍查不到的，该文件可能不是由本系统出具。",
     ),
 }
+
+_DIGESTS: Final = (
+    "文件摘要用于核对 PDF 文件是否被改动。报告单上所印的“内容摘要”按报告内容另行计算，两者不同，请勿互相比对。"
+)
 
 
 def standing_of(
@@ -88,7 +92,10 @@ def verification_page(
         f'<section class="card" data-standing="{standing}">{_headline(verdict)}<dl class="facts">{rows}</dl>',
     ]
     if reported is not None:
-        parts.append(f'<p class="note">文件摘要 SHA-256</p><p class="note digest">{escape(reported.sha256)}</p>')
+        parts.append(
+            f'<p class="note">文件摘要（PDF 文件的 SHA-256）</p><p class="note digest">{escape(reported.sha256)}</p>'
+            f'<p class="note">{_DIGESTS}</p>'
+        )
         if code:
             address = f"/verify/{quote(report_no, safe='')}/report?code={quote(code, safe='')}"
             name = "查看存档文件（已作废）" if standing is Standing.REVOKED else "查看存档文件（PDF）"
@@ -112,7 +119,7 @@ def entry_page() -> str:
 def _rows(
     report_no: str, reported: Reported | None, revoked: ReportRevoked | None, valid_until: date | None
 ) -> Iterator[tuple[str, str]]:
-    yield "报告单编号", report_no
+    yield "报告编号", report_no
     if reported is None:
         return
     yield "出具时间", f"{reported.issued_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
@@ -121,20 +128,22 @@ def _rows(
     if revoked is not None:
         yield "作废时间", f"{revoked.revoked_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
         if revoked.replaced_by is not None:
-            yield "替代报告单", revoked.replaced_by
+            yield "替代报告", revoked.replaced_by
     if reported.supersedes_report_no is not None:
-        yield "替代了", reported.supersedes_report_no
+        yield "替代的报告", reported.supersedes_report_no
     yield "页数", str(reported.pages)
     yield "合同编号", reported.contract_ref
 
 
 def _form(report_no: str) -> str:
     return (
-        '<form class="card check" action="/verify" method="get"><label for="report_no">报告单编号</label>'
-        '<input id="report_no" name="report_no" required maxlength="64" autocomplete="off"'
-        f' value="{escape(report_no)}">'
-        '<label for="code">校验码</label>'
-        '<input id="code" name="code" required maxlength="64" autocomplete="off" placeholder="印在报告单二维码旁">'
+        '<form class="card check" action="/verify" method="get"><label for="report_no">报告编号</label>'
+        '<input id="report_no" name="report_no" required maxlength="64" autocomplete="off" autocapitalize="characters"'
+        f' spellcheck="false" placeholder="印在报告单首页，以 GJ 开头" value="{escape(report_no)}">'
+        '<label for="code">验证码</label>'
+        '<input id="code" name="code" required maxlength="64" autocomplete="off" autocapitalize="characters"'
+        ' spellcheck="false" placeholder="例如 7Q2K-9XMD-04VN" aria-describedby="code-hint">'
+        '<p class="hint" id="code-hint">印在报告单末页。不分大小写，空格和连字符可以省略</p>'
         '<button class="main" type="submit">核验</button></form>'
     )
 

@@ -2,7 +2,7 @@
 
 import {interval} from "./charts.js";
 import {el} from "./dom.js";
-import {ADVICE, certainty, clock, day, duration, gradeColour, shortId, STATES, tenThousands, wholeYuan} from "./words.js";
+import {ADVICE, clock, day, duration, gradeColour, shortId, STATES, tenThousands, wholeYuan, width} from "./words.js";
 
 const card = (...children) => el("section", {class: "card"}, ...children);
 const note = text => text && el("p", {class: "note"}, text);
@@ -30,10 +30,12 @@ export function loading(typed) {
 /** [cards of the value, cards beside them]. */
 export function valued(view, typed, actions) {
   const {lower, upper, value = null} = view, hasRange = lower && upper;
-  const [grade, sentence] = view.confidence_grade ? [view.confidence_grade, view.confidence_text] : hasRange ? certainty(lower, upper) : ["", ""];
+  const [grade, sentence] = view.confidence_grade ? [view.confidence_grade, view.confidence_text] : ["", hasRange ? width(lower, upper) : ""];
   const area = typed && Number(typed.area_m2);
+  const byPeople = view.status === "COMPLETED_MANUAL";  // the other badge repeats what is said aloud already
   const main = card(
-    el("span", {class: "badge good"}, view.status === "COMPLETED_MANUAL" ? "专业人员估值" : "估值完成"), where(typed),
+    el("span", {class: "badge good", "aria-hidden": !byPeople && "true"}, byPeople ? "专业人员估值" : "估值完成"), where(typed),
+    view.address?.community_name && el("p", {class: "of"}, `估值小区：${view.address.community_name}`),
     el("p", {class: "caption"}, value ? "房屋估值" : "参考价格区间"),
     value ? el("p", {class: "figure", id: "value"}, tenThousands(value), el("small", {}, "万元"))
       : el("p", {class: "figure range", id: "range"}, `${tenThousands(lower)} – ${tenThousands(upper)}`, el("small", {}, "万元")),
@@ -81,8 +83,10 @@ export function question(view, typed, actions) {
 export function ended(view, typed, actions) {
   const [colour, sign, title, words] = STATES[view.status] ?? STATES.FAILED;
   return [card(where(typed), state(sign, colour, title, view.reason_text || words, ADVICE[view.status]), facts([["估值编号", shortId(view.valuation_id)]]),
-    button("main", "返回修改", actions.amend), note(view.disclaimer))];
+    MAY_PASS.includes(view.status) && actions.resubmit ? [button("main", "重新提交", actions.resubmit), button("second", "返回修改", actions.amend)]
+      : button("main", "返回修改", actions.amend), note(view.disclaimer))];
 }
+const MAY_PASS = ["FAILED", "CANCELLED", "EXPIRED"];  // the same house may be answered another time
 
 export function underWay(view, typed) {
   return [card(where(typed), el("div", {class: "stat"}, el("div", {class: "spin"}), el("h3", {}, STATES[view.status][2]), el("p", {}, STATES[view.status][3])), facts([["估值编号", shortId(view.valuation_id)]]))];
@@ -96,9 +100,10 @@ export function hindrance(kind, {seconds = null, detail = "", retry = null, rest
     quota: ["!", "查询次数已达上限", seconds ? `请约 ${duration(seconds)}后再试。` : "请稍后再试。"],
     session: ["!", "登录信息已失效", "请返回银行应用，重新进入本页。"],
     missing: ["?", "未找到这笔估值", "它可能已过保存期，或不是由本渠道提交。从银行应用提交的，请从应用重新进入本页查看。"],
+    foreign: ["!", "未能连接服务", "收到的不是本服务的答复。使用公共无线网络时，可能需要先登录该网络，再点“立即重试”。"],
     fault: ["!", "暂时无法处理", detail || "请稍后重试。"],
   }[kind];
-  return [card(state(sign, kind === "overloaded" || kind === "offline" ? "warn" : "bad", title, words),
+  return [card(state(sign, ["overloaded", "offline", "foreign"].includes(kind) ? "warn" : "bad", title, words),
     kind === "overloaded" && seconds && el("p", {class: "note", id: "countdown"}),
     retry && button("main", "立即重试", retry), restart && button("second", "返回", restart))];
 }

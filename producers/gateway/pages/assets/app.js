@@ -9,10 +9,10 @@ import {el, find} from "./dom.js";
 import {follow} from "./follow.js";
 import * as session from "./session.js";
 import * as suggestions from "./suggest.js";
-import {shortId, STATES} from "./words.js";
+import {clock, shortId, standing, STATES} from "./words.js";
 
 const AREA = /^\d{1,6}(\.\d{1,2})?$/, RETRY_S = 5;
-let sent = null;              // the last request, whose number is used again for the same content
+let sent = null;              // {body, id} of the last request, whose number is used again for the same content
 let turn = new AbortController();
 const typedOf = new Map();    // valuation -> what was typed for it; in memory alone
 
@@ -26,12 +26,11 @@ function screen(name) {
   if (isAnswer) { scrollTo(0, 0); find("said").focus({preventScroll: true}); } else listRecent();
 }
 
-/** Put cards on the answer's screen and say aloud what they are about. */
+/** Put cards on the answer's screen and say aloud, once, what they are about. */
 function put(said, [first, ...others], beside = null) {
   const cards = find("cards");
   cards.classList.toggle("wide", beside !== null);
   cards.replaceChildren(...(beside ? [el("div", {}, first, ...others), el("div", {id: "beside"}, ...beside)] : [first, ...others]));
-  find("said").textContent = said;
   find("live").textContent = said;
 }
 
@@ -69,8 +68,16 @@ function submit() {
   if (wrong) { wrong.focus(); return; }
   // The same entry sent again keeps its number, so that a second try joins the first request.
   if (sent?.body.address !== address || sent?.body.area_m2 !== area) {
-    sent = {body: {address, area_m2: area, client_request_id: session.requestNumber()}, community: suggestions.community()};
+    sent = numbered({address, area_m2: area});
   }
+  attempt(sent);
+}
+
+const numbered = ({address, area_m2}) => ({body: {address, area_m2, client_request_id: session.requestNumber()}, id: null});
+
+/** The same house asked about anew: what has ended without a value would be answered with its end for ever. */
+function resubmit(typed) {
+  sent = numbered(typed);
   attempt(sent);
 }
 
@@ -82,8 +89,9 @@ async function attempt(asked) {
   try {
     const view = await api.ask(asked.body);
     if (mine.aborted) return;
-    typedOf.set(view.valuation_id, {...asked.body, community: asked.community});
-    session.remember(view.valuation_id);
+    asked.id = view.valuation_id;
+    typedOf.set(view.valuation_id, asked.body);
+    session.remember(view);
     history.pushState(null, "", "#v=" + view.valuation_id);
     show(view);
     await continued(view.valuation_id, view, mine);
@@ -100,6 +108,7 @@ function begin() {
 
 /** Mark each wrong field; what belongs to none of the form's fields is said above the button. */
 function refuse(problem) {
+  sent = null;
   screen("form");
   const elsewhere = [];
   for (const one of problem.problems ?? []) {
@@ -115,9 +124,14 @@ function hindered(error, retry) {
   if (error instanceof api.Unreachable) {
     say("offline", "网络不通", {retry});
     onceOnline(retry);
-  } else if (!(error instanceof api.Refused)) throw error;
-  else if (error.status === 429 && error.code === "quota-exceeded") say("quota", "查询次数已达上限", {seconds: error.retryAfterS});
-  else if (error.status === 429 || error.status === 503) {
+  } else if (error instanceof api.Unreadable) say("foreign", "未能连接服务", {retry});
+  else if (!(error instanceof api.Refused)) {
+    console.error(error);
+    say("fault", "暂时无法处理", {retry});
+  } else if (error.status === 429 && error.code === "quota-exceeded") {
+    sent = null;  // refused under its number for good
+    say("quota", "查询次数已达上限", {seconds: error.retryAfterS});
+  } else if (error.status === 429 || error.status === 503) {
     const seconds = error.retryAfterS ?? RETRY_S;
     say("overloaded", "访问人数较多", {retry, seconds});
     countDown(seconds, retry);
@@ -126,10 +140,8 @@ function hindered(error, retry) {
     if (api.isCustomer()) say("session", "登录信息已失效", {restart: null});
     else say("fault", "暂时无法处理", {retry, detail: error.problem.detail_zh});
   } else if (error.status === 404) say("missing", "未找到这笔估值", {restart});
-  else if ([400, 409, 413, 415, 422].includes(error.status)) {
-    if (error.status === 409) sent = null;  // its number was used for something else: the next try takes a new one
-    refuse(error.problem);
-  } else say("fault", "暂时无法处理", {retry, detail: error.problem.detail_zh});
+  else if ([400, 409, 413, 415, 422].includes(error.status)) refuse(error.problem);
+  else say("fault", "暂时无法处理", {retry, detail: error.problem.detail_zh});
 }
 
 function onceOnline(retry) {
@@ -151,19 +163,22 @@ function countDown(seconds, retry) {
 
 // ---- the answer
 
-const actionsFor = view => ({
+const actionsFor = (view, typed) => ({
   restart, amend,
+  resubmit: typed && (() => resubmit(typed)),
   choose: (one, button) => choose(view, one, button),
   download: event => download(view, event.currentTarget),
   copy: event => copy(event.currentTarget),
 });
 
 function show(view) {
-  const typed = typedOf.get(view.valuation_id) ?? null, actions = actionsFor(view);
-  if (view.lower || view.value) {
+  const typed = typedOf.get(view.valuation_id) ?? null, actions = actionsFor(view, typed), hasValue = Boolean(view.lower || view.value);
+  session.mark(view);
+  if (view.final && !hasValue && sent?.id === view.valuation_id) sent = null;
+  if (hasValue) {
     const [cards, beside] = answers.valued(view, typed, actions);
     put(view.value ? "估值完成" : "参考价格区间已得出", cards, beside);
-    showPrices(view.address?.community_id ?? typed?.community?.community_id);
+    showPrices(view.address?.community_id);
   } else if (view.status === "NEEDS_CLARIFICATION") put("请确认地址", answers.question(view, typed, actions));
   else if (view.status === "PENDING_MANUAL") put("专业人员核实中", answers.pending(view, typed, actions));
   else if (!view.final) put("正在估值", answers.underWay(view, typed));
@@ -192,8 +207,6 @@ async function choose(view, one, button) {
   try {
     const found = await api.clarify(view.valuation_id, one.community_id);
     if (mine.aborted) return;
-    const typed = typedOf.get(view.valuation_id);
-    if (typed) typedOf.set(view.valuation_id, {...typed, community: one});
     show(found);
     await continued(view.valuation_id, found, mine);
   } catch (error) {
@@ -244,9 +257,10 @@ async function copy(button) {
 // ---- found again
 
 function listRecent() {
-  const ids = session.recent();
-  find("recent").hidden = !ids.length;
-  find("recent-list").replaceChildren(...ids.map(id => el("li", {}, el("a", {href: "#v=" + id}, "估值编号", el("span", {}, shortId(id))))));
+  const found = session.recent();
+  find("recent").hidden = !found.length;
+  find("recent-list").replaceChildren(...found.map(({id, at, status}) =>
+    el("li", {}, el("a", {href: "#v=" + id}, el("b", {}, clock(at), el("small", {}, `编号 ${shortId(id)}`)), el("span", {}, standing(status))))));
 }
 
 function route() {

@@ -21,7 +21,7 @@ export function interval({lower, upper, value = null}) {
     text(place(lower), y - 17, "低", ""), text(place(upper), y - 17, "高", ""));
 }
 
-const CHART = {width: 320, height: 168, left: 40, right: 310, top: 12, bottom: 140};
+const CHART = {width: 320, height: 184, left: 40, right: 310, top: 28, bottom: 156};
 
 /** Mean unit prices by month; pointing or touching reads one of them. `months` has two or more. */
 export function priceChart(name, months) {
@@ -39,10 +39,10 @@ export function priceChart(name, months) {
     when.textContent = `${month(one.month)} · 成交 ${one.deals} 套`;
     what.textContent = `${wholeYuan(one.unit_price)} 元/㎡`;
   };
-  const grid = [];
+  const grid = [svg("text", {x: 2, y: 12, class: "unit"}, "万元/㎡")], digits = step < 100 ? 3 : step < 1000 ? 2 : 1;
   for (let price = low; price <= high + 1; price += step) {
     grid.push(svg("line", {class: "grid", x1: left, x2: right, y1: y(price), y2: y(price)}),
-      svg("text", {x: left - 6, y: y(price) + 4, "text-anchor": "end"}, tenThousands(price)));
+      svg("text", {x: left - 6, y: y(price) + 4, "text-anchor": "end"}, (price / 10000).toFixed(digits)));
   }
   const labels = [months[0], months.at(-1)].map((one, n) =>
     svg("text", {x: n ? right : left, y: bottom + 20, "text-anchor": n ? "end" : "start"}, one.month.replace("-", ".")));

@@ -1,22 +1,24 @@
 // The answers to one valuation as they come: pushed by the service, or, where the line does not hold, asked for.
 
-import {events, look, Refused, Unreachable} from "./api.js";
+import {events, look, parsed, Refused, Unreachable, Unreadable} from "./api.js";
 
-const POLL_MS = 2000, SLOW_POLL_MS = 30000, STREAMS_TRIED = 3, REPORT_POLLS = 15;
+const POLL_MS = 2000, SLOW_POLL_MS = 30000, STREAMS_TRIED = 3, REPORT_POLLS = 15, FAILURES_BORNE = 3;
 const NO_STREAM = [404, 405, 406];
 
 const isAnswered = view => view.final || view.status === "NEEDS_CLARIFICATION";
 // A customer's value gets its report a moment later.
 const isReportDue = view => view.final && "value" in view && !view.report;
-const mayPass = error => error instanceof Unreachable || (error instanceof Refused && (error.status === 429 || error.status >= 500));
+const mayPass = error => error instanceof Unreachable || error instanceof Unreadable || (error instanceof Refused && (error.status === 429 || error.status >= 500));
+// What waits hours for people stands as it is while the line is down; a turning wheel must not turn for nothing.
+const mayStand = view => view !== null && (isAnswered(view) || view.status === "PENDING_MANUAL");
 
 /**
  * Calls `show(view)` for every answer until the last, or until `signal` is aborted; `lost(error)` where that cannot be.
  * `first` is an answer that is shown already.
  */
 export async function follow(id, {first = null, show, lost, signal}) {
-  let view = first, streams = STREAMS_TRIED, reportPolls = REPORT_POLLS;
-  const tell = found => { view = found; streams = STREAMS_TRIED; show(found); };
+  let view = first, streams = STREAMS_TRIED, reportPolls = REPORT_POLLS, failures = 0;
+  const tell = found => { show(found); view = found; streams = STREAMS_TRIED; failures = 0; };
   while (!signal.aborted) {
     try {
       if (view === null || streams === 0) tell(await look(id, signal));
@@ -29,7 +31,7 @@ export async function follow(id, {first = null, show, lost, signal}) {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Refused && NO_STREAM.includes(error.status) && view !== null) streams = 0;
-      else if (!mayPass(error)) { lost(error); return; }
+      else if (!mayPass(error) || (!mayStand(view) && (view === null || ++failures >= FAILURES_BORNE))) { lost(error); return; }
     }
     await pause(view?.status === "PENDING_MANUAL" ? SLOW_POLL_MS : POLL_MS, signal);
   }
@@ -46,8 +48,8 @@ async function stream(id, tell, signal) {
     if (done) return;
     const parts = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
     rest = parts.pop();
-    for (const [kind, text] of parts.map(parsed)) {
-      if (kind === "answer") tell(JSON.parse(text));
+    for (const [kind, text] of parts.map(event)) {
+      if (kind === "answer") tell(parsed(text));
       if (kind === "report") tell(await look(id, signal));
     }
   }
@@ -61,7 +63,7 @@ async function chunk(reader, id) {
 }
 
 /** One event of a stream: [its kind, its data]. Comments, which keep the line alive, are of no kind. */
-function parsed(part) {
+function event(part) {
   const lines = part.split("\n");
   const field = name => lines.filter(line => line.startsWith(name + ":")).map(line => line.slice(name.length + 1).trimStart());
   const text = field("data").join("\n");

@@ -1,5 +1,5 @@
-// What the page remembers: the numbers of the last valuations (never an address, an area or a value), and, as long as
-// this tab is open, the page token that the bank's application gave.
+// What the page remembers: the numbers of the last valuations, when they were asked for and how they stand (never an
+// address, an area or a value), and, as long as this tab is open, the page token that the bank's application gave.
 
 const TOKEN = "avm.page-token", RECENT = "avm.valuations", MOST = 5;
 const ID = /^[0-9a-f-]{36}$/;
@@ -32,19 +32,26 @@ export function shown() {
   return id && ID.test(id) ? id : null;
 }
 
+/** The last valuations, newest first: {id, at: milliseconds since 1970, status}. */
 export function recent() {
   try {
     const found = JSON.parse(kept(device, RECENT) ?? "[]");
-    return Array.isArray(found) ? found.filter(id => typeof id === "string" && ID.test(id)).slice(0, MOST) : [];
+    return Array.isArray(found) ? found.filter(isEntry).slice(0, MOST) : [];
   } catch { return []; }
 }
+const isEntry = one => typeof one?.id === "string" && ID.test(one.id) && Number.isFinite(one.at) && typeof one.status === "string";
 
-export function remember(id) {
-  keep(device, RECENT, JSON.stringify([id, ...recent().filter(other => other !== id)].slice(0, MOST)));
+export function remember({valuation_id: id, status}) {
+  keep(device, RECENT, JSON.stringify([{id, at: Date.now(), status}, ...recent().filter(one => one.id !== id)].slice(0, MOST)));
+}
+
+/** How a remembered one stands now. */
+export function mark({valuation_id: id, status}) {
+  keep(device, RECENT, JSON.stringify(recent().map(one => one.id === id ? {...one, status} : one)));
 }
 
 export function forget(id) {
-  keep(device, RECENT, JSON.stringify(recent().filter(other => other !== id)));
+  keep(device, RECENT, JSON.stringify(recent().filter(one => one.id !== id)));
 }
 
 /** A number for a new request that nobody can guess. */

@@ -6,12 +6,7 @@ import {el, find} from "./dom.js";
 
 const PAUSE_MS = 120;
 const field = find("address"), list = find("offers"), clear = find("clear");
-let offered = [], at = -1, asking = null, timer = 0, picked = null;
-
-/** The community that was picked, as long as its name still stands in the field. */
-export function community() {
-  return picked && field.value.trim().startsWith(picked.text) ? picked.one : null;
-}
+let offered = [], at = -1, asking = null, timer = 0;
 
 export function close() {
   clearTimeout(timer);
@@ -31,7 +26,6 @@ function point(to) {
 function take(one) {
   const district = one.district === one.city ? "" : one.district;
   field.value = one.city + district + one.name;
-  picked = {one, text: field.value};
   close();
   field.focus();
   field.dispatchEvent(new CustomEvent("taken", {bubbles: true}));
@@ -92,5 +86,5 @@ export function listen(submit) {
       point(at < 0 && step < 0 ? offered.length - 1 : (at + step + offered.length) % offered.length);
     } else if (event.key === "Escape") close();
   });
-  clear.addEventListener("click", () => { field.value = ""; picked = null; clear.hidden = true; close(); field.focus(); });
+  clear.addEventListener("click", () => { field.value = ""; clear.hidden = true; close(); field.focus(); });
 }

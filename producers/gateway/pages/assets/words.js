@@ -36,12 +36,12 @@ export function wholeYuan(yuan) {
   return Math.round(yuan).toLocaleString(ZH);
 }
 
-/** The range itself says how sure it is, where nothing else is told: [grade, sentence]. */
-export function certainty(lower, upper) {
-  const halfWidth = (upper - lower) / (upper + lower);
-  if (halfWidth <= 0.10) return ["高", "同类成交较多且价格接近，区间较窄，参考性较强。"];
-  if (halfWidth <= 0.20) return ["中", "区间宽度一般，请结合房屋的实际情况参考。"];
-  return ["低", "同类成交较少或价格差异较大，区间较宽，仅供粗略参考。"];
+/** What the range says of itself, where nothing else is told; why it is so wide is not known here. */
+export function width(lower, upper) {
+  const half = (upper - lower) / (upper + lower), apart = `区间的上下限与中间值相差约 ${Math.max(1, Math.round(half * 100))}%`;
+  if (half <= 0.10) return apart + "，区间较窄。";
+  if (half <= 0.20) return apart + "，请结合房屋的实际情况参考。";
+  return apart + "，区间较宽，仅供粗略参考。";
 }
 
 /** An instant on the bank's clock: "3月2日 14:05". */
@@ -59,6 +59,10 @@ export function month(yearMonth) {
   const [year, number] = yearMonth.split("-").map(Number);
   return `${year}年${number}月`;
 }
+
+/** A status in a word or two, for lists. */
+export const standing = status => STATES[status]?.[2] ?? (status in DONE ? DONE[status] : "");
+const DONE = {COMPLETED_AUTO: "估值完成", COMPLETED_MANUAL: "估值完成"};
 
 export const shortId = id => id.slice(0, 8).toUpperCase();
 

@@ -37,6 +37,8 @@ def test_a_public_address_is_sent_to():
         ("https://bank.example/#part", "#"),
         ("https://bank.example:port/", "no URL"),
         ("https://[::1/", "no URL"),
+        ("https://bank..example/x", "no host can have this name"),
+        (f"https://{'a' * 64}.example/x", "no host can have this name"),
     ],
 )
 def test_a_url_that_cannot_be_meant_is_refused_with_what_to_do(url, says):

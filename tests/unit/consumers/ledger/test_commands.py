@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from consumers.ledger.commands import Case, Outcome, cancelled, outcome_of, refused
+from consumers.ledger.commands import Case, Outcome, cancelled, lane_of, outcome_of, refused, withdrawn
 from consumers.ledger.entry import json_ready
 from consumers.ledger.standing import FINAL_RANK, Answer, Conclusion, Identity, Milestones, Standing, merged
-from schemas.codes import Action, Reason, Status
+from schemas.codes import Action, Lane, Reason, ServiceType, Status
+from schemas.headers import fact_of
 from tests.fakes import valuations as made
 from tests.fakes.valuations import NOON
 
@@ -23,6 +24,7 @@ CASE = Case(
     action=Action.CANCEL,
     channel="CREDIT_MGMT",
     client_request_id="r-1",
+    lane=Lane.ONLINE,
     asked_at=NOON,
     appended_at=NOON,
     traceparent=made.TRACE,
@@ -32,14 +34,23 @@ CASE = Case(
     asked_as="r-1",
     traced=made.TRACE,
     status=Status.PENDING_MANUAL,
+    revision=1,
     reasons=(),
     concluded_status=None,
     deadline_at=DEADLINE,
     accepted=json.loads(json.dumps(asdict(made.accepted()), default=json_ready)),
     is_forced=False,
 )
+
+
+def accepted(**changes):
+    return json.loads(json.dumps(asdict(made.accepted(**changes)), default=json_ready))
+
+
+REPLIED = {"status": Status.NEEDS_CLARIFICATION, "accepted": accepted(revision=2)}
 W, R, C = Outcome.WAIT, Outcome.RESEND, Outcome.CANCEL
 Q, A, N, F = Outcome.CLOSE_QUESTION, Outcome.ASK_AGAIN, Outcome.NOT_FOUND, Outcome.ALREADY_FINAL
+V = Outcome.NO_VALUE_ASKED
 
 
 @pytest.mark.requirement("IN9")
@@ -53,6 +64,9 @@ Q, A, N, F = Outcome.CLOSE_QUESTION, Outcome.ASK_AGAIN, Outcome.NOT_FOUND, Outco
         ({"status": Status.PROCESSING, "reasons": (Reason.SYSTEM_DEGRADED,)}, C, A, R),
         ({"status": Status.PROCESSING, "deadline_at": NOON - timedelta(seconds=1)}, C, A, R),
         ({"status": Status.NEEDS_CLARIFICATION}, C, Q, R),
+        (REPLIED, C, W, R),
+        (REPLIED | {"deadline_at": NOON - timedelta(seconds=1)}, C, A, R),
+        ({"status": Status.RECEIVED, "accepted": accepted(service_type=ServiceType.VERIFY)}, C, V, R),
         ({"status": Status.PENDING_MANUAL}, C, R, R),
         ({"status": Status.COMPLETED_AUTO}, F, F, R),
         ({"status": Status.COMPLETED_MANUAL, "is_forced": True}, F, R, R),
@@ -84,6 +98,34 @@ def test_two_refusals_of_one_valuation_are_two_events_and_the_same_one_twice_is_
     assert one.update != other.update
     assert refused(CASE, F, NOON + timedelta(hours=1)).update == one.update
     assert "复估" in one.reason_text
+
+
+@pytest.mark.requirement("IN9")
+@pytest.mark.parametrize(
+    ("how_it_stands", "why", "code", "says"),
+    [
+        ({}, V, Reason.ACTION_NOT_ALLOWED, "房屋信息验证"),
+        ({"status": Status.CANCELLED}, F, Reason.ALREADY_FINAL, "已撤销"),
+        ({"status": Status.COMPLETED_AUTO}, F, Reason.ALREADY_FINAL, "复估"),
+        ({"accepted": None}, N, Reason.NOT_FOUND, "请求编号"),
+    ],
+)
+def test_a_refused_wish_for_people_says_why_and_what_to_do(how_it_stands, why, code, says):
+    refusal = refused(replace(CASE, action=Action.FORCE_MANUAL, **how_it_stands), why, NOON)
+    assert refusal.reasons == (code,)
+    assert says in refusal.reason_text
+
+
+@pytest.mark.requirement("IN9")
+def test_a_command_about_what_is_not_known_is_answered_on_the_lane_it_came_on():
+    unknown = replace(CASE, accepted=None, lane=Lane.BATCH)
+    assert refused(unknown, N, NOON).lane is Lane.BATCH
+    assert lane_of(replace(unknown, accepted=CASE.accepted)) is Lane.ONLINE
+
+
+def test_what_is_withdrawn_to_go_to_people_and_then_cancelled_is_withdrawn_twice():
+    taken, cancelled_ = (withdrawn(replace(CASE, action=one), NOON) for one in (Action.FORCE_MANUAL, Action.CANCEL))
+    assert fact_of(taken) != fact_of(cancelled_)
 
 
 def test_a_cancelled_answer_says_so_in_chinese_and_repeats_the_request():

@@ -1,27 +1,35 @@
+import asyncio
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 import httpx
 import pytest
 
-from tests.fakes.gateway import a_house
+from producers.gateway.batches import MOST_TRANSFERS
+from tests.fakes.batch_jobs import job_json, manifest_json
+from tests.fakes.gateway import KEYS, a_house
 from tests.unit.producers.gateway.asking import get, post, refusal
 
-JOB = {"job_id": "j-1", "state": "QUEUED", "rows": 2, "refused": 0, "answered": 0}
+JOB = job_json()
 FILE = "地址,建筑面积\n杭州市西湖区文三路1号,89.50\n".encode()
 
 
 @dataclass
 class Service:
-    """Plays the batch service. `seen`: method, path, query and digest of the body of each call."""
+    """Plays the batch service.
+
+    `seen`: method, path, query and digest of the body of each call; `patience_s`: how long its caller would wait.
+    """
 
     answer: httpx.Response | Exception = field(default_factory=lambda: httpx.Response(201, json=JOB))
     seen: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
+    patience_s: list[float] = field(default_factory=list)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         digest, query = sha256(), dict(request.url.params.multi_items())
         async for piece in request.stream:
             digest.update(piece)
+        self.patience_s.append(request.extensions["timeout"]["read"])
         self.seen.append((request.method, request.url.path, query, digest.hexdigest()))
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -59,6 +67,17 @@ async def test_a_file_streams_through_as_it_is_with_the_channel_that_sent_it():
     assert response.headers["Location"] == "/v1/batches/j-1"
     query = {"channel": "CREDIT_MGMT", "name": "a.csv", "count": "1", "alert_change": "0.1", "column": "area_m2:M"}
     assert service.seen == [("POST", "/jobs", query, sha256(FILE).hexdigest())]
+
+
+async def test_whoever_works_through_a_whole_file_is_given_time_for_millions_of_rows():
+    service = Service()
+    house = a_house_with(service)
+    await upload(house)
+    for path in ("/j-1/manifest", "/j-1/result", "/j-1"):
+        await get(house, f"/v1/batches{path}", channel="CREDIT_MGMT")
+    *whole_files, look = service.patience_s
+    assert all(patience >= 3_600 for patience in whole_files)
+    assert look <= 60
 
 
 @pytest.mark.requirement("BA1")
@@ -156,8 +175,8 @@ async def test_jobs_are_looked_at_paused_resumed_and_cancelled_for_their_channel
     assert (await get(house, "/v1/batches/j-1/lines")).json() == {"refused": []}
     service.answer = httpx.Response(200, json={"jobs": [JOB]})
     assert (await get(house, "/v1/batches")).json() == {"jobs": [JOB]}
-    service.answer = httpx.Response(200, json={"files": []})
-    assert (await get(house, "/v1/batches/j-1/manifest")).json() == {"files": []}
+    service.answer = httpx.Response(200, json=manifest_json())
+    assert (await get(house, "/v1/batches/j-1/manifest")).json() == manifest_json()
 
 
 @pytest.mark.requirement("BA1")
@@ -188,6 +207,10 @@ async def test_the_result_file_streams_back_with_its_name_and_type():
         ("name=a.csv&deadline_at=2026-03-02T12:00:00", "deadline_at"),
         ("name=a.csv&alert_change=0", "alert_change"),
         ("name=a.csv&alert_change=12", "alert_change"),
+        (f"name=a.csv&job_id={'j' * 41}", "job_id"),
+        ("name=a.csv&job_id=march%2F1", "job_id"),
+        ("name=a.csv&revaluation_of=march%201", "revaluation_of"),
+        ("name=a.csv&column=address:%E5%9D%90%E8%90%BD&column=area", "column.1"),
     ],
 )
 async def test_a_wrong_job_header_is_refused_with_its_field_before_the_file_is_read(query, field):
@@ -199,3 +222,121 @@ async def test_a_wrong_job_header_is_refused_with_its_field_before_the_file_is_r
 
 async def test_the_channel_of_files_may_send_them():
     assert (await upload(a_house_with(Service()), channel="BATCH_FILE")).status_code == 201
+
+
+class SlowFile(httpx.AsyncByteStream):
+    """A first piece, and the second when it is `released`."""
+
+    def __init__(self):
+        self.is_read, self.released, self.is_closed = asyncio.Event(), asyncio.Event(), False
+
+    async def __aiter__(self):
+        yield FILE[:5]
+        self.is_read.set()
+        await self.released.wait()
+        yield FILE[5:]
+
+    async def aclose(self):
+        self.is_closed = True
+
+
+@dataclass
+class Files:
+    """Plays the batch service where it has files: `given` so far. `is_ready`: they need not be written first."""
+
+    given: list[SlowFile] = field(default_factory=list)
+    is_ready: bool = True
+    is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    is_left: bool = False
+
+    async def handle_async_request(self, _: httpx.Request) -> httpx.Response:
+        self.is_asked.set()
+        if not self.is_ready:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.is_left = True
+        self.given.append(SlowFile())
+        return httpx.Response(200, stream=self.given[-1], headers={"Content-Type": "text/csv"})
+
+
+def fetching(house):
+    return asyncio.create_task(get(house, "/v1/batches/j-1/result"))
+
+
+async def fetched_until(house, gone, *, send=None):
+    """What a caller was sent who asks for a file and goes away once the event `gone` is set."""
+    sent, asked = [], [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive():
+        if asked:
+            return asked.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def kept(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/v1/batches/j-1/result", "raw_path": b"/v1/batches/j-1/result",
+        "query_string": b"", "headers": [(b"x-api-key", KEYS["CREDIT_MGMT"].encode())], "http_version": "1.1",
+        "scheme": "http", "server": ("gateway", 80), "client": ("127.0.0.1", 1), "root_path": "", "state": {},
+    }  # fmt: skip
+    await asyncio.wait_for(house.app(scope, receive, send or kept), 30)
+    return sent
+
+
+async def test_a_channel_has_so_many_files_under_way_and_no_more_and_others_have_theirs():
+    files = Files()
+    house = a_house_with(files)
+    under_way = [fetching(house) for _ in range(MOST_TRANSFERS)]
+    async with asyncio.timeout(30):
+        while len(files.given) < MOST_TRANSFERS:  # noqa: ASYNC110 - the tasks need turns of the loop
+            await asyncio.sleep(0)
+    for refused in (await get(house, "/v1/batches/j-1/result"), await upload(house)):
+        assert refusal(refused) == (429, "too-many-transfers", {})
+        assert int(refused.headers["Retry-After"]) > 0
+    other = asyncio.create_task(get(house, "/v1/batches/j-1/result", channel="BATCH_FILE"))
+    async with asyncio.timeout(30):
+        while len(files.given) == MOST_TRANSFERS:  # noqa: ASYNC110 - the task needs turns of the loop
+            await asyncio.sleep(0)
+    for file in files.given:
+        file.released.set()
+    for response in await asyncio.wait_for(asyncio.gather(other, *under_way), 30):
+        assert (response.status_code, response.content) == (200, FILE)
+    assert all(file.is_closed for file in files.given)
+    assert house.parts.batches.transfers.open == 0
+
+
+async def test_who_goes_away_while_the_file_is_being_written_is_not_waited_for():
+    files = Files(is_ready=False)
+    house = a_house_with(files)
+    assert await fetched_until(house, files.is_asked) == []
+    assert files.is_left
+    assert house.parts.batches.transfers.open == 0
+
+
+async def test_who_goes_away_before_the_first_byte_leaves_nothing_open():
+    async def send(_):
+        raise OSError("the caller has gone")
+
+    files = Files()
+    house = a_house_with(files)
+    with pytest.raises(OSError, match="has gone"):
+        await fetched_until(house, asyncio.Event(), send=send)
+    assert files.given[0].is_closed
+    assert house.parts.batches.transfers.open == 0
+
+
+async def test_who_goes_away_in_the_middle_leaves_nothing_open():
+    files = Files()
+    house, gone = a_house_with(files), asyncio.Event()
+    reading = asyncio.create_task(fetched_until(house, gone))
+    async with asyncio.timeout(30):
+        while not (files.given and files.given[0].is_read.is_set()):  # noqa: ASYNC110 - the task needs turns
+            await asyncio.sleep(0)
+    gone.set()
+    sent = await reading
+    assert [message.get("body") for message in sent] == [None, FILE[:5]]
+    assert files.given[0].is_closed
+    assert house.parts.batches.transfers.open == 0

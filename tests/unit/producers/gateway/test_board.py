@@ -183,3 +183,30 @@ async def test_of_a_cancellation_and_another_end_the_first_on_the_topic_stands_f
         post(board, second, first)
         assert (await asyncio.wait_for(answer, 5)).status is ends[0]
     assert board.latest(REQUEST.valuation_id).result.status is ends[0]
+
+
+@pytest.mark.requirement("IN9")
+def test_of_two_values_the_board_keeps_the_report_of_the_one_that_stands(board):
+    report, other = a_report(REQUEST), a_report(REQUEST, revision=2, report_no="HV-2")
+    post(board, an_answer(REQUEST), an_answer(REQUEST, Status.COMPLETED_MANUAL, revision=2), other)
+    assert board.latest(REQUEST.valuation_id).report is None
+    post(board, report, other)
+    assert board.latest(REQUEST.valuation_id).report == report
+
+
+@pytest.mark.requirement("DI2")
+def test_the_report_of_what_people_decided_anew_takes_the_place_of_the_first(board):
+    again = an_answer(REQUEST, Status.COMPLETED_MANUAL, revision=2, supersedes="HV-1")
+    report = a_report(REQUEST, revision=2, report_no="HV-2", supersedes_report_no="HV-1")
+    post(board, an_answer(REQUEST), a_report(REQUEST), report, again)
+    assert board.latest(REQUEST.valuation_id).report == report
+
+
+@pytest.mark.requirement("IN9")
+async def test_an_accepted_request_that_was_rejected_has_ended_for_everybody_who_waits(board):
+    rejected = an_answer(REQUEST, Status.REJECTED_INVALID, revision=2)
+    with board.waiting(REQUEST.valuation_id, "another trace") as answer:
+        post(board, rejected)
+        assert await asyncio.wait_for(answer, 5) == rejected
+    post(board, an_answer(REQUEST, Status.CANCELLED, revision=2))
+    assert board.latest(REQUEST.valuation_id).result == rejected

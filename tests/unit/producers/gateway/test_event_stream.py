@@ -13,7 +13,7 @@ from schemas.codes import Status
 from schemas.domain.channels import Profile
 from tests.fakes.answers import a_report, a_request, a_verification, an_answer, as_message
 from tests.fakes.gateway import QUICK, a_house
-from tests.unit.producers.gateway.asking import STAFF, answered, asked, get, pending
+from tests.unit.producers.gateway.asking import CUSTOMER, GOOD, STAFF, answered, asked, get, pending, refusal
 
 EVENTS = f"/v1/valuations/{STAFF}/events"
 REQUEST = a_request()
@@ -173,6 +173,59 @@ async def test_what_passed_by_unseen_is_found_at_a_heartbeat_also_after_the_ledg
 
     frames = await frames_of(a_stream(house, look=look, times=QUICK))
     assert [name for name, _ in named("".join(frames))] == ["answer", "report"]
+
+
+async def test_what_has_left_the_board_is_asked_of_the_ledger_ever_more_rarely():
+    house, asked_at, beats = a_house(), [], []
+
+    async def look():
+        asked_at.append(len(beats))
+
+    stream = a_stream(house, look=look, times=replace(PATIENT, heartbeat_s=0.0))
+    async with aclosing(stream.frames()) as frames:
+        while len(beats) < 20:
+            beats += [frame for frame in [await anext(frames)] if frame.startswith(b":")]
+    assert asked_at == [0, 1, 3, 7, 11, 15, 19]
+
+
+async def test_a_system_follows_so_many_valuations_and_no_more_and_others_follow_theirs():
+    house = a_house(pipeline=pending, stream_times=PATIENT)
+    await asked(house)
+    await asked(house, channel="NET_BANK")
+    readers = [asyncio.create_task(get(house, EVENTS)) for _ in range(200)]
+    await until_followed(house, 200)
+    refused = await get(house, EVENTS)
+    assert refusal(refused) == (429, "too-many-streams", {})
+    assert int(refused.headers["Retry-After"]) > 0
+    readers.append(asyncio.create_task(get(house, f"/v1/valuations/{CUSTOMER}/events", channel="NET_BANK")))
+    await until_followed(house, 201)
+    house.drain.announce()
+    for response in await asyncio.wait_for(asyncio.gather(*readers), 60):
+        assert response.status_code == 200
+
+
+async def test_a_visitor_follows_less_and_has_its_places_back_when_it_goes():
+    house = a_house(pipeline=pending, stream_times=PATIENT)
+    async with house.client(None) as visitor:
+        valuation = (await visitor.post("/h5/valuations", json=GOOD, headers=house.proof())).json()["valuation_id"]
+        path = f"/h5/valuations/{valuation}/events"
+        readers = [asyncio.create_task(visitor.get(path)) for _ in range(20)]
+        await until_followed(house, 20)
+        assert refusal(await visitor.get(path)) == (429, "too-many-streams", {})
+        readers.pop().cancel()
+        await until_followed(house, 19)
+        readers.append(asyncio.create_task(visitor.get(path)))
+        await until_followed(house, 20)
+        house.drain.announce()
+        for response in await asyncio.wait_for(asyncio.gather(*readers), 60):
+            assert response.status_code == 200
+
+
+async def until_followed(house, readers):
+    """Until so many streams are open."""
+    async with asyncio.timeout(60):
+        while house.board.subscriptions != readers:  # noqa: ASYNC110 - the tasks need turns of the loop
+            await asyncio.sleep(0)
 
 
 async def test_a_superseded_answers_report_is_not_taken_for_that_of_the_new_one():

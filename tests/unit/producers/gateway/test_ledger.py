@@ -50,6 +50,9 @@ async def test_a_valuation_is_its_owner_its_answer_and_its_newest_report():
     assert (type(archived.state.result), archived.state.result) == (Resulted, answer)
     assert (type(archived.state.report), archived.state.report) == (Reported, report)
     assert await a_ledger({}).valuation("unknown") is None
+    assert not archived.state.is_revoked
+    found["reports"][0]["revoked"] = {"reason": "X"}
+    assert (await a_ledger({path: found}).valuation(REQUEST.valuation_id)).state.is_revoked
 
 
 @pytest.mark.requirement("IN9")

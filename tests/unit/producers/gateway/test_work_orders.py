@@ -66,6 +66,27 @@ async def test_the_same_number_again_is_the_same_work_order_and_with_other_conte
     assert len(house.publisher.said) == 1
 
 
+@pytest.mark.requirement("DI1")
+async def test_what_another_instance_raised_is_the_same_work_order_and_with_other_content_a_conflict():
+    house = a_house()
+    known = WorkOrderState(work_order_id=NUMBER, client_request_id="WO-1", kind="DATA_CORRECTION", state="ACCEPTED")
+    house.ledger.work_orders[NUMBER, "CREDIT_MGMT"] = known
+    again = await post(house, "/v1/work-orders", BODY)
+    assert (again.status_code, again.json()["state"]) == (202, "ACCEPTED")
+    for other in ({"kind": "FAULT"}, {"business_ref": "biz-2"}):
+        response = await post(house, "/v1/work-orders", BODY | other)
+        assert refusal(response) == (409, "duplicate-conflict", {})
+    assert house.publisher.said == []
+
+
+async def test_while_the_ledger_is_away_a_work_order_is_raised_all_the_same():
+    house = a_house()
+    house.ledger.away = True
+    for _ in range(2):
+        assert (await post(house, "/v1/work-orders", BODY)).status_code == 202
+    assert len(house.publisher.said) == 1
+
+
 @pytest.mark.requirement("SE1")
 async def test_numbers_of_people_do_not_leave_in_a_text():
     house = a_house(pipeline=answered)

@@ -7,7 +7,7 @@ from schemas.codes import Status
 from schemas.domain.channels import Profile
 from schemas.domain.projection import CONFIDENCE_TEXTS, answer_body, names, project
 from schemas.events import ReasonPart, Resulted
-from tests.fakes.answers import a_full_answer, a_report, a_request, a_valuation, an_answer
+from tests.fakes.answers import a_full_answer, a_report, a_request, a_valuation, an_address, an_answer
 
 REQUEST = a_request()
 FULL = a_full_answer(REQUEST)
@@ -88,3 +88,37 @@ def test_customers_read_of_a_verification_what_disagrees_and_not_what_the_regist
 
 def test_the_public_get_no_report_and_no_verification():
     assert {"report", "verification", "value"}.isdisjoint(answer_body(FULL, a_report(REQUEST), Profile.PUBLIC))
+
+
+RESOLVED = replace(an_address(), candidates=(), community_id="c-7", community_name="望京花园东区", building="3")
+HERE = {"community_id": "c-7", "community_name": "望京花园东区"}
+
+
+@pytest.mark.parametrize("profile", OTHERS)
+def test_who_asked_reads_which_community_was_valued_and_no_more_of_the_address(profile):
+    assert answer_body(replace(BY_MODEL, address=RESOLVED), None, profile)["address"] == HERE
+    by_a_person = replace(FULL, address=RESOLVED)
+    assert answer_body(by_a_person, None, profile)["address"] == HERE
+
+
+@pytest.mark.parametrize("profile", OTHERS)
+@pytest.mark.parametrize(
+    "result",
+    [
+        an_answer(REQUEST, Status.PENDING_MANUAL, address=RESOLVED),
+        an_answer(REQUEST, Status.NEEDS_CLARIFICATION, address=RESOLVED),
+        replace(BY_MODEL, address=replace(RESOLVED, community_id=None, community_name=None)),
+        replace(FULL, address=replace(RESOLVED, candidates=an_address().candidates)),
+    ],
+    ids=["nothing valued yet", "a question", "no community", "a person may have taken another candidate"],
+)
+def test_a_community_that_nobody_stands_for_is_not_told(result, profile):
+    assert "address" not in answer_body(result, None, profile)
+
+
+@pytest.mark.requirement("RP6")
+def test_a_report_that_is_known_to_be_revoked_says_so_to_whoever_sees_it():
+    for profile in (Profile.STAFF, Profile.INTERNAL, Profile.CUSTOMER):
+        assert answer_body(FULL, a_report(REQUEST), profile, revoked=True)["report"]["revoked"] is True
+        assert "revoked" not in answer_body(FULL, a_report(REQUEST), profile)["report"]
+    assert "report" not in answer_body(FULL, a_report(REQUEST), Profile.PUBLIC, revoked=True)

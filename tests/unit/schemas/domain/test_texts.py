@@ -29,3 +29,9 @@ def test_no_two_codes_of_a_list_read_the_same(codes, catalogue):
 def test_a_reason_newer_than_this_release_still_reads_as_a_sentence():
     assert texts.reason_text("SOMETHING_NEW") == "需进一步处理"
     assert texts.reason_text("HIGH_VALUE") == texts.REASON_TEXTS[Reason.HIGH_VALUE]
+
+
+def test_a_source_has_a_chinese_name_and_one_that_is_not_known_a_neutral_one():
+    assert texts.source_text("property-registry") == "房产登记"
+    assert texts.source_text("a-bank-s-own-register") == "其他数据来源"
+    assert len(set(texts.SOURCE_TEXTS.values())) == len(texts.SOURCE_TEXTS)

@@ -35,7 +35,7 @@ def answer():
         valuation=replace(made.valuation, comparables=rows),
         verification=told,
         policy=replace(made.policy, version="2026-11-b"),
-        degraded_sources=("rental-listings",),
+        degraded_sources=("租金挂牌",),
         reused_from="0c9b2c7e-55e2-5d0a-9a55-3f1b6a0d7c21",
     )
 
@@ -49,7 +49,7 @@ def secrets_of(answer) -> set[str]:
         answer.reused_from,
         f"{valuation.confidence} /",
     }
-    found |= {"court-register", "rental-listings", "building-register", "88.91", f"{valuation.base_unit_price:,}"}
+    found |= {"court-register", "租金挂牌", "楼栋登记", "88.91", f"{valuation.base_unit_price:,}"}
     for row in valuation.comparables:
         found |= {row.community_name, row.deal_date.isoformat(), f"{row.unit_price:,}", f"{row.adjusted_unit_price:,}"}
         found |= {str(row.unit_price), str(row.adjusted_unit_price)}
@@ -92,6 +92,6 @@ def test_staff_read_all_of_it(terms, answer, channel):
     content = slip(replace(answer, channel=channel), terms).content
     told = json.dumps(content, ensure_ascii=False)
     secrets = secrets_of(answer) - {str(row.unit_price) for row in answer.valuation.comparables}
-    secrets -= {str(row.adjusted_unit_price) for row in answer.valuation.comparables} | {"rental-listings"}
+    secrets -= {str(row.adjusted_unit_price) for row in answer.valuation.comparables} | {"租金挂牌"}
     assert {secret for secret in secrets if secret not in told} == set()
     assert (content["comparables_summary"], content["influences"]) == (None, [])

@@ -157,10 +157,10 @@ def test_a_missing_signature_says_why_it_is_missing(terms, renderer, signed, fou
 @pytest.mark.requirement("RT8", "IN10")
 def test_sources_that_were_away_and_a_reused_answer_stand_among_the_conditions(terms):
     degraded = slip(sample.shipped("preliminary"), terms).content["conditions"]
-    assert "出具时以下数据来源暂不可用，未能采用：building-register、rental-listings。" in degraded
+    assert "出具时以下数据来源暂不可用，未能采用：楼栋登记、租金挂牌。" in degraded
     without_model = replace(sample.automatic(), degraded_sources=("model", "property-registry"))
     assert (
-        "出具时以下数据来源暂不可用，未能采用：自动估值模型、房产登记库。"
+        "出具时以下数据来源暂不可用，未能采用：自动估值模型、房产登记。"
         in slip(without_model, terms).content["conditions"]
     )
     reused = sample.shipped("reused")
