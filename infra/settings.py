@@ -52,7 +52,7 @@ class TelemetrySettings(BaseModel):
 
 
 class SignedKey(BaseModel):
-    """An API key whose requests are signed. `secret` signs them; `scopes` empty: all of its channel."""
+    """An API key whose requests are signed. `secret` signs them; without `scopes` it has all of its channel."""
 
     channel: str
     secret: SecretStr
@@ -60,7 +60,10 @@ class SignedKey(BaseModel):
 
 
 class OauthClient(BaseModel):
-    """A client that fetches tokens. Its secret is long and random, so its sha256 (hex) is enough to know it by."""
+    """A client that fetches tokens. Its secret is long and random, so its sha256 (hex) is enough to know it by.
+
+    Without `scopes` it has all of its channel.
+    """
 
     channel: str
     secret_sha256: str
@@ -93,6 +96,10 @@ class GatewaySettings(BaseModel):
     )
     tls_key: Path | None = Field(default=None, description="PEM key of the private listener")
     tls_client_authority: Path | None = Field(default=None, description="PEM of the authority of client certificates")
+    client_address_header: str = Field(
+        default="",
+        description="header in which the proxy before us states its client's address, e.g. X-Real-IP; empty: the peer",
+    )
     capacity: int = Field(default=400, gt=0, description="valuations one instance waits for before it turns away")
     challenge_difficulty: int = Field(
         default=16, ge=0, le=32, description="zero bits of the work an anonymous visitor does; each doubles it"
@@ -113,7 +120,7 @@ class BatchSettings(BaseModel):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=0, description="0: a free one")
     url: str = Field(default="", description="its base URL; empty: the local stack's")
-    window: int = Field(default=1000, description="rows of all jobs on their way at most; fewer when online is slow")
+    window: int = Field(default=2000, description="rows of all jobs on their way at most; fewer when online is slow")
 
 
 class CallbacksSettings(BaseModel):
@@ -126,8 +133,9 @@ class CallbacksSettings(BaseModel):
     )
     allow_http: bool = Field(default=False, description="true: webhooks may go without TLS; only on a closed line")
     ca_file: str = Field(default="", description="PEM of the authority of the bank's endpoints; empty: the system's")
-    concurrency: int = Field(default=8, ge=1, le=100, description="attempts under way for one channel at most")
+    concurrency: int = Field(default=64, ge=1, le=100, description="attempts under way for one channel at most")
     timeout_s: float = Field(default=15, gt=0, le=30, description="an attempt that takes longer counts as failed")
+    keep_days: int = Field(default=400, ge=60, description="deliveries and receipts older than this are deleted")
     reconciliation: str = Field(
         default="", description="folder or fsspec URL of daily reconciliations; empty: <state>/reconciliation"
     )

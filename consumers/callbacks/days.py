@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -26,15 +26,21 @@ AFTER_MIDNIGHT: Final = timedelta(minutes=10)  # what was made before midnight i
 _LOOK_EVERY_S: Final = 60.0
 _ENTRIES: Final = """
     select delivery_id::text, kind, subject_id, business_ref, is_final, value, sha256, status, acknowledged_at
-    from delivery where channel = %s and delivered_at >= %s and delivered_at < %s order by sequence
+    from delivery where channel = %s and occurred_at >= %s and occurred_at < %s and status <> 'HELD' order by sequence
 """
 _KEEP: Final = """
-    insert into reconciliation (channel, day, manifest, made_at) values (%s, %s, %s, %s)
-    on conflict (channel, day) do nothing
+    insert into reconciliation (channel, day, manifest, made_at)
+    select %(channel)s, %(day)s, %(manifest)s, %(now)s where %(count)s = (
+        select count(*) from delivery
+        where channel = %(channel)s and occurred_at >= %(from)s and occurred_at < %(to)s and status <> 'HELD'
+    ) on conflict (channel, day) do nothing
 """
-_FIRST: Final = "select min(delivered_at) from delivery"
-_MADE: Final = "select channel from reconciliation where day = %s"
-_LAST: Final = "select max(day) from reconciliation"
+_AGAIN: Final = "delete from reconciliation where channel = %s and day = %s"
+_FIRST: Final = "select min(occurred_at) from delivery"
+_MADE: Final = "select channel, day from reconciliation where day >= %s"
+_LOOKED_BACK: Final = timedelta(
+    days=31
+)  # what comes later than that is in no file, and in `reconcile --day` all the same
 
 KeepFile = Callable[[str, bytes], None]
 """Given a name (`2026-03-02/CREDIT_MGMT.csv`) and content; writing the same again is the same as once."""
@@ -47,7 +53,7 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 
 def entries_of(connection: Connection[TupleRow], channel: str, day: date) -> tuple[Entry, ...]:
-    """What was made for a channel on a day, in order."""
+    """What was told to a channel of what happened on a day, in the order in which it was told."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_ENTRIES, [channel, *bounds(day)]).fetchall()
     return tuple(Entry(**(row | {"kind": DeliveryKind(row["kind"])})) for row in rows)
@@ -58,9 +64,18 @@ def last_complete_day(now: datetime) -> date:
     return (now.astimezone(SHANGHAI) - AFTER_MIDNIGHT).date() - timedelta(days=1)
 
 
+def make_again(connection: Connection[TupleRow], told: Iterable[tuple[str, datetime]], now: datetime) -> None:
+    """Channels and instants of what is told now: files of days that were over already have to be made again."""
+    last = last_complete_day(now)
+    days = {(channel, at.astimezone(SHANGHAI).date()) for channel, at in told}
+    if over := sorted(one for one in days if one[1] <= last):
+        with connection.cursor() as cursor:
+            cursor.executemany(_AGAIN, over)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
-    """Makes each channel's files after midnight, once, also for days on which the process did not run."""
+    """Makes each channel's files after midnight, and again where something of a day was told later."""
 
     pool: Pool
     clock: Callable[[], datetime]
@@ -82,25 +97,18 @@ class Reconciler:
 
     def make_due(self) -> Sequence[Mapping[str, Any]]:
         """Make what is missing up to the last complete day, and give the manifests."""
-        made: list[Mapping[str, Any]] = []
-        for day in self._days():
-            made.extend(self._make(channel, day) for channel in self._missing(day))
-        return made
+        return [self._make(channel, day) for channel, day in self._missing()]
 
-    def _days(self) -> Sequence[date]:
+    def _missing(self) -> Sequence[tuple[str, date]]:
         last = last_complete_day(self.clock())
         with self.pool.connection() as connection:
-            known = _date(connection.execute(_LAST).fetchone())
             first = _day_of(connection.execute(_FIRST).fetchone())
-        if first is None:
-            return ()
-        start = max(first, known) if known is not None else first
-        return [start + timedelta(days=number) for number in range((last - start).days + 1)]
-
-    def _missing(self, day: date) -> Sequence[str]:
-        with self.pool.connection() as connection:
-            made = {str(row[0]) for row in connection.execute(_MADE, [day]).fetchall()}
-        return [channel for channel in BANK_ANSWERS if channel not in made]
+            if first is None:
+                return ()
+            start = max(first, last - _LOOKED_BACK)
+            made = {(channel, day) for channel, day in connection.execute(_MADE, [start]).fetchall()}
+        days = (start + timedelta(days=number) for number in range((last - start).days + 1))
+        return [(channel, day) for day in days for channel in BANK_ANSWERS if (channel, day) not in made]
 
     def _make(self, channel: str, day: date) -> Mapping[str, Any]:
         with self.pool.connection() as connection:
@@ -109,7 +117,9 @@ class Reconciler:
         for name, content in files_of(channel, day, entries).items():
             self.keep_file(name, content)
         with self.pool.connection() as connection:
-            connection.execute(_KEEP, [channel, day, Jsonb(summary), self.clock()])
+            given = {"channel": channel, "day": day, "manifest": Jsonb(summary), "now": self.clock()}
+            start, end = bounds(day)
+            connection.execute(_KEEP, {**given, "count": len(entries), "from": start, "to": end})
         self.meters.reconciled.add()
         log.info("reconciliation", extra={"channel": channel, "day": day.isoformat(), "deliveries": len(entries)})
         return summary
@@ -120,10 +130,6 @@ def files_of(channel: str, day: date, entries: Sequence[Entry]) -> dict[str, byt
     summary = json.dumps(manifest(channel, day, entries), ensure_ascii=False, indent=1) + "\n"
     stem = f"{day.isoformat()}/{channel}"
     return {f"{stem}.csv": as_csv(entries).encode(), f"{stem}.json": summary.encode()}
-
-
-def _date(row: TupleRow | None) -> date | None:
-    return None if row is None else row[0]
 
 
 def _day_of(row: TupleRow | None) -> date | None:

@@ -2,6 +2,7 @@
 
 | status       | means                                            | leaves it by                          |
 | ------------ | ------------------------------------------------ | ------------------------------------- |
+| HELD         | it belongs to something not told yet             | that being told, or a bounded wait    |
 | SENT         | it lies on the topic; nobody has to acknowledge  | a receipt, or a sending by hand       |
 | OPEN         | the channel has to acknowledge                   | 2xx, a receipt, or 24 h without both  |
 | ACKNOWLEDGED | the channel has it                               | a receipt that says otherwise         |
@@ -17,17 +18,20 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
-from consumers.callbacks.bodies import Telling
 from schemas.codes import DeliveryKind
+from schemas.domain.tellings import Telling
 from schemas.events import Delivered
 
-_DELIVERED: Final = (
+COLUMNS: Final = (
     "delivery_id::text, channel, kind, subject_id, event_id, body, sha256, delivered_at, business_ref, embed_target"
 )
+"""What `delivered_of` reads."""
+
 _INSERT: Final = """
     insert into delivery (delivery_id, channel, kind, subject_id, event_id, body, sha256, delivered_at, business_ref,
-        embed_target, traceparent, is_batch, is_final, value, status, due_at, give_up_at)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        embed_target, traceparent, is_batch, is_final, value, occurred_at, revision, report_no, status, due_at,
+        give_up_at, held_until)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     on conflict (delivery_id) do nothing returning sequence
 """
 # A later delivery about the same subject waits for the earlier one; those about others go on.
@@ -44,13 +48,13 @@ _CLAIM: Final = f"""
         order by is_batch, due_at, sequence limit %(limit)s for update skip locked
     )
     update delivery set leased_until = %(until)s, attempts = attempts + 1 from due where delivery_id = due.id
-    returning {_DELIVERED}, attempts, traceparent, sequence
+    returning {COLUMNS}, attempts, traceparent, sequence
 """
 _ACKNOWLEDGED: Final = """
     update delivery set status = 'ACKNOWLEDGED', acknowledged_at = coalesce(acknowledged_at, %s),
         acknowledged_by = coalesce(acknowledged_by, %s), due_at = null, leased_until = null, awaits_endpoint = false,
         last_fault = null, embedded_at = coalesce(%s, embedded_at)
-    where delivery_id = %s
+    where delivery_id = any(%s::uuid[])
 """
 _FAILED: Final = """
     update delivery set due_at = %s, leased_until = null, last_fault = %s, awaits_endpoint = %s
@@ -59,24 +63,27 @@ _FAILED: Final = """
 _REOPENED: Final = """
     update delivery set status = 'OPEN', due_at = %s, leased_until = null, last_fault = %s, awaits_endpoint = false,
         acknowledged_at = null, acknowledged_by = null, give_up_at = %s
-    where delivery_id = %s
+    where delivery_id = any(%s::uuid[]) and status <> 'HELD'
 """
 _ENDPOINT_IS_BACK: Final = """
     update delivery set due_at = %s, awaits_endpoint = false
     where channel = %s and status = 'OPEN' and awaits_endpoint and due_at > %s
 """
-_SENT: Final = "update delivery set status = 'SENT', due_at = null, leased_until = null where delivery_id = %s"
-_DUE_CHANNELS: Final = "select distinct channel from delivery where status = 'OPEN' and due_at <= %s order by channel"
-_PARK: Final = """
-    update delivery set status = 'PARKED', due_at = null, leased_until = null, awaits_endpoint = false
-    where status = 'OPEN' and give_up_at <= %(now)s and (leased_until is null or leased_until <= %(now)s)
-    returning delivery_id::text, channel, kind, subject_id, attempts, last_fault
+_SENT: Final = (
+    "update delivery set status = 'SENT', due_at = null, leased_until = null where delivery_id = any(%s::uuid[])"
+)
+_DUE_CHANNELS: Final = """
+    select channel from unnest(%s::text[]) channel where (
+        select true from delivery d where d.channel = channel.channel and d.status = 'OPEN' and d.due_at <= %s
+        order by d.is_batch, d.due_at, d.sequence limit 1
+    ) order by channel
 """
 
 
 class State(StrEnum):
     """Where a delivery stands; see the table above."""
 
+    HELD = "HELD"
     OPEN = "OPEN"
     SENT = "SENT"
     ACKNOWLEDGED = "ACKNOWLEDGED"
@@ -92,13 +99,28 @@ class AcknowledgedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:
-    """A delivery to keep. It is awaited from an instant on, or (`None`) not at all."""
+    """A delivery to keep. It is awaited from an instant on, or (`None`) not at all; `held_until`: told later.
+
+    `resent_for`: the request to send it again that its event was read for.
+    """
 
     delivered: Delivered
     telling: Telling
     traceparent: str | None = None
     awaited_from: datetime | None = None
     give_up_at: datetime | None = None
+    held_until: datetime | None = None
+    resent_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What came of an attempt that failed. `by_endpoint`: for a reason that is not this delivery's own."""
+
+    delivery_id: str
+    again_at: datetime
+    fault: str
+    by_endpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +133,12 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
-    """A delivery that was just given up."""
+class Held:
+    """A delivery that has waited for what it belongs to, and is to be told now."""
 
-    delivery_id: str
-    channel: str
-    kind: str
-    subject_id: str
-    attempts: int
-    last_fault: str | None
+    delivered: Delivered
+    occurred_at: datetime
+    traceparent: str | None = None
 
 
 def add(connection: Connection[TupleRow], rows: Sequence[New]) -> frozenset[str]:
@@ -151,56 +170,45 @@ def claim(
 
 def acknowledge(
     connection: Connection[TupleRow],
-    delivery_id: str,
+    ids: Sequence[str],
     *,
     by: AcknowledgedBy,
     at: datetime,
     embedded_at: str | None = None,
 ) -> None:
-    """The channel has it. Called again it keeps who said so first, and when."""
-    connection.execute(_ACKNOWLEDGED, [at, by, embedded_at, delivery_id])
+    """The channel has them. Called again it keeps who said so first, and when."""
+    if ids:
+        connection.execute(_ACKNOWLEDGED, [at, by, embedded_at, list(ids)])
 
 
-def fail(
-    connection: Connection[TupleRow], delivery_id: str, *, again_at: datetime, fault: str, by_endpoint: bool
-) -> None:
-    """An attempt failed. Without effect on what was acknowledged in the meantime."""
-    connection.execute(_FAILED, [again_at, fault, by_endpoint, delivery_id])
+def fail(connection: Connection[TupleRow], failures: Sequence[Failure]) -> None:
+    """Attempts failed. Without effect on what was acknowledged in the meantime."""
+    rows = [[one.again_at, one.fault, one.by_endpoint, one.delivery_id] for one in failures]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(_FAILED, rows)
 
 
 def reopen(
-    connection: Connection[TupleRow], delivery_id: str, *, due_at: datetime, fault: str | None, give_up_at: datetime
-) -> None:
-    """It has to be sent again, from `due_at` on, whatever stood before."""
-    connection.execute(_REOPENED, [due_at, fault, give_up_at, delivery_id])
+    connection: Connection[TupleRow], ids: Iterable[str], *, due_at: datetime, fault: str | None, give_up_at: datetime
+) -> int:
+    """They are to be sent again from `due_at` on, whatever stood before; gives how many. What is held comes anyway."""
+    return connection.execute(_REOPENED, [due_at, fault, give_up_at, list(ids)]).rowcount
 
 
-def mark_sent(connection: Connection[TupleRow], delivery_id: str) -> None:
-    """It lies on its topic once more, and nobody has to acknowledge it."""
-    connection.execute(_SENT, [delivery_id])
+def mark_sent(connection: Connection[TupleRow], ids: Sequence[str]) -> None:
+    """They lie on their topic once more, and nobody has to acknowledge them."""
+    connection.execute(_SENT, [list(ids)])
 
 
-def channels_with_due(connection: Connection[TupleRow], now: datetime) -> tuple[str, ...]:
-    """The channels for which something is due."""
-    return tuple(str(row[0]) for row in connection.execute(_DUE_CHANNELS, [now]).fetchall())
+def channels_with_due(connection: Connection[TupleRow], channels: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Those of some channels for which something is due; looks at one delivery of each, whatever their number."""
+    return tuple(str(row[0]) for row in connection.execute(_DUE_CHANNELS, [list(channels), now]).fetchall())
 
 
 def endpoint_is_back(connection: Connection[TupleRow], channel: str, now: datetime) -> int:
     """What failed because nobody was there need not wait any longer; gives how many."""
     return connection.execute(_ENDPOINT_IS_BACK, [now, channel, now]).rowcount
-
-
-def park(connection: Connection[TupleRow], now: datetime) -> tuple[Parked, ...]:
-    """Give up what was tried for long enough; it no longer holds back what came after it."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return tuple(Parked(**row) for row in cursor.execute(_PARK, {"now": now}).fetchall())
-
-
-def delivered_by_id(connection: Connection[TupleRow], ids: Iterable[str]) -> Sequence[Delivered]:
-    """The deliveries of these ids, in the order in which they were made."""
-    query = f"select {_DELIVERED} from delivery where delivery_id = any(%s::uuid[]) order by sequence"
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return [delivered_of(row) for row in cursor.execute(query, [list(ids)]).fetchall()]
 
 
 def delivered_of(row: Mapping[str, Any]) -> Delivered:
@@ -236,7 +244,17 @@ def _row(new: New) -> list[object]:
         telling.is_batch,
         telling.is_final,
         telling.value,
-        State.SENT if new.awaited_from is None else State.OPEN,
+        telling.occurred_at,
+        telling.revision,
+        telling.report_no,
+        _state(new),
         new.awaited_from,
         new.give_up_at,
+        new.held_until,
     ]
+
+
+def _state(new: New) -> State:
+    if new.held_until is not None:
+        return State.HELD
+    return State.SENT if new.awaited_from is None else State.OPEN

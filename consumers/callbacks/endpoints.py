@@ -28,7 +28,11 @@ _NOBODY_ACKNOWLEDGES: Final = """
     update delivery set status = 'SENT', due_at = null, leased_until = null, awaits_endpoint = false
     where channel = %s and status = 'OPEN'
 """
-_DUE_AGAIN: Final = "update delivery set due_at = %s, awaits_endpoint = false where channel = %s and status = 'OPEN'"
+# What is due already keeps its place: it may be very many, and nothing of them changes.
+_DUE_AGAIN: Final = """
+    update delivery set due_at = %(now)s, awaits_endpoint = false
+    where channel = %(channel)s and status = 'OPEN' and due_at > %(now)s
+"""
 
 
 class Mode(StrEnum):
@@ -76,7 +80,7 @@ def put(connection: Connection[TupleRow], endpoint: Endpoint, now: datetime) -> 
     if endpoint.mode is Mode.TOPIC:
         connection.execute(_NOBODY_ACKNOWLEDGES, [endpoint.channel])
     else:
-        connection.execute(_DUE_AGAIN, [now, endpoint.channel])
+        connection.execute(_DUE_AGAIN, {"now": now, "channel": endpoint.channel})
 
 
 def remove(connection: Connection[TupleRow], channel: str) -> int:

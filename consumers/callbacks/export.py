@@ -17,9 +17,9 @@ _ROWS_AT_ONCE: Final = 1_000
 MANIFEST: Final = "manifest.json"
 
 DELIVERIES: Final = """
-    select delivery_id::text, sequence, channel, kind, subject_id, event_id, body, sha256, delivered_at, business_ref,
-        embed_target, is_batch, is_final, value, status, attempts, last_fault, acknowledged_at, acknowledged_by,
-        embedded_at
+    select delivery_id::text, sequence, channel, kind, subject_id, event_id, body, sha256, delivered_at, occurred_at,
+        business_ref, embed_target, is_batch, is_final, value, status, attempts, last_fault, acknowledged_at,
+        acknowledged_by, embedded_at
     from delivery where delivered_at >= %s and delivered_at < %s order by sequence
 """
 RECEIPTS: Final = """

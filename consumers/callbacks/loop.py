@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import httpx
 from consumers.callbacks.days import KeepFile, Reconciler
 from consumers.callbacks.intake import Intake
 from consumers.callbacks.meters import Meters
+from consumers.callbacks.retention import KEEP_FOR, Retention
 from consumers.callbacks.sending import Sender
 from consumers.callbacks.settling import Desk
 from consumers.callbacks.targets import TargetRules
@@ -50,7 +51,7 @@ class Webhooks:
     open_client: Callable[[], httpx.AsyncClient]
     rules: TargetRules = field(default_factory=TargetRules)
     limits: Limits = field(default_factory=Limits)
-    concurrency: int = 8
+    concurrency: int = 64
 
 
 def run(  # noqa: PLR0913 - what a process is made of
@@ -63,6 +64,7 @@ def run(  # noqa: PLR0913 - what a process is made of
     stop: threading.Event,
     webhooks: Webhooks,
     keep_file: KeepFile,
+    keep_for: timedelta = KEEP_FOR,
     meters: Meters | None = None,
     topics: Sequence[Topic] = TOPICS,
     answers: Mapping[str, Topic] = BANK_ANSWERS,
@@ -82,6 +84,7 @@ def run(  # noqa: PLR0913 - what a process is made of
         stop: Ends it, once the attempts under way are over.
         webhooks: How they are sent.
         keep_file: Takes the files of the daily reconciliation.
+        keep_for: How long deliveries and receipts are kept.
         meters: What is counted.
         topics: What to read.
         answers: Channel -> its own topic.
@@ -119,4 +122,5 @@ def run(  # noqa: PLR0913 - what a process is made of
             concurrency=webhooks.concurrency,
         )
         reconciler = Reconciler(pool=connections, clock=clock, keep_file=keep_file, meters=counted)
-        run_together(stop, ingest.run, relay.run, sender.run, reconciler.run)
+        retention = Retention(pool=connections, clock=clock, keep_for=keep_for)
+        run_together(stop, ingest.run, relay.run, sender.run, reconciler.run, retention.run)

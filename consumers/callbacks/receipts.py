@@ -5,13 +5,13 @@
 | stored, sha256 of the body, or of the report | ACKNOWLEDGED | done                                            |
 | stored, another sha256                       | DIFFERENT    | written down, sent again after a pause          |
 | not stored                                   | NOT_STORED   | written down, sent again after a pause          |
-| of a delivery we do not know                 | UNKNOWN      | written down                                    |
+| of a delivery we do not know                 | UNKNOWN      | written down, judged anew once we know it       |
 | of another channel's delivery                | NOT_YOURS    | written down: a channel speaks for itself alone |
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -39,6 +39,14 @@ _KNOWN: Final = """
 _KEEP: Final = """
     insert into receipt (delivery_id, channel, received_at, sha256, stored, fault, embedded_at, verdict, seen_at)
     values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+"""
+_EARLY: Final = """
+    select delivery_id, channel, received_at, sha256, stored, fault, embedded_at from receipt
+    where delivery_id = any(%s) and verdict = 'UNKNOWN' order by seen_at, received_at
+"""
+_JUDGED: Final = """
+    update receipt set verdict = %s
+    where delivery_id = %s and channel = %s and received_at = %s and sha256 = %s and stored = %s
 """
 
 
@@ -81,6 +89,25 @@ def verdict_of(receipt: Receipted, known: Known | None) -> Verdict:
     return Verdict.ACKNOWLEDGED if receipt.sha256.lower() in held else Verdict.DIFFERENT
 
 
+def take_early(
+    connection: Connection[TupleRow], ids: Iterable[str], *, now: datetime, draw: float
+) -> tuple[Verdict, ...]:
+    """Judge anew the receipts that came before we had read what they are about: `ids` are of new deliveries."""
+    verdicts = []
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_EARLY, [list(ids)]).fetchall()
+    for row in rows:
+        receipt = Receipted(**{name: cell for name, cell in row.items() if name != "embedded_at"})
+        receipt = replace(receipt, embedded_at_target=row["embedded_at"])
+        known = _known(connection, receipt.delivery_id)
+        verdict = verdict_of(receipt, known)
+        key = [receipt.delivery_id, receipt.channel, receipt.received_at, receipt.sha256, receipt.stored]
+        connection.execute(_JUDGED, [verdict, *key])
+        _follow(connection, receipt, known, verdict, now=now, draw=draw)
+        verdicts.append(verdict)
+    return tuple(verdicts)
+
+
 def take(connection: Connection[TupleRow], receipt: Receipted, *, now: datetime, draw: float) -> Verdict | None:
     """Write a receipt down and do what follows; `None` when it was taken before. `draw` as in `retrying.pause`."""
     known = _known(connection, receipt.delivery_id)
@@ -98,15 +125,28 @@ def take(connection: Connection[TupleRow], receipt: Receipted, *, now: datetime,
     ]
     if connection.execute(_KEEP, row).rowcount == 0:
         return None
+    _follow(connection, receipt, known, verdict, now=now, draw=draw)
+    return verdict
+
+
+def _follow(
+    connection: Connection[TupleRow],
+    receipt: Receipted,
+    known: Known | None,
+    verdict: Verdict,
+    *,
+    now: datetime,
+    draw: float,
+) -> None:
     if verdict is Verdict.ACKNOWLEDGED:
         deliveries.acknowledge(
             connection,
-            receipt.delivery_id,
+            [receipt.delivery_id],
             by=AcknowledgedBy.RECEIPT,
             at=receipt.received_at,
             embedded_at=receipt.embedded_at_target,
         )
-        return verdict
+        return
     log.warning("receipt", extra={"delivery_id": receipt.delivery_id, "verdict": verdict.value})
     if verdict in _FAULTS and known is not None:
         # With a pause in both cases: a bank system that refuses everything would else be sent to without end.
@@ -114,8 +154,7 @@ def take(connection: Connection[TupleRow], receipt: Receipted, *, now: datetime,
         is_running = known.give_up_at is not None and known.give_up_at > now
         give_up_at = known.give_up_at if is_running and known.give_up_at else now + WEBHOOK_RETRIES.give_up_after
         fault = _FAULTS[verdict]
-        deliveries.reopen(connection, receipt.delivery_id, due_at=due_at, fault=fault, give_up_at=give_up_at)
-    return verdict
+        deliveries.reopen(connection, [receipt.delivery_id], due_at=due_at, fault=fault, give_up_at=give_up_at)
 
 
 def _known(connection: Connection[TupleRow], delivery_id: str) -> Known | None:

@@ -1,6 +1,7 @@
-"""每日对账: what a channel was told on a day, by count, sum and hash, and how that differs from the bank's own file.
+"""每日对账: what a channel was told of a day, by count, sum and hash, and how that differs from the bank's own file.
 
-The hash of a day is sha256 over the sorted lines `delivery_id,sha256`, each ended by a line feed.
+A delivery belongs to the day of Shanghai in which the `occurred_at` of its body lies, so that the bank can tell its day
+by what it holds. The hash of a day is sha256 over the sorted lines `delivery_id,sha256`, each ended by a line feed.
 """
 
 import csv

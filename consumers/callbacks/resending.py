@@ -1,6 +1,6 @@
-"""Sending again by hand: which deliveries are meant, and putting them in line."""
+"""Sending again, by hand or because a channel asked: which deliveries are meant, and putting them in line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,12 +9,23 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
 from consumers.callbacks import deliveries
+from consumers.callbacks.deliveries import New
 from consumers.callbacks.retrying import WEBHOOK_RETRIES
+from schemas.events import Delivered
 
 _SHOWN: Final = (
     "delivery_id::text, channel, kind, subject_id, business_ref, status, attempts, delivered_at, due_at, give_up_at,"
     " last_fault, acknowledged_at, acknowledged_by, embedded_at, sha256"
 )
+_ASKED_FOR: Final = f"""
+    update delivery set resent_for = %(request)s, status = coalesce(%(status)s::text, status),
+        due_at = coalesce(%(due_at)s::timestamptz, due_at), leased_until = null,
+        give_up_at = coalesce(%(give_up_at)s::timestamptz, give_up_at),
+        acknowledged_at = case when %(status)s::text is null then acknowledged_at end,
+        acknowledged_by = case when %(status)s::text is null then acknowledged_by end
+    where delivery_id = %(id)s and resent_for is distinct from %(request)s and status <> 'HELD'
+    returning {deliveries.COLUMNS}
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +63,22 @@ def send_again(connection: Connection[TupleRow], ids: Iterable[str], now: dateti
 
     Those with a webhook go there; the others go to their topic once more, within a second or two.
     """
-    known: Sequence[str] = [one.delivery_id for one in deliveries.delivered_by_id(connection, ids)]
     give_up_at = now + WEBHOOK_RETRIES.give_up_after
-    for delivery_id in known:
-        deliveries.reopen(connection, delivery_id, due_at=now, fault=None, give_up_at=give_up_at)
-    return len(known)
+    return deliveries.reopen(connection, ids, due_at=now, fault=None, give_up_at=give_up_at)
+
+
+def asked_for(connection: Connection[TupleRow], new: New) -> Delivered | None:
+    """The delivery as it was made, awaited again where the channel acknowledges; each request (`resent_for`) once."""
+    given = {
+        "id": new.delivered.delivery_id,
+        "request": new.resent_for,
+        "status": None if new.awaited_from is None else deliveries.State.OPEN,
+        "due_at": new.awaited_from,
+        "give_up_at": new.give_up_at,
+    }
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_ASKED_FOR, given).fetchone()
+    return None if row is None else deliveries.delivered_of(row)
 
 
 def _where(selection: Selection) -> tuple[str, list[object]]:

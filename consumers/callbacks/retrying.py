@@ -1,7 +1,9 @@
 """How long to wait for the next attempt, and when to give up."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from consumers.callbacks.endpoints import Mode
 
 _JITTER = 0.25  # of each pause: callers that failed together do not come back together
 
@@ -40,3 +42,14 @@ def pause(attempts: int, rules: RetryRules, draw: float) -> timedelta:
             break
         nominal = min(2 * nominal, rules.longest)
     return nominal * (1 - _JITTER * draw)
+
+
+def awaited(mode: Mode | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """From when on something has to be done about what is told now, and when it is given up; `None`: nothing."""
+    match mode:
+        case Mode.WEBHOOK:
+            return now, now + WEBHOOK_RETRIES.give_up_after
+        case Mode.TOPIC_WITH_RECEIPT:
+            return now + TOPIC_RETRIES.first, now + TOPIC_RETRIES.give_up_after
+        case Mode.TOPIC | None:
+            return None, None

@@ -1,12 +1,15 @@
 """The database's side of a webhook: whose turn it is, and what follows from an answer. Each call is one transaction."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
 from consumers.callbacks import deliveries, endpoints
-from consumers.callbacks.deliveries import AcknowledgedBy, Claimed
+from consumers.callbacks.deliveries import AcknowledgedBy, Claimed, Failure
 from consumers.callbacks.endpoints import Endpoint, Mode
 from consumers.callbacks.retrying import WEBHOOK_RETRIES, RetryRules, pause
 from consumers.callbacks.voice import Voice
@@ -25,6 +28,15 @@ class Turn:
 
     endpoint: Endpoint
     claimed: tuple[Claimed, ...]
+    is_trial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What came of one delivery's try. `is_trial`: of a turn that was one."""
+
+    claimed: Claimed
+    answer: Answer
     is_trial: bool = False
 
 
@@ -65,27 +77,43 @@ class Desk:
                 endpoints.keep_breaker(connection, channel, taken)
             return Turn(endpoint=endpoint, claimed=claimed, is_trial=is_trial)
 
-    def settle(self, turn: Turn, claimed: Claimed, answer: Answer) -> None:
-        """Write down what came of an attempt."""
-        now, identity, channel = self.clock(), claimed.delivered.delivery_id, turn.endpoint.channel
+    def settle(self, channel: str, attempts: Sequence[Attempt]) -> None:
+        """Write down what came of attempts of a channel, in one transaction."""
+        now = self.clock()
+        taken = [one.claimed for one in attempts if one.answer.outcome is Outcome.ACKNOWLEDGED]
+        failures = [self._failure(one, now) for one in attempts if one.answer.outcome is not Outcome.ACKNOWLEDGED]
         with self.pool.connection() as connection:
             endpoint = endpoints.endpoint_of(connection, channel, lock=True)
-            if answer.outcome is Outcome.ACKNOWLEDGED:
-                deliveries.acknowledge(connection, identity, by=AcknowledgedBy.HTTP, at=now)
-                if claimed.delivered.kind is DeliveryKind.NOTICE:  # who gave notice waits for a receipt
-                    receipt = self.voice.receipt(claimed.delivered, at=now, traceparent=claimed.traceparent)
-                    outbox.write(connection, [receipt])
-            else:
-                wait = max(pause(claimed.attempts, self.retries, self.randomness.random()), answer.retry_after)
-                is_away = answer.outcome is Outcome.AWAY
-                deliveries.fail(connection, identity, again_at=now + wait, fault=answer.fault, by_endpoint=is_away)
-            if endpoint is None:
-                return
-            after = self._after(endpoint.breaker, answer.outcome, now, is_trial=turn.is_trial)
-            if after != endpoint.breaker:
-                endpoints.keep_breaker(connection, channel, after)
-            if answer.outcome is not Outcome.AWAY and endpoint.breaker.failures:
-                deliveries.endpoint_is_back(connection, channel, now)
+            ids = [one.delivered.delivery_id for one in taken]
+            deliveries.acknowledge(connection, ids, by=AcknowledgedBy.HTTP, at=now)
+            deliveries.fail(connection, failures)
+            notices = (one for one in taken if one.delivered.kind is DeliveryKind.NOTICE)
+            receipts = [self.voice.receipt(one.delivered, at=now, traceparent=one.traceparent) for one in notices]
+            outbox.write(connection, receipts)  # who gave notice waits for a receipt
+            if endpoint is not None:
+                self._keep_breaker(connection, endpoint, attempts, now)
+
+    def _failure(self, attempt: Attempt, now: datetime) -> Failure:
+        claimed, answer = attempt.claimed, attempt.answer
+        wait = max(pause(claimed.attempts, self.retries, self.randomness.random()), answer.retry_after)
+        return Failure(
+            delivery_id=claimed.delivered.delivery_id,
+            again_at=now + wait,
+            fault=answer.fault,
+            by_endpoint=answer.outcome is Outcome.AWAY,
+        )
+
+    def _keep_breaker(
+        self, connection: Connection[TupleRow], endpoint: Endpoint, attempts: Sequence[Attempt], now: datetime
+    ) -> None:
+        breaker, is_back = endpoint.breaker, False
+        for one in attempts:
+            is_back = is_back or (one.answer.outcome is not Outcome.AWAY and breaker.failures > 0)
+            breaker = self._after(breaker, one.answer.outcome, now, is_trial=one.is_trial)
+        if breaker != endpoint.breaker:
+            endpoints.keep_breaker(connection, endpoint.channel, breaker)
+        if is_back:
+            deliveries.endpoint_is_back(connection, endpoint.channel, now)
 
     def _after(self, breaker: Breaker, outcome: Outcome, now: datetime, *, is_trial: bool) -> Breaker:
         """A refusal is an answer too: the endpoint is there. Late failures of an open breaker prove nothing new."""

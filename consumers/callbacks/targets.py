@@ -43,6 +43,12 @@ def check_url(url: str, rules: TargetRules) -> SplitResult:
         raise ForbiddenTargetError("a URL with a user or password is not allowed; signatures tell who sends")
     if parts.fragment:
         raise ForbiddenTargetError("a URL with #… is not allowed; the part behind # is never sent")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError as error:
+        raise ForbiddenTargetError(
+            "no host can have this name: between its dots are 1 to 63 characters; give https://host/path"
+        ) from error
     return parts
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import socket
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,12 @@ from typing import Any, Final
 import httpx
 
 from consumers.callbacks.endpoints import Endpoint
+from consumers.callbacks.resolving import Resolver
 from consumers.callbacks.signing import active, signed_headers
 from consumers.callbacks.targets import ForbiddenTargetError, TargetRules, allowed, check_url
 from schemas.events import Delivered
+
+log = logging.getLogger(__name__)
 
 # About this delivery and not about the endpoint: they say nothing of the next one's chances.
 _ABOUT_THE_DELIVERY: Final = frozenset(
@@ -29,6 +32,7 @@ _ABOUT_THE_DELIVERY: Final = frozenset(
     }
 )
 _LONGEST_RETRY_AFTER: Final = timedelta(minutes=10)
+_KEPT_OPEN: Final = 100  # as many as attempts may be under way: each finds a connection that is there
 _PORTS: Final[Mapping[str, int]] = MappingProxyType({"https": 443, "http": 80})
 
 
@@ -55,7 +59,7 @@ class Limits:
 
     connect: timedelta = timedelta(seconds=5)
     whole: timedelta = timedelta(seconds=15)
-    answer_bytes: int = 65_536
+    reply_bytes: int = 65_536
 
 
 def client(limits: Limits, tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
@@ -64,13 +68,15 @@ def client(limits: Limits, tls: ssl.SSLContext | None = None) -> httpx.AsyncClie
     return httpx.AsyncClient(
         verify=tls if tls is not None else ssl.create_default_context(),
         timeout=timeout,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=_KEPT_OPEN),
         follow_redirects=False,
         trust_env=False,
     )
 
 
-async def post(
+async def post(  # noqa: PLR0913 - what an attempt is made of
     http: httpx.AsyncClient,
+    resolver: Resolver,
     endpoint: Endpoint,
     delivered: Delivered,
     *,
@@ -78,13 +84,13 @@ async def post(
     rules: TargetRules,
     limits: Limits,
 ) -> Answer:
-    """Try once. Never raises for what the network or the endpoint does."""
+    """Try once. Never raises: no fault of one endpoint may end what serves the others."""
     try:
         async with asyncio.timeout(limits.whole.total_seconds()):
-            request = await _request(http, endpoint, delivered, at=at, rules=rules)
+            request = await _request(http, resolver, endpoint, delivered, at=at, rules=rules)
             response = await http.send(request, stream=True)
             try:
-                return _answer_of(response, await _beginning(response, limits.answer_bytes), delivered.sha256)
+                return _answer_of(response, await _beginning(response, limits.reply_bytes), delivered.sha256)
             finally:
                 await response.aclose()
     except ForbiddenTargetError:
@@ -93,15 +99,24 @@ async def post(
         return Answer(outcome=Outcome.AWAY, fault="TIMEOUT")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return Answer(outcome=Outcome.AWAY, fault=_network_fault(error))
+    except Exception as error:  # noqa: BLE001 - whatever a library says of this endpoint, e.g. of a name or a secret
+        log.error("webhook cannot be sent", extra={"channel": endpoint.channel, "error": type(error).__name__})  # noqa: TRY400 - a message may hold the URL
+        return Answer(outcome=Outcome.AWAY, fault="UNUSABLE_ENDPOINT")
 
 
 async def _request(
-    http: httpx.AsyncClient, endpoint: Endpoint, delivered: Delivered, *, at: datetime, rules: TargetRules
+    http: httpx.AsyncClient,
+    resolver: Resolver,
+    endpoint: Endpoint,
+    delivered: Delivered,
+    *,
+    at: datetime,
+    rules: TargetRules,
 ) -> httpx.Request:
     """The request, to an address that was looked at: a name that changes afterwards leads nowhere else."""
     parts = check_url(endpoint.url, rules)
     host = parts.hostname or ""
-    address = allowed(await _addresses(host, parts.port or _PORTS[parts.scheme]), rules)
+    address = allowed(await resolver.addresses(host, parts.port or _PORTS[parts.scheme]), rules)
     url = httpx.URL(endpoint.url)
     body = delivered.body.encode()
     headers = {
@@ -112,11 +127,6 @@ async def _request(
     }
     extensions: dict[str, Any] = {"sni_hostname": host} if address != host else {}
     return http.build_request("POST", url.copy_with(host=address), headers=headers, content=body, extensions=extensions)
-
-
-async def _addresses(host: str, port: int) -> tuple[str, ...]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def _beginning(response: httpx.Response, most: int) -> bytes:

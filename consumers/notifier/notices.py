@@ -19,9 +19,11 @@ from infra.telemetry.tracing import child_of
 from schemas.catalogue import NOTICES, Topic
 from schemas.codec import Codec
 from schemas.codes import Audience
+from schemas.domain import channels
+from schemas.domain.tellings import delivered, tellings
 from schemas.events import Noticed, Receipted
 from schemas.headers import event_headers, event_type
-from schemas.ids import delivery_id, event_id
+from schemas.ids import event_id
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +46,13 @@ _NEXT = """
 """
 _SENT = "update notice set sent_at = %s where notice_id = %s"
 _STALE = "update notice set is_stale = true where sent_at is null and not is_stale and noticed_at < %s"
-_DELIVERY = "insert into notice_delivery (delivery_id, notice_id) values (%s, %s) on conflict do nothing"
+_DELIVERY = """
+    insert into notice_delivery (delivery_id, notice_id, channel, sha256) values (%s, %s, %s, %s) on conflict do nothing
+"""
 _RECEIVED = """
     update notice set received_at = %s from notice_delivery d
-    where d.delivery_id = %s and notice.notice_id = d.notice_id and notice.channel = %s and received_at is null
+    where d.delivery_id = %s and d.channel = %s and d.sha256 = lower(%s) and notice.notice_id = d.notice_id
+        and received_at is null
 """
 _OWED = """
     select notice_id, event, sendings from notice
@@ -98,10 +103,12 @@ class Notices:
         return sent
 
     def acknowledge(self, connection: Connection[TupleRow], receipts: Sequence[Receipted]) -> None:
-        """Note which notices have arrived. Another channel's receipt, or one of a fault, changes nothing."""
+        """Note which notices have arrived, by their own channel's receipts of the very words; others change nothing."""
         for receipt in receipts:
-            if receipt.stored:
-                connection.execute(_RECEIVED, [receipt.received_at, receipt.delivery_id, receipt.channel])
+            channel = channels.find(receipt.channel)
+            if receipt.stored and channel is not None:
+                what = [receipt.received_at, receipt.delivery_id, channel.code, receipt.sha256]
+                connection.execute(_RECEIVED, what)
 
     def each_second(self, connection: Connection[TupleRow], now: datetime) -> None:
         """Send what has waited for its turn, and again what has no receipt in time."""
@@ -186,8 +193,9 @@ class Notices:
         """Each sending is an event of its own, so that it becomes a delivery of its own; any receipt of them counts."""
         told = replace(noticed, noticed_at=now)
         fact = event_id(noticed.notice_id, event_type(noticed), sending)
-        if noticed.channel is not None:
-            connection.execute(_DELIVERY, [delivery_id(noticed.channel, fact), noticed.notice_id])
+        for telling in tellings(told):
+            made = delivered(telling, fact, now)
+            connection.execute(_DELIVERY, [made.delivery_id, noticed.notice_id, made.channel, made.sha256])
         outbox.write(connection, [self._record(told, fact)])
 
     def _record(self, noticed: Noticed, fact: str) -> Record:

@@ -61,7 +61,13 @@ def _callbacks(settings: Settings) -> int:
         open_client=lambda: client(limits, tls), rules=rules, limits=limits, concurrency=given.concurrency
     )
     meters = Meters()
-    run = partial(loop.run, webhooks=webhooks, keep_file=FileStore(settings.reconciliation_url).keep, meters=meters)
+    run = partial(
+        loop.run,
+        webhooks=webhooks,
+        keep_file=FileStore(settings.reconciliation_url).keep,
+        keep_for=timedelta(days=given.keep_days),
+        meters=meters,
+    )
     migrate(dsn, room=loop.ROOM)
     with closing(pool.open_pool(dsn, room=loop.ROOM, size=1)) as connections:
         meters.watch(lambda: standing_now(connections, utc_now()))

@@ -10,6 +10,8 @@ For each delivery on `bank.answers.credit-mgmt` it
 3. for a report: fetches the PDF, compares its sha256, and puts it at `embed_target` of that business,
 4. says on `bank.receipts` what came of it, and only then moves on.
 
+`--day 2026-03-02` prints that day's count and hash of what is stored, for the daily reconciliation, and ends.
+
 Killed at any moment it goes on where it was: the database is written before the receipt, the receipt before the offset.
 """
 
@@ -23,7 +25,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -39,7 +41,10 @@ NAMESPACE = UUID("6f2a7a52-6a4e-5c0b-9d5e-1d0f3c1b7a10")
 PREFIX = struct.Struct(">bI")  # Confluent wire format: a zero byte, the schema's id, then Avro
 MOST_PDF_BYTES = 20_000_000
 TABLES = """
-    create table if not exists delivery (delivery_id text primary key, stored_at text not null);
+    create table if not exists delivery (
+        delivery_id text primary key, stored_at text not null, sha256 text not null, day text not null
+    );
+    create index if not exists delivery_day on delivery (day);
     create table if not exists valuation (
         valuation_id text primary key, business_ref text, status text not null, is_final integer not null,
         revision integer not null, occurred_at text not null, value integer, lower integer, upper integer,
@@ -50,6 +55,7 @@ TABLES = """
         report_no text primary key, valuation_id text not null, business_ref text, embed_target text,
         sha256 text not null, content blob not null, is_void integer not null default 0
     );
+    create table if not exists void_report (report_no text primary key);
 """
 # An interim answer never replaces a final one, nor an earlier revision a later one: a re-sent delivery may be old.
 STORE_ANSWER = """
@@ -63,10 +69,15 @@ STORE_ANSWER = """
         >= (valuation.revision, valuation.is_final, valuation.occurred_at)
 """
 STORE_REPORT = """
-    insert into report (report_no, valuation_id, business_ref, embed_target, sha256, content)
-    values (?, ?, ?, ?, ?, ?) on conflict (report_no) do nothing
+    insert into report (report_no, valuation_id, business_ref, embed_target, sha256, content, is_void)
+    values (:report_no, :valuation_id, :business_ref, :embed_target, :sha256, :content,
+        exists (select 1 from void_report where report_no = :report_no))
+    on conflict (report_no) do nothing
 """
-VOID = "update report set is_void = 1 where report_no = ?"
+# Kept by number: a report that failed at first and comes after its revocation is void from the start.
+VOID = "insert into void_report values (?) on conflict do nothing"
+MARK_VOID = "update report set is_void = 1 where report_no = ?"
+SHANGHAI = timezone(timedelta(hours=8))
 
 Fetch = Callable[[dict[str, Any]], bytes]
 
@@ -86,8 +97,8 @@ def take(database: sqlite3.Connection, delivered: dict[str, Any], fetch: Fetch) 
     content = fetch(body["data"]) if body["type"] == "valuation.report" else b""
     with database:
         is_new = database.execute(
-            "insert into delivery values (?, ?) on conflict do nothing",
-            [delivered["delivery_id"], datetime.now(UTC).isoformat()],
+            "insert into delivery values (?, ?, ?, ?) on conflict do nothing",
+            [delivered["delivery_id"], datetime.now(UTC).isoformat(), delivered["sha256"], day_of(body["occurred_at"])],
         ).rowcount
         if is_new:
             _store(database, body, content)
@@ -107,18 +118,39 @@ def _store(database: sqlite3.Connection, body: dict[str, Any], content: bytes) -
                     "status": told["status"],
                     "is_final": int(told["final"]),
                     "revision": told.get("revision", 0),
-                    "occurred_at": body["occurred_at"],
+                    "occurred_at": instant(body["occurred_at"]),
                     "answer": json.dumps(told, ensure_ascii=False),
                 },
             )
         case "valuation.report":
             if told.get("supersedes_report_no"):
-                database.execute(VOID, [told["supersedes_report_no"]])
-            row = [told[name] for name in ("report_no", "valuation_id")]
-            row += [told.get("business_ref"), told.get("embed_target"), told["sha256"], content]
-            database.execute(STORE_REPORT, row)
+                _void(database, told["supersedes_report_no"])
+            names = ("report_no", "valuation_id", "business_ref", "embed_target", "sha256")
+            database.execute(STORE_REPORT, {name: told.get(name) for name in names} | {"content": content})
         case "valuation.report-revoked":
-            database.execute(VOID, [told["report_no"]])
+            _void(database, told["report_no"])
+
+
+def _void(database: sqlite3.Connection, report_no: str) -> None:
+    for statement in (VOID, MARK_VOID):
+        database.execute(statement, [report_no])
+
+
+def instant(text: str) -> str:
+    """An instant in UTC, always with microseconds, so that texts compare as their instants do."""
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def day_of(text: str) -> str:
+    """The day of Shanghai in which an instant lies: the day that a delivery belongs to in the reconciliation."""
+    return datetime.fromisoformat(text).astimezone(SHANGHAI).date().isoformat()
+
+
+def day_hash(database: sqlite3.Connection, day: str) -> tuple[int, str]:
+    """How many deliveries of a day are stored, and the hash to compare: of its sorted lines `delivery_id,sha256`."""
+    rows = database.execute("select delivery_id, sha256 from delivery where day = ?", [day]).fetchall()
+    lines = sorted(f"{delivery_id},{digest}\n" for delivery_id, digest in rows)
+    return len(lines), sha256("".join(lines).encode()).hexdigest()
 
 
 def _place(told: dict[str, Any]) -> str:
@@ -201,6 +233,12 @@ def send(producer: Producer, topic: str, record: dict[str, Any], schema_id: int)
 def main() -> int:
     """Take deliveries in until told to stop."""
     options = arguments()
+    if options.day:
+        with closing(sqlite3.connect(options.database)) as database:
+            database.executescript(TABLES)
+            count, digest = day_hash(database, options.day)
+            print(json.dumps({"day": options.day, "deliveries": count, "hash": digest}))
+            return 0
     fetch = fetcher(options.gateway, options.api_key)
     settings = {"bootstrap.servers": options.bootstrap}
     producer = Producer({**settings, "enable.idempotence": True, "partitioner": "murmur2_random"})
@@ -250,6 +288,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--receipts-topic", default="bank.receipts")
     parser.add_argument("--receipt-schema-id", type=int, default=33, help="of Receipted in your registry; 33 without")
     parser.add_argument("--group", default="credit-system")
+    parser.add_argument("--day", default="", help="print the hash of a day in Shanghai, YYYY-MM-DD, and end")
     parser.add_argument("--stop-after", type=int, default=None, help="end after so many deliveries; never without")
     return parser.parse_args()
 

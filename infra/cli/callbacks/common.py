@@ -23,6 +23,7 @@ from schemas.domain import channels
 from schemas.domain.worktime import SHANGHAI
 
 _SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_PATIENTLY: Final = "set statement_timeout = '10min'"  # one command may put a whole day's deliveries in line again
 
 OfChannel = Annotated[str | None, typer.Option("--channel", help="Only this channel.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -35,6 +36,7 @@ def room() -> Iterator[Connection[TupleRow]]:
     try:
         migrate(dsn, room=ROOM)
         with connect(dsn, room=ROOM) as connection:
+            connection.execute(_PATIENTLY)
             yield connection
     except psycopg.OperationalError as error:
         raise CommandError(f"the database is away ({type(error).__name__}); AVM_POSTGRES__DSN names it") from error

@@ -20,8 +20,10 @@ create index notice_owed on notice (sent_at) where needs_receipt and received_at
 create index notice_pace on notice (channel, audience, sent_at);
 create index notice_held on notice (channel, audience, noticed_at) where sent_at is null and not is_stale;
 
--- Under which delivery a sending may be acknowledged.
+-- Under which delivery a sending may be acknowledged, by whom and with the digest of what.
 create table notice_delivery (
     delivery_id text primary key,
-    notice_id   uuid not null references notice
+    notice_id   uuid not null references notice,
+    channel     text not null,
+    sha256      text not null
 );

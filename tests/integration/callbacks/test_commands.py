@@ -11,23 +11,25 @@ import pytest
 from typer.testing import CliRunner
 
 from consumers.callbacks import deliveries, endpoints
-from consumers.callbacks.bodies import delivered, tellings
-from consumers.callbacks.days import Reconciler, entries_of
+from consumers.callbacks.days import Reconciler, entries_of, make_again
 from consumers.callbacks.deliveries import New
 from consumers.callbacks.loop import ROOM
 from consumers.callbacks.meters import Meters
+from consumers.callbacks.parking import park
 from consumers.callbacks.reconciliation import day_hash
 from infra.cli import CommandError
 from infra.cli.callbacks import app
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import connect, open_pool
 from infra.storage.files import FileStore
+from schemas.domain.tellings import delivered, tellings
 from tests.fakes.answers import a_report, a_request, an_answer
 
 pytestmark = pytest.mark.postgres
 
 DAY = date(2026, 3, 2)
 NIGHT = datetime(2026, 3, 2, 16, 10, tzinfo=UTC)  # ten past midnight in Shanghai
+TOMORROW = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)  # the first instant of the next day there
 CHANNEL = "CREDIT_MGMT"
 
 
@@ -133,7 +135,7 @@ def test_what_cannot_be_meant_is_refused_with_what_to_do(empty_room, arguments, 
 def test_deliveries_are_listed_shown_and_sent_again_by_valuation_and_as_parked(avm, postgres):
     made = a_day(postgres)
     with connect(postgres, room=ROOM) as connection:
-        deliveries.park(connection, NIGHT + timedelta(days=1))
+        park(connection, NIGHT + timedelta(days=1))
     assert len(avm("deliveries", "list", "--parked")["deliveries"]) == 4
     shown = avm("deliveries", "show", made[0].delivery_id)
     assert (shown["status"], shown["receipts"]) == ("PARKED", [])
@@ -150,7 +152,7 @@ def test_deliveries_are_listed_shown_and_sent_again_by_valuation_and_as_parked(a
 @pytest.mark.requirement("RS3")
 def test_a_day_is_written_as_csv_with_a_manifest_and_holds_against_itself(avm, postgres, tmp_path):
     made = a_day(postgres)
-    told(postgres, an_answer(a_request(client_request_id="tomorrow")), at=NIGHT)
+    told(postgres, an_answer(a_request(client_request_id="tomorrow"), resulted_at=TOMORROW), at=NIGHT)
     (summary,) = avm("reconcile", "--day", str(DAY), "--channel", CHANNEL, "--out", str(tmp_path))["channels"]
     assert [summary[name] for name in ("results", "slips", "receipts", "sum_of_values")] == [3, 1, 0, 3 * 4_475_000]
     assert summary["hash"] == day_hash((one.delivery_id, one.sha256) for one in made)
@@ -165,7 +167,7 @@ def test_what_the_bank_lacks_or_has_otherwise_is_listed_and_sent_again(avm, post
     made = a_day(postgres)
     with connect(postgres, room=ROOM) as connection:
         for one in made:
-            deliveries.acknowledge(connection, one.delivery_id, by=deliveries.AcknowledgedBy.HTTP, at=NIGHT)
+            deliveries.acknowledge(connection, [one.delivery_id], by=deliveries.AcknowledgedBy.HTTP, at=NIGHT)
     file = tmp_path / "bank.csv"
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
@@ -197,6 +199,22 @@ def test_after_midnight_each_day_is_reconciled_by_itself_and_once(postgres, tmp_
     assert (CHANNEL, "2026-03-02", 3) in files[1]
     assert store.read(f"2026-03-02/{CHANNEL}.csv").count(b"\n") == 5
     assert store.read("2026-03-04/APP.json")
+
+
+@pytest.mark.requirement("RS3")
+def test_what_is_told_of_a_day_that_was_reconciled_makes_its_files_again(postgres, tmp_path):
+    migrate(postgres, room=ROOM)
+    a_day(postgres)
+    store, now = FileStore(str(tmp_path)), NIGHT
+    with closing(open_pool(postgres, room=ROOM)) as pool:
+        reconciler = Reconciler(pool=pool, clock=lambda: now, keep_file=store.keep, meters=Meters())
+        assert len(reconciler.make_due()) == 7
+        late = told(postgres, an_answer(a_request(client_request_id="late")), at=NIGHT)
+        with pool.connection() as connection:
+            make_again(connection, [(CHANNEL, NIGHT - timedelta(hours=8)), ("APP", NIGHT)], NIGHT)
+        (made,) = reconciler.make_due()
+    assert (made["channel"], made["day"], made["results"]) == (CHANNEL, "2026-03-02", 4)
+    assert late[0].delivery_id.encode() in store.read(f"2026-03-02/{CHANNEL}.csv")
 
 
 # ---- export ---------------------------------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from consumers.callbacks import deliveries, loop
-from consumers.callbacks.bodies import delivered, tellings
 from consumers.callbacks.deliveries import New
 from consumers.callbacks.ends import Ends
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import connect
 from schemas.codes import Lane, Reason, Status
+from schemas.domain.tellings import delivered, tellings
 from tests.fakes.answers import a_report, a_request, an_answer
 
 pytestmark = pytest.mark.postgres
@@ -59,5 +59,25 @@ def test_after_a_cancellation_nothing_but_an_answer_to_one_message_is_delivered(
 def test_a_refused_message_is_no_end_and_what_came_of_a_dispute_replaces_one(told):
     refusal = an_answer(REQUEST, Status.REJECTED_INVALID, revision=0, reasons=(Reason.DUPLICATE_CONFLICT,))
     again = an_answer(REQUEST, Status.COMPLETED_MANUAL, revision=2, supersedes="HV-1")
-    asked = an_answer(REQUEST, Status.PENDING_MANUAL, revision=2)
+    asked = an_answer(REQUEST, Status.PENDING_MANUAL, revision=2, reasons=(Reason.DISPUTE,))
     assert told(refusal, an_answer(REQUEST), a_report(REQUEST), asked, again) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.requirement("IN9", "RS2")
+def test_of_two_values_nothing_of_the_one_that_came_second_is_delivered(told):
+    first, report = an_answer(REQUEST), a_report(REQUEST)
+    waiting = an_answer(REQUEST, Status.PENDING_MANUAL, revision=2)
+    second = an_answer(REQUEST, Status.COMPLETED_MANUAL, revision=2)
+    assert told(first, report, waiting, second, a_report(REQUEST, revision=2, report_no="HV-2")) == [0, 1]
+
+
+@pytest.mark.requirement("DI2", "RS2")
+def test_the_report_of_a_dispute_about_an_answer_without_one_is_delivered(told):
+    again = an_answer(REQUEST, Status.COMPLETED_MANUAL, revision=2, supersedes="an-answer")
+    assert told(an_answer(REQUEST), again, a_report(REQUEST, revision=2)) == [0, 1, 2]
+
+
+@pytest.mark.requirement("IN9")
+def test_an_accepted_request_that_was_rejected_has_ended(told):
+    rejected = an_answer(REQUEST, Status.REJECTED_INVALID, revision=2, reasons=(Reason.FIELD_INVALID,))
+    assert told(rejected, an_answer(REQUEST, Status.CANCELLED, revision=2)) == [0]

@@ -12,9 +12,9 @@ from consumers.notifier.templates import read, shipped
 from infra.postgres import pool
 from infra.postgres.migrate import migrate
 from schemas.codes import NoticeTrigger, Status
+from schemas.domain.tellings import delivered, tellings
 from schemas.events import Noticed, Receipted
 from schemas.headers import CE_ID
-from schemas.ids import delivery_id
 from tests.fakes.answers import CODEC, NOON, a_request, an_answer
 
 pytestmark = pytest.mark.postgres
@@ -87,8 +87,16 @@ def test_an_unapproved_template_is_not_sent_and_somebody_hears_of_it(connection,
 
 
 def receipt(noticed, fact, **changes):
-    given = {"delivery_id": delivery_id(noticed.channel, fact), "channel": noticed.channel, "received_at": NOON}
-    return Receipted(sha256="0" * 64, **(given | changes))
+    """What a bank system says that has the notice as it was delivered to it."""
+    (telling,) = tellings(noticed)
+    made = delivered(telling, fact, NOON)
+    given = {
+        "delivery_id": made.delivery_id,
+        "channel": made.channel,
+        "sha256": made.sha256.upper(),
+        "received_at": NOON,
+    }
+    return Receipted(**(given | changes))
 
 
 @pytest.mark.requirement("NT3")
@@ -114,7 +122,8 @@ def test_the_receipt_of_any_sending_ends_it(connection):
     telling.remind(connection, NOON + LATER)
     noticed, fact = said(connection)[0]
     telling.acknowledge(connection, [receipt(noticed, fact, stored=False, fault="disk full")])
-    telling.acknowledge(connection, [receipt(noticed, "another event"), receipt(noticed, fact, channel="NET_BANK")])
+    others = [receipt(noticed, "another event"), receipt(noticed, fact, channel="NET_BANK")]
+    telling.acknowledge(connection, [*others, receipt(noticed, fact, sha256="0" * 64)])
     telling.remind(connection, NOON + 2 * LATER)
     assert len(said(connection)) == 3
     telling.acknowledge(connection, [receipt(noticed, fact)] * 2)
