@@ -67,7 +67,7 @@ def _add_valuations(app: FastAPI, queries: LedgerQueries) -> None:
 
     @app.get("/valuations/{valuation_id}")
     def valuation(valuation_id: UUID) -> dict[str, Any]:
-        """`state`, `result` (the event that stands, or null) and `reports` (newest first)."""
+        """`state`, `result` (the event that stands, or null) and `reports` (what counts first, the newest first)."""
         return {
             "state": asdict(_known(queries, valuation_id)),
             "result": queries.answer(valuation_id),

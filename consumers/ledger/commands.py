@@ -7,9 +7,12 @@
 | with the model                | CANCELLED              | waits until the deadline       | its latest answer  |
 | waiting for a model           | CANCELLED              | goes to people                 | its latest answer  |
 | waiting for a reply           | CANCELLED              | goes to people, if none came   | its latest answer  |
+| with the model after a reply  | CANCELLED              | waits until the deadline       | its latest answer  |
 | with people                   | CANCELLED              | its latest answer              | its latest answer  |
 | final                         | refused, ALREADY_FINAL | refused, ALREADY_FINAL         | its latest answer  |
 | final by that very command    | its latest answer      | its latest answer              | its latest answer  |
+
+A verification alone has no value that people could give: FORCE_MANUAL of one is refused, ACTION_NOT_ALLOWED.
 
 The ledger decides because it alone knows where every valuation stands. It is not alone in answering, though: a value
 or a reviewer's decision may be on its way to the topic of results while CANCELLED is. All answers of a valuation lie in
@@ -43,6 +46,7 @@ class Outcome(StrEnum):
     ASK_AGAIN = auto()  # to people, as another asking
     NOT_FOUND = auto()
     ALREADY_FINAL = auto()
+    NO_VALUE_ASKED = auto()  # a verification alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,8 @@ class Case:
     """A command, and how its valuation stands. `asked_by` is `None` where that is not known.
 
     `answer_id`: the CANCELLED that was sent for it; `is_read_back`: it has come back over the topic. `accepted`: the
-    latest asking, `status` and `reasons` the answer that stands, `concluded_status` the first end. `is_forced`: people
-    have it by an earlier FORCE_MANUAL.
+    latest asking, `status`, `revision` and `reasons` the answer that stands, `concluded_status` the first end.
+    `is_forced`: people have it by an earlier FORCE_MANUAL. `lane`: where the command came.
     """
 
     event_id: UUID
@@ -59,6 +63,7 @@ class Case:
     action: Action
     channel: str
     client_request_id: str
+    lane: str
     asked_at: datetime
     appended_at: datetime
     traceparent: str | None
@@ -68,6 +73,7 @@ class Case:
     asked_as: str | None
     traced: str | None
     status: str | None
+    revision: int
     reasons: Sequence[str]
     concluded_status: str | None
     deadline_at: datetime | None
@@ -122,10 +128,15 @@ def _is_its_own(case: Case) -> bool:
 
 
 def _forced(case: Case, status: Status, now: datetime) -> Outcome:
-    """The model has until the deadline: what it is at work on is final, or with people, within the second."""
+    """The model has until the deadline: what it is at work on is final, or with people, within the second.
+
+    A question that was replied to, or whose time ran out, still stands while the model is at work on what came of it.
+    """
+    if case.asking.request.service_type is ServiceType.VERIFY:
+        return Outcome.NO_VALUE_ASKED
     if status is Status.PENDING_MANUAL or case.is_forced:
         return Outcome.RESEND
-    if status is Status.NEEDS_CLARIFICATION:
+    if status is Status.NEEDS_CLARIFICATION and case.asking.request.revision == case.revision:
         return Outcome.CLOSE_QUESTION
     is_late = case.deadline_at is not None and now > case.deadline_at
     return Outcome.ASK_AGAIN if is_late or Reason.SYSTEM_DEGRADED in case.reasons else Outcome.WAIT
@@ -179,8 +190,7 @@ def refused(case: Case, why: Outcome, now: datetime) -> Resulted:
 
     `received_at` is the command's own moment, by which whoever waits for it knows it.
     """
-    reason = Reason.NOT_FOUND if why is Outcome.NOT_FOUND else Reason.ALREADY_FINAL
-    text = _TEXTS[case.action] if reason is Reason.ALREADY_FINAL else _UNKNOWN
+    reason, text = _refusal(case, why)
     return Resulted(
         valuation_id=str(case.valuation_id),
         status=Status.REJECTED_INVALID,
@@ -195,16 +205,31 @@ def refused(case: Case, why: Outcome, now: datetime) -> Resulted:
         reasons=(reason,),
         reason_text=text,
         problems=(Problem(field="client_request_id", code=reason, message=text),),
-        update=case.event_id.int % _NUMBERS + 1,
+        update=number_of(case.event_id),
     )
 
 
+def _refusal(case: Case, why: Outcome) -> tuple[Reason, str]:
+    if why is Outcome.NOT_FOUND:
+        return Reason.NOT_FOUND, _UNKNOWN
+    if why is Outcome.NO_VALUE_ASKED:
+        return Reason.ACTION_NOT_ALLOWED, _VERIFICATION_ALONE
+    return Reason.ALREADY_FINAL, _CANCELLED if case.status == Status.CANCELLED else _TEXTS[case.action]
+
+
+def number_of(command: UUID) -> int:
+    """The `update` of the refusal of a command, from 1 on: each is another fact about its valuation."""
+    return command.int % _NUMBERS + 1
+
+
 def lane_of(case: Case) -> Lane:
-    """The lane on which the answers of the valuation lie."""
-    return Lane.ONLINE if case.accepted is None else Lane(case.asking.request.lane)
+    """The lane on which the answers of the valuation lie; of one that is not known, the lane of the command."""
+    return Lane(case.lane if case.accepted is None else case.asking.request.lane)
 
 
 _UNKNOWN: Final = "没有这笔估值，或不属于本渠道，请核对请求编号"
+_VERIFICATION_ALONE: Final = "该笔申请仅为房屋信息验证，不涉及估值，不能转人工估值；如需估值，请重新提交估值申请"
+_CANCELLED: Final = "该笔估值已撤销，不能再办理；如需估值，请使用新的请求编号重新提交"
 _TEXTS: Final = {
     Action.CANCEL: "该笔估值已办结，不能撤销；如对结果有异议，请提出复估",
     Action.FORCE_MANUAL: "该笔估值已办结，不能再转人工估值；如对结果有异议，请提出复估",

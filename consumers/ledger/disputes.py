@@ -30,7 +30,7 @@ from infra.postgres.ingest import Received
 from schemas.catalogue import SCORED, Topic
 from schemas.codes import Lane, Occasion, Reason, ServiceType, Status
 from schemas.domain import channels
-from schemas.events import Disputed, DisputeOpened, Problem, Resulted, Scored
+from schemas.events import Disputed, DisputeOpened, Problem, Resulted, Scored, Valuation
 from schemas.headers import TRACEPARENT, header
 from schemas.json_events import event_from_json
 
@@ -45,9 +45,15 @@ _NEW: Final = """
 _WAITING: Final = """
     select d.event_id, d.valuation_id, d.channel, d.client_request_id, d.reason_code, d.raised_at,
         d.traceparent, v.channel as asked_by, v.client_request_id as asked_as, v.status, v.value, v.answer_id,
-        coalesce(v.revision, 0) as revision, r.report_no, s.payload as scored,
+        coalesce(v.revision, 0) as revision, coalesce(l.latest, 0) as latest, r.report_no, s.payload as scored,
+        case when v.reused_from is not null then a.payload->'valuation' end as reissued,
         o.disputed_revision, o.refusals
     from dispute d left join valuation v on v.valuation_id = d.valuation_id
+        left join ledger_event a on a.event_id = v.answer_id
+        left join lateral (
+            select max(e.revision) as latest from ledger_event e where e.valuation_id = v.valuation_id
+                and e.kind in ('Accepted', 'ReviewRequested', 'Resulted')
+        ) l on true
         left join lateral (
             select report_no from report r where r.valuation_id = v.valuation_id and r.revision = v.revision
             order by issued_at desc limit 1
@@ -115,7 +121,9 @@ class Refusal(StrEnum):
 class Case:
     """A dispute, and how its valuation stands. `asked_by` is `None` where the valuation is not known.
 
-    `disputed_revision`: the highest asking that came of a dispute before; `refusals`: how many were refused before.
+    `revision`: of the answer that stands; `latest`: of the last asking, which may have lost to it. `reissued`: the
+    value that was issued again and is disputed, where a fresh one was scored too. `disputed_revision`: the highest
+    asking that came of a dispute before; `refusals`: how many were refused before.
     """
 
     event_id: UUID
@@ -131,8 +139,10 @@ class Case:
     value: int | None
     answer_id: UUID | None
     revision: int
+    latest: int
     report_no: str | None
     scored: dict[str, Any] | None
+    reissued: dict[str, Any] | None
     disputed_revision: int | None
     refusals: int
 
@@ -180,9 +190,11 @@ def refusal_of(case: Case) -> Refusal | None:
 
 
 def opened(case: Case, now: datetime) -> DisputeOpened:
-    """The case as its next revision. `case` must be one that `refusal_of` lets pass."""
+    """The case as its next revision, with the value that was given. `case` must be one that `refusal_of` lets pass."""
     scored = event_from_json(Scored, case.scored or {})
-    request = replace(scored.request, revision=case.revision + 1, occasion=Occasion.DISPUTED, due_at=None)
+    if case.reissued is not None:
+        scored = replace(scored, valuation=event_from_json(Valuation, case.reissued))
+    request = replace(scored.request, revision=case.latest + 1, occasion=Occasion.DISPUTED, due_at=None)
     return DisputeOpened(
         valuation_id=str(case.valuation_id),
         scored=replace(scored, request=request),
@@ -236,7 +248,7 @@ class DisputeDesk:
         for case in self._waiting(connection, seen):
             why = refusal_of(case)
             said.append(self._record(case, why, now))
-            revision = None if why else case.revision + 1
+            revision = None if why else case.latest + 1
             connection.execute(_HANDLED, [now, revision, why and why.name, case.event_id])
         outbox.write(connection, said)
 

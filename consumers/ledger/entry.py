@@ -12,8 +12,9 @@ from uuid import UUID
 from consumers.ledger.standing import FINAL_RANK, Answer, Conclusion, Identity, Milestones, Standing, rank_of
 from infra.postgres.ingest import Received
 from schemas.catalogue import REPORTS
-from schemas.codes import Lane, Reason, ReviewOutcome, Status
+from schemas.codes import Lane, ReviewOutcome, Status
 from schemas.domain import channels
+from schemas.domain.ends import is_about_another, is_end
 from schemas.domain.masking import masked_personal_data
 from schemas.domain.request_rules import COMMANDS
 from schemas.events import (
@@ -45,9 +46,6 @@ _SAID_ELSEWHERE: Final[Mapping[type, str]] = {
     ReviewProgressed: "review",
     DisputeOpened: "scored",
 }
-_ABOUT_ONE_MESSAGE: Final = frozenset(
-    {Reason.DUPLICATE_CONFLICT, Reason.DISPUTE, Reason.ALREADY_FINAL, Reason.NOT_FOUND}
-)
 _FREE_TEXT: Final = ("address", "note", "text")
 _ENDS_NOTHING: Final = frozenset({ReviewOutcome.CLARIFY, ReviewOutcome.RETURN_TO_AUTO})
 _ROOMS: Final[Mapping[type, str]] = {
@@ -108,7 +106,7 @@ def entry_of(received: Received) -> Entry:
     event: LedgerEvent = received.event
     traceparent = _traceparent(received.headers)
     return Entry(
-        event_id=_event_id(event, received.value),
+        event_id=event_id_of(received),
         valuation_id=subject_of(event),
         kind=type(event).__name__,
         status=event.status if isinstance(event, Resulted) else None,
@@ -164,16 +162,18 @@ def _lane_inside(event: LedgerEvent) -> str | None:
             return None
 
 
-def _event_id(event: LedgerEvent, value: bytes) -> UUID:
-    """The id all our rooms give. Channels' own ids are not trusted: a raw request is told apart by what it says.
+def event_id_of(received: Received) -> UUID:
+    """The id of a record's event, as all our rooms give it.
 
-    What the desk says of a review that goes on is numbered.
+    Channels' own ids are not trusted: a raw request is told apart by what it says. What the desk says of a review that
+    goes on is numbered.
     """
+    event: LedgerEvent = received.event
     if isinstance(event, ReportRevoked):
         return UUID(revocation_id(event))
     kind = fact_of(event)
     if isinstance(event, Requested | Disputed):
-        kind = f"{kind}.{hashlib.sha256(value).hexdigest()}"
+        kind = f"{kind}.{hashlib.sha256(received.value).hexdigest()}"
     if isinstance(event, ReviewProgressed | ReviewAtRisk):
         kind = f"{kind}.{event.number}"
     return UUID(event_id(event.valuation_id, kind, revision_of(event)))
@@ -250,8 +250,7 @@ def _says_nothing(event: LedgerEvent) -> bool:
     """
     match event:
         case Resulted():
-            is_about_one = bool(event.update) or not _ABOUT_ONE_MESSAGE.isdisjoint(event.reasons)
-            return event.revision == 0 and is_about_one
+            return is_about_another(event)
         case Requested():
             return channels.find(event.channel) is None or event.action in COMMANDS
         case ClarificationTimedOut() | Enriched() | Scored() | Reported() | ReportRevoked():
@@ -326,7 +325,8 @@ def _accepted(request: Request, at: datetime, traceparent: str | None) -> Identi
 def _milestones(event: LedgerEvent, at: datetime) -> Milestones:
     match event:
         case Accepted():
-            return Milestones(deadline_at=event.request.deadline_at)
+            forced_at = at if event.request.force_manual else None
+            return Milestones(deadline_at=event.request.deadline_at, forced_at=forced_at)
         case ReviewRequested():
             return Milestones(review_at=at)
         case Decided():
@@ -347,7 +347,7 @@ def _answer(event: LedgerEvent, received: Received, at: datetime) -> Answer:
         status=event.status,
         status_rank=FINAL_RANK if event.status.is_final else rank_of(event.status),
         revision=event.revision,
-        answer_id=_event_id(event, received.value),
+        answer_id=event_id_of(received),
         answer_at=at,
         reasons=event.reasons,
         due_at=event.due_at,
@@ -364,11 +364,12 @@ def _answer(event: LedgerEvent, received: Received, at: datetime) -> Answer:
 
 
 def _conclusion(event: LedgerEvent, received: Received) -> Conclusion:
-    if not isinstance(event, Resulted) or not event.status.is_final or event.revision == 0:
+    if not isinstance(event, Resulted) or not is_end(event):
         return Conclusion()
     return Conclusion(
         concluded_at=received.appended_at,
         concluded_status=event.status,
         concluded_touched=event.human_touched,
         concluded_place=received.offset,
+        concluded_revision=event.revision,
     )

@@ -153,7 +153,14 @@ def run(  # noqa: PLR0913 - what a process is made of
         clarifications=clarifications,
         withdrawals=withdrawals,
     )
-    reuse = ReuseWatch(voice=voice, reusable=reusable)
+    reuse = ReuseWatch(
+        consumer=ROOM,
+        voice=voice,
+        results=results,
+        disputes_opened=disputes_opened,
+        revocations=revocations,
+        reusable=reusable,
+    )
     breach_watch = BreachWatch(breaches=breaches, voice=voice)
     revocation_watch = RevocationWatch(revocations=revocations, voice=voice)
 

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from consumers.ledger.entry import revision_of, revocation_id
 from infra.kafka.producer import Record
@@ -20,7 +21,7 @@ from schemas.events import (
     ReusableAnswer,
     Withdrawn,
 )
-from schemas.headers import Header, event_headers, event_type, fact_of
+from schemas.headers import ANSWERS, RESENT_FOR, Header, event_headers, event_type, fact_of
 from schemas.ids import event_id
 
 _SOURCE: Final = "consumers/ledger"
@@ -52,11 +53,16 @@ class Voice:
         *,
         at: datetime,
         traceparent: str | None,
+        answers: UUID | None = None,
     ) -> Record:
-        """The record of what the ledger says of a valuation. The same event always has the same id."""
+        """The record of what the ledger says of a valuation. The same event always has the same id.
+
+        `answers` is the id of the command that is answered by it, if it is one that is.
+        """
         revision = event.revision if isinstance(event, Withdrawn) else revision_of(event)
-        fact = event_id(event.valuation_id, fact_of(event), revision)
-        return self._record(event, topic, fact, at, traceparent)
+        record = self._record(event, topic, event_id(event.valuation_id, fact_of(event), revision), at, traceparent)
+        named = [] if answers is None else [(ANSWERS, str(answers).encode())]
+        return replace(record, headers=[*record.headers, *named])
 
     def again(  # noqa: PLR0913 - what an event was published with
         self,
@@ -68,13 +74,20 @@ class Voice:
         status: Status,
         at: datetime,
         traceparent: str | None,
+        resent_for: str,
     ) -> Record:
-        """The record of an answer that was given before, byte for byte: the same event, with the same id and time."""
+        """The record of an answer that was given before, byte for byte: the same event, with the same id and time.
+
+        `resent_for` is the id of the command that asked, so that it is told from a mere redelivery.
+        """
         return Record(
             topic=topic,
             key=valuation_id.encode(),
             value=wire,
-            headers=self._headers(answer_id, f"{_RESULTED}.{status}", at, traceparent),
+            headers=[
+                *self._headers(answer_id, f"{_RESULTED}.{status}", at, traceparent),
+                (RESENT_FOR, resent_for.encode()),
+            ],
         )
 
     def reusable(self, answer: ReusableAnswer, topic: str, *, at: datetime, traceparent: str | None) -> Record:

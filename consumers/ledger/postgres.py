@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow, dict_row
 from consumers.ledger import work_orders
 from consumers.ledger.appraisals import compare_batch, take_turn
 from consumers.ledger.audit import chain
-from consumers.ledger.cancelled_reports import revoke_behind_cancellations
+from consumers.ledger.cancelled_reports import revoke_behind_ends
 from consumers.ledger.clarifications import note_questions
 from consumers.ledger.command_desk import note_commands
 from consumers.ledger.disputes import note_disputes
@@ -26,6 +26,7 @@ from consumers.ledger.revocations import note_revocations
 from consumers.ledger.standing import Answer, Conclusion, Identity, Milestones, Standing, merged
 from infra.postgres.ingest import Received
 from schemas.domain.clarification import ClarificationPolicy
+from schemas.errors import PermanentError
 from schemas.events import (
     Appraised,
     Audited,
@@ -42,7 +43,11 @@ _EVENTS = """
 """
 _REPORTS = """
     insert into report select * from jsonb_populate_recordset(null::report, %s::jsonb)
-    on conflict (report_no) do nothing
+    on conflict (report_no) do nothing returning report_no
+"""
+_TAKEN = """
+    select n.report_no, n.valuation_id, r.valuation_id from jsonb_populate_recordset(null::report, %s::jsonb) n
+        join report r on r.report_no = n.report_no and r.valuation_id <> n.valuation_id limit 1
 """
 # In the order of ids, so that two ledgers with parts of the same valuations never wait for each other in a circle.
 _NEW = """
@@ -73,6 +78,16 @@ _OVERDUE = """
 """
 
 
+class ReportNumberTakenError(PermanentError):
+    """Two valuations have reports of one number; the second is not kept, and nobody is shown the first in its place."""
+
+    def __init__(self, report_no: str, valuation_id: UUID, owner: UUID) -> None:
+        super().__init__(
+            f"report {report_no} of valuation {valuation_id} has the number of a report of valuation {owner}; "
+            "ask for the valuation anew, and look into how reports are numbered"
+        )
+
+
 class LedgerWriter:
     """The effects of the ledger. `answer_within` is the promise (C-02b) whose every breach gets a row."""
 
@@ -94,14 +109,14 @@ class LedgerWriter:
         chain(connection, first, again, [one for one in batch if isinstance(one.event, Audited)])
         reports = [_report_row(entry) for entry in entries if entry.kind == "Reported"]
         if reports:
-            connection.execute(_REPORTS, [_json(reports)])
+            _keep_reports(connection, reports)
         moved = write_standings(connection, folded(entry for entry, _ in first))
         connection.execute(_BREACHES, [moved, self._answer_within])
         _note_overdue(connection, batch)
         note_questions(connection, batch, self._clarification)
         note_disputes(connection, batch)
         note_revocations(connection, batch)
-        revoke_behind_cancellations(connection, batch)
+        revoke_behind_ends(connection, batch)
         note_commands(connection, batch)
         note_reusable(connection, batch)
         work_orders.keep(connection, batch)
@@ -142,6 +157,16 @@ def folded(entries: Iterable[Entry]) -> tuple[Standing, ...]:
     said = sorted((entry.standing for entry in entries if entry.standing), key=lambda standing: standing.valuation_id)
     groups = groupby(said, key=lambda standing: standing.valuation_id)
     return tuple(reduce(merged, standings) for _, standings in groups)
+
+
+def _keep_reports(connection: Connection[TupleRow], reports: Sequence[dict[str, Any]]) -> None:
+    """Raises `ReportNumberTakenError`; the record becomes a dead letter."""
+    told = _json(reports)
+    if connection.execute(_REPORTS, [told]).rowcount == len(reports):
+        return
+    taken = connection.execute(_TAKEN, [told]).fetchone()  # else they are told again
+    if taken is not None:
+        raise ReportNumberTakenError(*taken)
 
 
 def write_standings(connection: Connection[TupleRow], standings: Sequence[Standing]) -> list[UUID]:

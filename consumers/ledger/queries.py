@@ -15,7 +15,7 @@ from psycopg.rows import class_row, dict_row
 
 from infra.postgres.pool import Pool
 from schemas.codes import Status
-from schemas.domain.automation import NOT_COUNTED
+from schemas.domain import automation
 from schemas.domain.contract import ONLINE_ANSWER
 
 R = TypeVar("R")
@@ -96,9 +96,10 @@ _COUNTS = """
     select coalesce(channel, '') as channel, coalesce(lane, '') as lane,
         coalesce(concluded_status, status, '') as status,
         case when concluded_status is null then human_touched else concluded_touched end as human_touched,
-        reused_from is not null as reused, count(*) as valuations
+        reused_from is not null as reused, coalesce(service_type, '') as service_type,
+        forced_at is not null as forced, count(*) as valuations
     from valuation where received_at >= %(since)s and received_at < %(until)s
-    group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+    group by 1, 2, 3, 4, 5, 6, 7 order by 1, 2, 3, 4, 5, 6, 7
 """
 # With a person or with the channel is not lost, nor is what waits for a model: its channel was told, and routing keeps
 # it. A decision that was not settled in time is lost, and a question that nothing became of when its time had run out.
@@ -202,9 +203,10 @@ class StagePercentiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """Valuations received in a window, by channel, lane and status (empty: no answer yet).
+    """Valuations received in a window, by channel, lane, status (empty: no answer yet) and service.
 
-    `reused`: an earlier answer was issued again, which is no valuation to be counted or billed.
+    `reused`: an earlier answer was issued again, which is no valuation to be counted or billed. `forced`: the bank
+    wanted people for it.
     """
 
     channel: str
@@ -213,6 +215,8 @@ class Count:
     human_touched: bool
     valuations: int
     reused: bool = False
+    service_type: str = ""
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,8 +308,9 @@ class LedgerQueries:
         return next(iter(self._rows(Report, f"{_REPORT} where report_no = %s", [report_no])), None)
 
     def reports_of(self, valuation_id: UUID) -> tuple[Report, ...]:
-        """The reports of a valuation, the newest first."""
-        return self._rows(Report, f"{_REPORT} where r.valuation_id = %s order by issued_at desc", [valuation_id])
+        """The reports of a valuation: those that count before those that no longer do, the newest first."""
+        query = f"{_REPORT} where r.valuation_id = %s order by v.report_no is not null, issued_at desc"
+        return self._rows(Report, query, [valuation_id])
 
     def stage_percentiles(
         self, since: datetime, until: datetime, lane: str | None = None
@@ -362,7 +367,11 @@ class LedgerQueries:
 
 def automatic_ratio(counts: Sequence[Count]) -> float | None:
     """自动估值比率 (C-01): answers without a person's decision, of all that should have one; `None` for none at all."""
-    counted = [count for count in counts if count.status not in NOT_COUNTED and not count.reused]
+    counted = [
+        count
+        for count in counts
+        if automation.counts(count.status, count.service_type, is_reused=count.reused, is_forced=count.forced)
+    ]
     total = sum(count.valuations for count in counted)
     unaided = (count for count in counted if count.status == Status.COMPLETED_AUTO and not count.human_touched)
     automatic = sum(count.valuations for count in unaided)

@@ -51,7 +51,8 @@ class Identity:
 class Milestones:
     """Instants; `None` where it has not happened. `answered_at` is the first answer that is more than a receipt.
 
-    `decided_at`: the first decision of a person that ends the case, not one that asks or sends back.
+    `decided_at`: the first decision of a person that ends the case, not one that asks or sends back. `forced_at`: the
+    first asking that the bank wanted people for.
     """
 
     deadline_at: datetime | None = None
@@ -59,6 +60,7 @@ class Milestones:
     decided_at: datetime | None = None
     answered_at: datetime | None = None
     late_at: datetime | None = None
+    forced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Conclusion:
     concluded_status: str | None = None
     concluded_touched: bool = False
     concluded_place: int = 0
+    concluded_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +159,10 @@ def _weight(answer: Answer) -> tuple[int, int, int, float, int, str]:
     return 2, answer.revision, answer.status_rank, at, answer.answer_place, str(answer.answer_id)
 
 
-def _order(conclusion: Conclusion) -> tuple[bool, float, int, str, bool]:
+def _order(conclusion: Conclusion) -> tuple[bool, float, int, str, bool, int]:
     at, place = conclusion.concluded_at, conclusion.concluded_place
     status, is_touched = conclusion.concluded_status or "", conclusion.concluded_touched
-    return at is None, at.timestamp() if at else 0.0, place, status, is_touched
+    return at is None, at.timestamp() if at else 0.0, place, status, is_touched, conclusion.concluded_revision
 
 
 def _merged_milestones(one: Milestones, other: Milestones) -> Milestones:
@@ -171,6 +174,7 @@ def _merged_milestones(one: Milestones, other: Milestones) -> Milestones:
         decided_at=_first(one.decided_at, other.decided_at),
         answered_at=_first(one.answered_at, other.answered_at),
         late_at=_first(one.late_at, other.late_at),
+        forced_at=_first(one.forced_at, other.forced_at),
     )
 
 

@@ -35,11 +35,15 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is known of a valuation: its latest answer, the trace it came in, and, once there is one, its report."""
+    """What is known of a valuation: its latest answer, the trace it came in, and, once there is one, its report.
+
+    `is_revoked`: the report is known to count no more; the topics followed here do not say so, the ledger does.
+    """
 
     result: Resulted
     report: Reported | None = None
     trace_id: str | None = None
+    is_revoked: bool = False
 
 
 def arrival(key: bytes | None, value: bytes | None, headers: Sequence[Header] | None) -> Arrival | None:

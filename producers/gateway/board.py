@@ -18,6 +18,7 @@ from producers.gateway.arrivals import UNDER_WAY, Arrival, Kind, State
 from producers.gateway.subscriptions import Subscription
 from schemas.codec import Codec
 from schemas.codes import Status
+from schemas.domain.ends import is_end
 from schemas.errors import PermanentError, TransientError
 from schemas.events import Reported, Resulted
 
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 
 E = TypeVar("E")
 
-# A refusal or a receipt may concern another request under the same number: only the caller it was written for gets it.
-_FOR_ONE_CALLER = frozenset({*UNDER_WAY, Status.REJECTED_INVALID})
 _REFUSAL_REVISION = 0  # intake's: no state of the valuation, but a word about one message
 
 
@@ -82,9 +81,10 @@ class AnswerBoard:
         """Take one message. Never raises for what is in it: a message that cannot be read is as good as not sent."""
         with self._lock:
             kept = self._entries.get(arrival.valuation_id, _Entry())
-        replaces = self._replaces(arrival, kept)  # may decode, so the lock is not held
+        is_refusal = self._is_refusal(arrival)  # what follows may decode, so the lock is not held
+        replaces = not is_refusal and (self._replaces(arrival, kept) or self._is_its_report(arrival, kept))
         with self._lock:
-            if arrival.status is not Status.REJECTED_INVALID:  # it is about one message, not about the valuation
+            if not is_refusal:  # it is about one message, not about the valuation
                 self._keep(arrival, replaces=replaces)
             waiters = tuple(self._waiters.get(arrival.valuation_id, ()))
             entry = self._entries.get(arrival.valuation_id)
@@ -92,7 +92,9 @@ class AnswerBoard:
         for subscription in subscriptions:
             subscription.wake()
         if arrival.kind is Kind.RESULT and waiters:
-            self._tell(waiters, arrival, entry, replaces=replaces)
+            if is_refusal or arrival.status in UNDER_WAY:  # it may concern another request under the same number
+                waiters = tuple(waiter for waiter in waiters if waiter.trace_id == arrival.trace_id)
+            self._tell(waiters, arrival, entry, stands=replaces or is_refusal)
 
     def latest(self, valuation_id: str) -> State | None:
         """The latest answer seen, `None` when none was or it has been pushed out by newer ones."""
@@ -102,7 +104,11 @@ class AnswerBoard:
             return None
         result = self._decoded(entry.result, Resulted)
         report = self._decoded(entry.report, Reported) if entry.report is not None else None
-        return State(result=result, report=report, trace_id=entry.trace_id) if result is not None else None
+        if result is None:
+            return None
+        if report is not None and is_end(result) and report.revision != result.revision:
+            report = None  # of a value that came second, or ahead of what people decided anew
+        return State(result=result, report=report, trace_id=entry.trace_id)
 
     @contextmanager
     def waiting(
@@ -163,16 +169,14 @@ class AnswerBoard:
         """Streams of events that are open now."""
         return sum(map(len, list(self._subscriptions.values())))
 
-    def _tell(self, waiters: Sequence[_Waiter], arrival: Arrival, entry: _Entry | None, *, replaces: bool) -> None:
+    def _tell(self, waiters: Sequence[_Waiter], arrival: Arrival, entry: _Entry | None, *, stands: bool) -> None:
         """Wake those whom a result concerns. `entry` is what stands now that it was taken."""
         answer = arrival.value
-        if arrival.status in _FOR_ONE_CALLER:
-            waiters = tuple(waiter for waiter in waiters if waiter.trace_id == arrival.trace_id)
         if arrival.status in UNDER_WAY:
             if entry is None or entry.result is None or entry.status in UNDER_WAY:
                 return
             answer = entry.result  # receipt of a repeat, whose answer is here already
-        elif not replaces and entry is not None and _is_ended(entry) and arrival.status is not Status.REJECTED_INVALID:
+        elif not stands and entry is not None and _is_ended(entry):
             answer = entry.result or answer  # it came behind the end that stands
         resulted = self._decoded(answer, Resulted) if waiters else None
         if resulted is not None:
@@ -182,7 +186,7 @@ class AnswerBoard:
 
     def _keep(self, arrival: Arrival, *, replaces: bool) -> None:
         entry = self._entries.get(arrival.valuation_id, _Entry())
-        if arrival.kind is Kind.REPORT:
+        if replaces and arrival.kind is Kind.REPORT:
             entry = replace(entry, report=arrival.value)
         elif replaces:
             entry = replace(entry, status=arrival.status, result=arrival.value, trace_id=arrival.trace_id)
@@ -190,6 +194,22 @@ class AnswerBoard:
         self._entries.move_to_end(arrival.valuation_id)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
+
+    def _is_refusal(self, new: Arrival) -> bool:
+        """Whether it is a word about one message; that of an accepted request is its end."""
+        if new.status is not Status.REJECTED_INVALID:
+            return False
+        refused = self._decoded(new.value, Resulted)
+        return refused is None or refused.revision == _REFUSAL_REVISION
+
+    def _is_its_report(self, new: Arrival, kept: _Entry) -> bool:
+        """Whether a report takes the place of the one kept: not if it is of a value that came behind another end."""
+        if new.kind is not Kind.REPORT or kept.report is None or kept.result is None:
+            return new.kind is Kind.REPORT
+        report, result = self._decoded(new.value, Reported), self._decoded(kept.result, Resulted)
+        if report is None or result is None:
+            return report is not None
+        return not is_end(result) or report.revision == result.revision or report.supersedes_report_no is not None
 
     def _replaces(self, new: Arrival, kept: _Entry) -> bool:
         """Whether an answer takes the place of the one kept. Two interims, or two finals, are decoded to see it."""

@@ -1,7 +1,7 @@
 """Words about a valuation that was asked for: withdraw it, or let a person value it. Each is safe to send again.
 
-The request under the same number is sent once more with another action; intake, which alone knows how far it is,
-decides. What the board or the ledger tells already is answered without troubling intake.
+The request under the same number is sent once more with another action; the ledger, which alone knows where every
+valuation stands, decides. What the board or the ledger tells already is answered without sending anything.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ async def send(gateway: Gateway, command: Command, *, wait_s: float, traceparent
     """Send it and wait for what becomes of it; the latest state, or `None`, when that is not known within `wait_s`.
 
     Raises:
-        ProblemError: ALREADY_FINAL when the end came first, and what intake refuses; UNAVAILABLE.
+        ProblemError: ALREADY_FINAL when the end came first, and what intake or the ledger refuses; UNAVAILABLE.
     """
     state = await gateway.ask(
         command.requested,

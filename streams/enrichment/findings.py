@@ -132,7 +132,7 @@ def _concerns(accepted: Accepted, resolution: Resolution, doubts: Sequence[Reaso
     was_asked_for = (
         resolution.is_ambiguous or Reason.VERIFY_NOT_FOUND in doubts or accepted.request.occasion is Occasion.DESK_REPLY
     )
-    if was_asked_for and timed_out(accepted):
+    if was_asked_for and timed_out(accepted) and not accepted.request.force_manual:
         found.append(Reason.CLARIFICATION_TIMEOUT)
     return tuple(found)
 

@@ -7,6 +7,7 @@ about is not answered here any more: people have the case, and hear what the gat
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from schemas.codes import (
     Automation,
@@ -37,6 +38,9 @@ from streams.enrichment.verification.house import stated_house
 from streams.enrichment.verification.verify import verify
 from streams.enrichment.whereabouts import city_of_branch, cover_of, covers_of, day_of_receipt
 from streams.runtime.stage import Outcome
+
+_NOT_CONFIRMED: Final = "地址未在规定时间内确认，本次申请已失效。如仍需估值，请核对地址后重新提交。"
+_NO_DESK: Final = "无法确定房屋所在城市，不能安排人工估值，本次申请已失效。请补全地址后使用新的请求编号重新提交。"
 
 
 class EnrichmentStage:
@@ -164,9 +168,12 @@ def _expired(accepted: Accepted, resolution: Resolution, view: EnrichmentView, n
         return None
     if channel(request.channel).has_manual_lane and cover_of(resolution, view, day_of_receipt(accepted)) is not None:
         return None
-    text = "地址未在规定时间内确认，本次申请已失效。如仍需估值，请核对地址后重新提交。"
+    if request.force_manual:  # nobody was asked, or the bank would not wait for the reply
+        reason, text = Reason.ADDR_PARTIAL, _NO_DESK
+    else:
+        reason, text = Reason.CLARIFICATION_TIMEOUT, _NOT_CONFIRMED
     address = as_address(request.address, resolution)
-    return answer(accepted, Status.EXPIRED, (Reason.CLARIFICATION_TIMEOUT,), text, now=now, address=address)
+    return answer(accepted, Status.EXPIRED, (reason,), text, now=now, address=address)
 
 
 def _question(accepted: Accepted, resolution: Resolution, view: EnrichmentView, now: datetime) -> Outcome | None:

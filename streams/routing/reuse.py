@@ -4,7 +4,8 @@ An earlier answer takes the place of the fresh value, and then everything is ask
 hold on its segment, a stricter policy, a concern about this request, and it is not issued again. A new model or index
 changes nothing. Never issued again: a batch's or a revaluation's answers and requests, for which the fresh value is the
 point; a request about another day than its own; what a reviewer or a dispute had a part in; and a house of which
-something else is known by now than when it was valued.
+something else is known by now than when it was valued, or the fresh value rests on other sources: a licence may have
+ended since.
 """
 
 import zlib
@@ -26,7 +27,6 @@ from streams.routing.rules import reasons_for_review
 from streams.runtime.stage import Change
 
 CAPACITY: Final = 20_000  # the newest units, about 2 kB each; an older one is valued anew, which is no harm
-_SAYS_NO_MODEL: Final = frozenset({Reason.SYSTEM_DEGRADED, Reason.NO_MODEL})
 
 
 class ReusableAnswers:
@@ -81,7 +81,11 @@ def reissued(
     profile = profile_of(scored.request.channel)
     case = in_its_place(scored, former)
     valuation = evidence(case)
-    if valuation is None or reasons_for_review(case, policy, profile, segment):
+    if (
+        valuation is None
+        or not _rests_on_the_same(scored, former)
+        or reasons_for_review(case, policy, profile, segment)
+    ):
         return None
     again = answer(
         case,
@@ -97,9 +101,17 @@ def reissued(
 
 
 def in_its_place(scored: Scored, former: ReusableAnswer) -> Scored:
-    """The case with the earlier value instead of the fresh one, or of none where there was no model just now."""
-    concerns = tuple(concern for concern in scored.concerns if concern not in _SAYS_NO_MODEL)
-    return replace(scored, valuation=former.valuation, concerns=concerns)
+    """The case with the earlier value instead of the fresh one, degraded by nothing that the fresh one alone has."""
+    fresh, earlier = (set(value.sources) if value else set[str]() for value in (scored.valuation, former.valuation))
+    degraded = tuple(source for source in scored.degraded_sources if source not in fresh - earlier)
+    return replace(scored, valuation=former.valuation, degraded_sources=degraded)
+
+
+def _rests_on_the_same(scored: Scored, former: ReusableAnswer) -> bool:
+    """Whether every source of the earlier value may still be used, as far as a fresh one shows that there is."""
+    if scored.valuation is None or former.valuation is None:
+        return False
+    return set(former.valuation.sources) <= set(scored.valuation.sources)
 
 
 def _may_have_one(scored: Scored) -> bool:

@@ -11,6 +11,7 @@ from schemas.domain.worktime import SHANGHAI
 UNABLE_PUBLIC = "根据现有市场资料暂无法给出可靠的参考价格，请向银行客户经理咨询。"
 PARKED = "系统部分功能受限，恢复后将自动完成估值，请勿重复提交。"
 RETURNED = "已人工核实房屋所在小区，正在重新自动估值。"
+_TOLD_OF_IT = frozenset({Profile.STAFF, Profile.INTERNAL})
 _OUTCOMES = {
     ReviewOutcome.VALUE: "人工估值已完成。",
     ReviewOutcome.UNABLE: "经人工核查，现有资料不足以给出估值。",
@@ -26,8 +27,8 @@ def automatic(factors: Iterable[str], profile: Profile) -> str:
 
 
 def reissued(value_date: date, factors: Iterable[str], profile: Profile) -> str:
-    """What an answer says that was given before: of which day it is."""
-    on = f"{value_date.year}年{value_date.month}月{value_date.day}日"
+    """What an answer says that was given before: for staff of which day, since another customer may have asked."""
+    on = f"{value_date.year}年{value_date.month}月{value_date.day}日" if profile in _TOLD_OF_IT else ""
     return f"同一房屋{on}的估值结果仍在有效期内，沿用该结果。{automatic(factors, profile)}"
 
 

@@ -4,9 +4,12 @@ It is a courtesy and no gate: of two final answers of a valuation the first on i
 whatever follows. Without this view a reviewer would be asked, or a report drawn, for nothing.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
+from schemas.catalogue import FOR_PEOPLE
 from schemas.codes import Action
 from schemas.events import Withdrawn
 from streams.runtime.stage import Change
@@ -16,10 +19,17 @@ _EVERY_ASKING: Final = 1 << 31
 
 
 class Withdrawals:
-    """A `ReferenceView` of `valuation.withdrawals`. About 0.2 kB each; there are a few in a hundred valuations."""
+    """A `ReferenceView` of `valuation.withdrawals`: what its topic holds, and no more, about 0.2 kB each.
+
+    What a worker forgets so while it runs another would not find when it starts.
+    """
 
     def __init__(self) -> None:
         self._up_to: dict[str, int] = {}
+        self._since: OrderedDict[str, datetime] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._up_to)
 
     def apply(self, changes: Sequence[Change], /) -> None:
         """Take records in, in any order and any number of times."""
@@ -28,6 +38,9 @@ class Withdrawals:
             if isinstance(event, Withdrawn):
                 up_to = _EVERY_ASKING if event.action is Action.CANCEL else event.revision
                 self._up_to[event.valuation_id] = max(up_to, self._up_to.get(event.valuation_id, 0))
+                self._since[event.valuation_id] = event.withdrawn_at
+                self._since.move_to_end(event.valuation_id)
+                self._forget(event.withdrawn_at - FOR_PEOPLE)
 
     def cover(self, valuation_id: str, revision: int, *, supersedes: str | None = None) -> bool:
         """Whether what is said of an asking answers nobody any more.
@@ -42,3 +55,9 @@ class Withdrawals:
         An answer of an asking that was taken from the model may yet be its end: it came first then.
         """
         return supersedes is None and self._up_to.get(valuation_id) == _EVERY_ASKING
+
+    def _forget(self, before: datetime) -> None:
+        """The oldest first, as they were read; one out of order is forgotten with those around it."""
+        while self._since and next(iter(self._since.values())) < before:
+            valuation_id, _ = self._since.popitem(last=False)
+            del self._up_to[valuation_id]

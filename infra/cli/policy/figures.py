@@ -15,9 +15,10 @@ from infra.cli.policy.files import AsJson
 from infra.cli.policy_office import events_on, policy_in_force
 from infra.settings import Settings
 from schemas.catalogue import FEEDBACK, RESULTS, SCORED
-from schemas.codes import AppraisalKind, ServiceType
+from schemas.codes import AppraisalKind, Reason
 from schemas.domain import automation as ratios
 from schemas.domain.automation import Answered
+from schemas.domain.ends import is_end
 from schemas.events import Appraised, Resulted, Scored
 from streams.routing.curve import cases_of, curves
 from streams.routing.policy import Policy, PropertyClass
@@ -94,14 +95,17 @@ def figures_from_outside(settings: Settings, kind: AppraisalKind | None = None) 
 
 
 def _answered(settings: Settings, policy: Policy, since: datetime) -> list[Answered]:
-    """Where every valuation received since then stands: its first final answer, else its latest interim one.
+    """Where every valuation received since then stands: its first end, else its latest interim answer.
 
-    What was only to be verified is no valuation, and an answer that was issued again counted the first time (C-01).
+    A refusal is of one message and no valuation.
     """
     newest: dict[str, Resulted] = {}
+    forced: set[str] = set()
     for event in events_on(settings, RESULTS, Resulted):
+        if Reason.FORCED_BY_BANK in event.reasons:
+            forced.add(event.valuation_id)
         before = newest.get(event.valuation_id)
-        if event.received_at >= since and (before is None or not before.status.is_final):
+        if event.revision and event.received_at >= since and (before is None or not is_end(before)):
             newest[event.valuation_id] = event
     return [
         Answered(
@@ -109,7 +113,9 @@ def _answered(settings: Settings, policy: Policy, since: datetime) -> list[Answe
             status=event.status,
             human_touched=event.human_touched,
             property_class="" if event.attributes is None else policy.class_of(event.attributes.property_type) or "",
+            service_type=event.service_type,
+            is_reused=event.reused_from is not None,
+            is_forced=event.valuation_id in forced,
         )
         for event in newest.values()
-        if event.service_type is not ServiceType.VERIFY and event.reused_from is None
     ]

@@ -8,7 +8,7 @@ from schemas.domain.texts import PROPERTY_TYPE_TEXTS, TRADABILITY_TEXTS
 from schemas.events import Community
 from streams.enrichment.index import CommunityIndex
 from streams.enrichment.verification.house import Field, House
-from streams.enrichment.verification.sources import Absent, Finding, Known, Value
+from streams.enrichment.verification.sources import Absent, Finding, Known, Value, plain
 
 NAME: Final = "community-dictionary"
 """What a dictionary is called whose rows do not name their source."""
@@ -48,7 +48,7 @@ def _facts(community: Community, house: House) -> Iterator[Known]:
             community, Field.BUILT_YEAR, community.built_year, f"{community.built_year}年", years=_PHASES_APART
         )
     if community.min_area_m2 is not None and community.max_area_m2 is not None:
-        span = f"{community.min_area_m2:g}至{community.max_area_m2:g}㎡"
+        span = f"{plain(community.min_area_m2)}至{plain(community.max_area_m2)}㎡"
         yield _known(community, Field.AREA, span, span, typical=True)
     listed = [PropertyType(name) for name in community.property_types if name in PropertyType.__members__]
     if listed:

@@ -11,7 +11,7 @@ from streams.enrichment.attributes import YEARS_APART
 from streams.enrichment.registry import PropertyRegistry, Registered, is_of_a_room
 from streams.enrichment.verification.comparing import types_of_usage
 from streams.enrichment.verification.house import Field, House
-from streams.enrichment.verification.sources import Finding, Known, Value
+from streams.enrichment.verification.sources import Finding, Known, Value, plain
 
 NAME: Final = "property-registry"
 SAID_BY: Final = "房产登记"
@@ -62,7 +62,7 @@ def _facts(house: House, registered: Registered) -> Iterator[Known]:
         (Field.AREA, "area_m2", "㎡"),
     ):
         if (said := registered.said(name)) is not None:
-            yield _known(field, said.value, f"{said.value:g}{counted}", said.record)
+            yield _known(field, said.value, f"{plain(said.value)}{counted}", said.record)
     yield from _floor(house, registered)
     if (said := registered.said("property_type")) is not None:
         kind = said.value

@@ -1,4 +1,8 @@
-"""The Chinese sentences of a verification: one for each check, and one for the whole."""
+"""The Chinese sentences of a verification: one for each check, and one for the whole.
+
+They go to everybody who is answered, so they repeat what was stated and never what a source has: that is a field of its
+own (`VerificationCheck.found`), which only the bank's people see.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -39,14 +43,14 @@ def stated(field: Field, house: House) -> str | None:
 
 def confirmed(field: Field, known: Known) -> str:
     """The source says the same."""
-    return f"{label(field)}与{known.said_by}一致（{known.shown}）"
+    return f"{label(field)}与{known.said_by}一致"
 
 
 def mismatch(field: Field, said: str | None, known: Known) -> str:
     """The source says something else."""
     if field is Field.TRADABILITY:
-        return f"{known.said_by}记载为{known.shown}，不是可上市交易的商品房"
-    return f"{label(field)}填报为{said}，{known.said_by}记载为{known.shown}"
+        return f"按{known.said_by}，不是可上市交易的商品房"
+    return f"{label(field)}填报为{said}，与{known.said_by}不一致"
 
 
 def not_found(field: Field, said: str | None, absent: Absent) -> str:
@@ -63,7 +67,7 @@ def unverifiable(field: Field, house: House, known: Known | None, *, is_down: bo
     if field is Field.UNIT and house.room is None:
         return "地址未写明房号，无法核验户室"
     if known is not None:
-        return f"{label(field)}没有本户记录，{known.said_by}仅有小区整体情况（{known.shown}），不足以核验"
+        return f"{label(field)}没有本户记录，{known.said_by}仅有小区整体情况，不足以核验"
     return f"{label(field)}没有可供核验的记录"
 
 

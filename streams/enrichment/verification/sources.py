@@ -46,6 +46,11 @@ class Absent:
 Finding = Known | Absent
 
 
+def plain(number: float) -> str:
+    """A number as people write it: 12345.67, 98.2, 120."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
 class VerificationSource(Protocol):
     """A source of facts about houses. Pure and in memory: asked on the way of every request."""
 

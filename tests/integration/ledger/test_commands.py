@@ -80,6 +80,7 @@ def look(pool):
             desk(connection, now)
             rows = connection.execute("select topic, value, headers from outbox order by id").fetchall()
         said = [(CODEC.decode(bytes(value), _KINDS[topic]), dict(headers)[CE_ID]) for topic, value, headers in rows]
+        at.headers = [[(name, text.encode()) for name, text in headers] for _, _, headers in rows]
         new = said[len(told) :]
         told.extend(new)
         return new
@@ -235,3 +236,86 @@ def test_the_report_of_a_value_that_came_before_a_cancellation_counts(pool, writ
     )
     (kept,) = LedgerQueries(pool).reports_of(UUID(SUBJECT))
     assert kept.revoked is None
+
+
+@pytest.mark.requirement("IN9", "RP6")
+@pytest.mark.parametrize("report_first", [True, False])
+def test_of_two_values_the_report_of_the_one_that_came_second_is_revoked(pool, write, report_first):
+    ends = (
+        received(made.resulted(), RESULTS, at=NOON, offset=1),
+        received(made.resulted(status=Status.COMPLETED_MANUAL, revision=2), RESULTS, at=NOON, offset=2),
+    )
+    reports = (
+        received(made.reported(), REPORTS, at=NOON),
+        received(made.reported(revision=2, report_no="HV-2"), REPORTS, at=NOON + timedelta(seconds=1)),
+    )
+    for one in (*reports, *ends) if report_first else (*ends, *reports):
+        write(one)
+    counts, other = LedgerQueries(pool).reports_of(UUID(SUBJECT))
+    assert (counts.report_no, counts.revoked) == ("HV-r-1", None)
+    assert (other.report_no, "此前" in other.revoked["reason"]) == ("HV-2", True)
+
+
+@pytest.mark.requirement("DI2", "RP6")
+def test_the_report_of_what_people_decided_anew_is_not_behind_the_first_end(pool, write):
+    anew = made.resulted(status=Status.COMPLETED_MANUAL, revision=2, supersedes="HV-r-1")
+    write(
+        received(made.resulted(), RESULTS, offset=1),
+        received(made.reported(), REPORTS),
+        received(made.reported(revision=2, report_no="HV-2", supersedes_report_no="HV-r-1"), REPORTS),
+        received(anew, RESULTS, offset=2),
+    )
+    revoked = {report.report_no: report.revoked for report in LedgerQueries(pool).reports_of(UUID(SUBJECT))}
+    assert revoked["HV-2"] is None
+    assert revoked["HV-r-1"]["replaced_by"] == "HV-2"
+
+
+@pytest.mark.requirement("IN9")
+def test_a_wish_for_people_that_waits_holds_up_no_cancellation_and_is_ended_by_it(write, look):
+    with_the_model = made.accepted(deadline_at=LATER + timedelta(hours=8))
+    write(
+        received(with_the_model, ACCEPTED),
+        received(made.resulted(status=Status.RECEIVED), RESULTS),
+        a_command(Action.FORCE_MANUAL),
+        a_command(Action.STATUS_QUERY, at=LATER + timedelta(milliseconds=1)),
+        a_command(Action.CANCEL, at=LATER + timedelta(milliseconds=2)),
+    )
+    said = [event for seconds in range(1, 7) for event, _ in look(LATER + timedelta(seconds=seconds))]
+    assert [event.status for event in said] == [Status.RECEIVED, Status.CANCELLED]
+    write(received(said[-1], RESULTS, at=LATER + timedelta(seconds=7), offset=7))
+    ends = [event for seconds in range(8, 16) for event, _ in look(LATER + timedelta(seconds=seconds))]
+    assert isinstance(ends[0], Withdrawn)
+    assert [(end.reasons, "已撤销" in end.reason_text) for end in ends[1:]] == [((Reason.ALREADY_FINAL,), True)]
+
+
+@pytest.mark.requirement("IN9")
+@pytest.mark.parametrize("commands_first", [True, False])
+def test_a_ledger_that_is_filled_anew_answers_no_command_a_second_time(pool, write, look, commands_first):
+    commands = (a_command(Action.STATUS_QUERY), a_command(Action.FORCE_MANUAL, at=LATER + timedelta(milliseconds=1)))
+    write(*_with_people(), *commands)
+    answers = [event for seconds in (1, 3) for event, _ in look(LATER + timedelta(seconds=seconds))]
+    assert [answer.status for answer in answers] == [Status.PENDING_MANUAL] * 2
+    told = [
+        replace(received(answer, RESULTS, at=LATER + timedelta(seconds=4), offset=9 + place), headers=headers)
+        for place, (answer, headers) in enumerate(zip(answers, look.headers, strict=True))
+    ]
+    with pool.connection() as connection:
+        connection.execute("truncate command, command_answered, ledger_event, valuation")
+    decided = received(made.resulted(status=Status.COMPLETED_MANUAL), RESULTS, at=LATER + timedelta(hours=1), offset=20)
+    write(*_with_people(), decided)
+    for batch in (commands, told) if commands_first else (told, commands):
+        write(*batch)
+    assert look(LATER + timedelta(hours=2)) == []
+    assert look(LATER + timedelta(hours=3)) == []
+
+
+@pytest.mark.requirement("IN9")
+def test_a_wish_for_people_while_the_model_is_at_work_on_a_reply_opens_no_second_asking(write, look):
+    replied = made.accepted(revision=2, deadline_at=LATER + timedelta(hours=8))
+    write(
+        received(made.accepted(), ACCEPTED),
+        received(made.resulted(status=Status.NEEDS_CLARIFICATION), RESULTS),
+        received(replied, ACCEPTED, at=NOON + timedelta(seconds=2)),
+        a_command(Action.FORCE_MANUAL),
+    )
+    assert look() == []

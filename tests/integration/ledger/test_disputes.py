@@ -114,6 +114,24 @@ def test_a_disputed_value_becomes_its_next_revision_naming_the_report_it_may_rep
     assert len(look()) == 1
 
 
+@pytest.mark.requirement("DI2", "IN10")
+def test_what_is_disputed_of_an_answer_that_was_issued_again_is_the_value_that_the_channel_got(write, look):
+    given = replace(made.VALUATION, value=3_500_000, unit_price=39_106)
+    again = made.resulted(value=given.value, valuation=given, reused_from=valuation_id("NET_BANK", "r-0"))
+    write(*VALUED[:2], received(again, RESULTS, at=NOON + timedelta(seconds=2)), a_dispute())
+    (opened,) = look()
+    assert opened.scored.valuation == given  # what the desk shows, and what people's value is held against
+    assert opened.scored.request.occasion is Occasion.DISPUTED
+
+
+@pytest.mark.requirement("DI2", "IN9")
+def test_a_dispute_is_another_asking_than_one_that_lost_to_the_answer(write, look):
+    late = made.resulted(status=Status.COMPLETED_MANUAL, revision=2, human_touched=True)
+    write(*VALUED, received(late, RESULTS, at=NOON + timedelta(minutes=5)), a_dispute())
+    (opened,) = look()
+    assert opened.scored.request.revision == 3
+
+
 @pytest.mark.requirement("DI2")
 @pytest.mark.parametrize(
     ("known", "changes", "code"),

@@ -82,12 +82,19 @@ def text_of(pdf: bytes) -> str:
     return re.sub(r"[\s\u200b]", "", "".join(page.extract_text() for page in pages))
 
 
-def test_a_wrong_report_is_revoked_and_fetched_as_a_marked_copy_while_its_original_stays(house):
+def test_a_wrong_report_is_revoked_and_fetched_as_a_marked_copy_while_its_original_stays(house, monkeypatch):
     number, sha256 = house
+    monkeypatch.setenv("AVM_OPERATOR", "lin")
     assert "in force" in run("fetch", number)
     assert hashlib.sha256(Path(f"{number}.pdf").read_bytes()).hexdigest() == sha256
-    told = json.loads(run("revoke", number, "--reason", "面积录入有误", "--by", "E1001", "--second", "E1002", "--json"))
-    assert told["report_no"] == number
+    proposed = json.loads(run("revoke", number, "--reason", "面积录入有误", "--by", "E1001", "--json"))
+    assert (proposed["state"], proposed["operator"]) == ("PROPOSED", "operator:lin")
+    assert "in force" in run("fetch", number)
+    assert f"avm report revoke {number} --confirm --by NUMBER" in run("revocations")
+    monkeypatch.setenv("AVM_OPERATOR", "wu")
+    told = json.loads(run("revoke", number, "--confirm", "--by", "E1002", "--json"))
+    assert (told["report_no"], told["state"]) == (number, "REVOKED")
+    assert "no revocation waits for a second person" in run("revocations")
     assert "revoked: 面积录入有误" in run("fetch", number, "--out", "copy.pdf")
     run("fetch", number, "--out", "original.pdf", "--original")
     assert "作废原因：面积录入有误" in text_of(Path("copy.pdf").read_bytes())
@@ -96,10 +103,13 @@ def test_a_wrong_report_is_revoked_and_fetched_as_a_marked_copy_while_its_origin
 
 def test_one_person_alone_revokes_nothing(house):
     number, _ = house
-    arguments = ["revoke", number, "--reason", "面积录入有误", "--by", "E1001", "--second", "e1001"]
-    error = CliRunner().invoke(command.app, arguments).exception
+    run("revoke", number, "--reason", "面积录入有误", "--by", "E1001")
+    error = CliRunner().invoke(command.app, ["revoke", number, "--confirm", "--by", "e1001"]).exception
     assert isinstance(error, CommandError)
     assert "revoked by two people" in str(error)
+    for neither in ([], ["--confirm", "--reason", "面积录入有误"]):
+        error = CliRunner().invoke(command.app, ["revoke", number, "--by", "E1002", *neither]).exception
+        assert "give --reason to propose a revocation, or --confirm" in str(error)
     assert "in force" in run("fetch", number)
 
 

@@ -1,7 +1,9 @@
 """Reports that no longer count, on a real PostgreSQL: replaced by a successor or revoked by two people, told once."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,9 +11,10 @@ from fastapi.testclient import TestClient
 from consumers.ledger import api
 from consumers.ledger.loop import ROOM
 from consumers.ledger.outgoing import Voice
-from consumers.ledger.postgres import LedgerWriter
+from consumers.ledger.postgres import LedgerWriter, ReportNumberTakenError
 from consumers.ledger.queries import LedgerQueries
-from consumers.ledger.revocations import REPLACED, RevocationError, RevocationWatch, revoke
+from consumers.ledger.revocations import REPLACED, RevocationWatch
+from consumers.ledger.revoking import RevocationError, confirm, open_proposals, propose
 from infra.postgres.ingest import Received
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import open_pool
@@ -79,9 +82,21 @@ class Ledger:
             for _, headers, value in rows
         ]
 
-    def revokes(self, report_no="HV-r-1", *, reason="面积录入有误", by="e1001", second="E1002"):
+    def proposes(self, report_no="HV-r-1", *, reason="面积录入有误", by="e1001", at=LATER, operator="login:avm"):
         with self._pool.connection() as connection:
-            return revoke(connection, report_no, reason=reason, by=by, second=second, at=LATER)
+            return propose(connection, report_no, reason=reason, by=by, operator=operator, at=at)
+
+    def confirms(self, report_no="HV-r-1", *, by="E1002", at=LATER, operator="login:avm"):
+        with self._pool.connection() as connection:
+            return confirm(connection, report_no, by=by, operator=operator, at=at)
+
+    def revokes(self):
+        self.proposes()
+        return self.confirms()
+
+    def waiting(self, now=LATER):
+        with self._pool.connection() as connection:
+            return open_proposals(connection, now=now)
 
 
 def test_a_report_that_names_the_one_it_supersedes_revokes_that_one_and_no_other(ledger):
@@ -138,40 +153,113 @@ def test_an_answer_without_a_report_that_is_superseded_revokes_nothing(ledger):
     assert ledger.looks() == []
 
 
-def test_two_people_revoke_a_wrong_report_and_the_audit_names_both(pool, ledger):
-    ledger.reads(FIRST)
-    ledger.revokes()
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one after the other"])
+def test_a_successor_that_is_read_before_the_report_it_replaces_revokes_it_all_the_same(ledger, at_once):
+    for events in [(SECOND, FIRST)] if at_once else [(SECOND,), (FIRST,)]:
+        ledger.reads(*events)
     ((_, revoked),) = ledger.looks()
-    assert (revoked.report_no, revoked.reason, revoked.by, revoked.replaced_by) == (
-        "HV-r-1",
-        "面积录入有误",
-        "E1001",
-        None,
-    )
+    assert (revoked.report_no, revoked.replaced_by, revoked.revoked_at) == ("HV-r-1", "HV-r-1-2", LATER)
+    assert ledger.looks() == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_a_successor_that_names_the_event_replaces_whatever_the_valuation_was_told_before(ledger, order):
+    """The dispute was opened before the report was known, so that it names the answer by the id of its event."""
+    answer_id = "0c9b2c7e-55e2-5d0a-9a55-3f1b6a0d7c21"
+    other = made.reported("r-2")
+    events = (FIRST, replace(SECOND, supersedes_report_no=answer_id), other)
+    for place in order:
+        ledger.reads(events[place])
+    ((_, revoked),) = ledger.looks()
+    assert (revoked.report_no, revoked.replaced_by) == ("HV-r-1", "HV-r-1-2")
+
+
+def test_a_report_of_the_number_of_another_valuation_is_an_error_and_not_silence(pool, ledger):
+    ledger.reads(FIRST)
+    with pytest.raises(ReportNumberTakenError, match=r"report HV-r-1 of valuation .* has the number of a report of"):
+        ledger.reads(made.reported("r-2", report_no="HV-r-1"))
+    ledger.reads(FIRST)  # told again is no conflict
+    with pytest.raises(ReportNumberTakenError):  # nor may two come in one batch
+        ledger.reads(made.reported("r-3", report_no="HV-3"), made.reported("r-4", report_no="HV-3"))
+    assert LedgerQueries(pool).report("HV-r-1").payload["valuation_id"] == FIRST.valuation_id
+
+
+def test_two_people_revoke_a_wrong_report_in_two_acts_and_the_audit_has_both(pool, ledger):
+    ledger.reads(FIRST)
+    ledger.proposes(operator="operator:lin")
+    assert ledger.looks() == []  # it counts until another person confirms
+    assert [(one.report_no, one.proposed_by, one.reason) for one in ledger.waiting()] == [
+        ("HV-r-1", "E1001", "面积录入有误")
+    ]
+    ledger.confirms(operator="operator:wu")
+    ((_, revoked),) = ledger.looks()
+    told = (revoked.report_no, revoked.reason, revoked.by, revoked.replaced_by)
+    assert told == ("HV-r-1", "面积录入有误", "E1001", None)
+    assert ledger.waiting() == []
     with pool.connection() as connection:
-        query = "select actor, details from audit_line where action = 'REPORT_REVOKED'"
-        ((actor, details),) = connection.execute(query).fetchall()
-    assert (actor, details["second"], details["report_no"]) == ("E1001", "E1002", "HV-r-1")
+        query = "select action, actor, details from audit_line where action like 'REPORT_%%' order by sequence"
+        lines = connection.execute(query).fetchall()
+    assert [(action, actor, details["operator"]) for action, actor, details in lines] == [
+        ("REPORT_REVOCATION_PROPOSED", "E1001", "operator:lin"),
+        ("REPORT_REVOKED", "E1002", "operator:wu"),
+    ]
+    assert lines[1][2]["proposed_by"] == "E1001"
 
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"second": "Ｅ１００１"}, "revoked by two people; E1001 was given for both"),
         ({"by": "王小明"}, "is no staff number"),
         ({"reason": "错"}, "say why, in 4 to 200 characters"),
         ({"report_no": "HV-none"}, "there is no report HV-none"),
     ],
 )
-def test_a_revocation_that_must_not_be_is_refused_and_changes_nothing(ledger, changes, complaint):
+def test_a_proposal_that_must_not_be_is_refused_and_nothing_waits(ledger, changes, complaint):
     ledger.reads(FIRST)
     with pytest.raises(RevocationError, match=complaint):
-        ledger.revokes(**changes)
+        ledger.proposes(**changes)
+    assert ledger.waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"by": "E1001"}, "revoked by two people; E1001 proposed it and cannot confirm it, too"),
+        ({"by": " ｅ１００１ "}, "revoked by two people; E1001 proposed it"),
+        ({"operator": "operator:lin"}, "revoked by two people; operator:lin was logged in at both acts"),
+        ({"at": LATER + timedelta(hours=24)}, "the proposal to revoke report HV-r-1 lapsed"),
+        ({"report_no": "HV-r-2"}, "nobody proposed to revoke report HV-r-2"),
+        ({"report_no": "HV-none"}, "there is no report HV-none"),
+    ],
+)
+def test_a_confirmation_that_must_not_be_is_refused_and_changes_nothing(ledger, changes, complaint):
+    ledger.reads(FIRST, made.reported("r-2"))
+    ledger.proposes(operator="operator:lin")
+    with pytest.raises(RevocationError, match=complaint):
+        ledger.confirms(**changes)
     assert ledger.looks() == []
+
+
+def test_a_proposal_stands_for_a_day_and_can_then_be_made_anew(ledger):
+    ledger.reads(FIRST)
+    ledger.proposes()
+    with pytest.raises(RevocationError, match=r"E1001 proposed at .* to revoke report HV-r-1: 面积录入有误"):
+        ledger.proposes(by="E1002", reason="另一个理由")
+    next_day = LATER + timedelta(hours=24)
+    assert ledger.waiting(next_day) == []
+    ledger.proposes(by="E1002", reason="另一个理由", at=next_day)
+    assert ledger.confirms(by="E1001", at=next_day).reason == "另一个理由"
+
+
+def test_the_reason_that_the_bank_reads_holds_no_personal_data(ledger):
+    ledger.reads(FIRST)
+    ledger.proposes(reason="客户 13800138000 更正了面积")
+    assert ledger.confirms().reason == "客户 *** 更正了面积"
 
 
 def test_a_report_is_revoked_once(ledger):
     ledger.reads(FIRST)
     ledger.revokes()
-    with pytest.raises(RevocationError, match=r"HV-r-1 was revoked at .*面积录入有误"):
-        ledger.revokes(reason="另一个理由")
+    for again in (ledger.proposes, ledger.confirms):
+        with pytest.raises(RevocationError, match=r"HV-r-1 was revoked at .*面积录入有误"):
+            again()

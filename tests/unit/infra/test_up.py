@@ -55,4 +55,5 @@ def test_no_secret_is_on_a_command_line():
 def test_the_batch_lane_steps_back_behind_the_online_lane():
     niceness = {spec.name: spec.niceness for spec in processes(SETTINGS)}
     assert niceness["scoring.online"] == niceness["gateway"] == 0
-    assert 0 < niceness["scoring.batch"] == niceness["batch"] < niceness["shadow"]
+    assert 0 < niceness["scoring.batch"] == niceness["batch"] < niceness["shadow"] == niceness["reporting.batch"]
+    assert niceness["reporting.online"] == 0

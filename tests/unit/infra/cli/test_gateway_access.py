@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from infra.cli import CommandError
 from infra.cli.connections import enlist_channels
 from infra.cli.gateway_access import access_of, tls_of
 from infra.settings import GatewaySettings, Settings
+from producers.gateway.access.access import CHECKING
 from producers.gateway.access.caller import hashed
 from producers.gateway.access.tokens import Audience
 from schemas.domain.channels import CHANNELS
@@ -42,6 +44,54 @@ def test_a_signing_key_and_a_client_come_from_the_settings(tmp_path):
     assert access.credentials.keys.find("signing").secret == "s"
     assert access.credentials.keys.find("signing").scopes == {"valuations:read"}
     assert access.clients["credit"].channel == "CREDIT_MGMT"
+
+
+def credentials(kind, **fields):
+    """Settings with one credential of a kind."""
+    given = {"channel": "NET_BANK", **fields}
+    if kind == "SIGNED_KEYS":
+        return {"signed_keys": {hashed("signing"): {"secret": "s", **given}}}
+    return {"oauth_clients": {"net": {"secret_sha256": hashed("x"), **given}}}
+
+
+@pytest.mark.requirement("IN5")
+@pytest.mark.parametrize("kind", ["SIGNED_KEYS", "OAUTH_CLIENTS"])
+@pytest.mark.parametrize(
+    ("scopes", "told"),
+    [
+        (["valuation:read"], "scopes valuation:read cannot be given; NET_BANK has .*valuations:read"),
+        (["valuations:read", "timeline:read"], "scopes timeline:read cannot be given"),
+        ([], "scopes is empty, .*leave scopes out"),
+    ],
+)
+def test_scopes_that_a_credential_cannot_have_stop_the_process_at_its_start(tmp_path, kind, scopes, told):
+    with pytest.raises(CommandError, match=f"AVM_GATEWAY__{kind}: .*{told}"):
+        access_of(settings(tmp_path, **credentials(kind, scopes=scopes)), None)
+
+
+@pytest.mark.requirement("IN5")
+def test_a_signing_key_with_an_empty_secret_stops_the_process_at_its_start(tmp_path):
+    with pytest.raises(CommandError, match=r"AVM_GATEWAY__SIGNED_KEYS: .*secret is empty"):
+        access_of(settings(tmp_path, **credentials("SIGNED_KEYS", secret="")), None)
+
+
+def test_instances_of_several_containers_with_the_same_process_id_make_their_keys_beside_each_other(tmp_path):
+    left_behind = tmp_path / "gateway" / f"token-keys.json.{os.getpid()}"
+    left_behind.parent.mkdir()
+    left_behind.write_text("of another container")
+    access_of(settings(tmp_path), None)
+    assert left_behind.read_text() == "of another container"
+
+
+@pytest.mark.requirement("IN5")
+def test_an_address_alone_gets_less_than_the_website_as_a_whole(tmp_path):
+    access = access_of(settings(tmp_path, client_address_header="X-Real-IP"), None)
+    let_through = [
+        sum(limits.refused_for_s(name, 0.0) is None for _ in range(500))
+        for limits, name in ((access.anonymous, "one"), (access.limits, "WEBSITE"), (access.limits, CHECKING))
+    ]
+    assert let_through == [30, 60, 60]
+    assert access.addresses.header == "X-Real-IP"
 
 
 @pytest.mark.parametrize(

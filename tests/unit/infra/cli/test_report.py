@@ -7,9 +7,10 @@ from typer.testing import CliRunner
 from infra.cli import CommandError, report
 from infra.cli.report_template import package_in_force
 from infra.settings import Settings
+from schemas.domain.channels import enlisted
 from schemas.events import Resulted
 from streams.reporting import sample
-from streams.reporting.package import SHIPPED
+from streams.reporting.package import SHIPPED, read_package
 
 pytestmark = pytest.mark.requirement("RP2")
 
@@ -88,6 +89,63 @@ def test_a_broken_package_at_start_is_told_and_the_last_good_one_stays(tmp_path,
     assert renderer.template_version == kept.template_version == good.template_version
     (told,) = [record for record in caplog.records if record.levelname == "CRITICAL"]
     assert "slip.typ:" in told.error
+
+
+def test_a_package_that_is_no_text_at_all_stops_no_worker(tmp_path, caplog):
+    bank = shutil.copytree(SHIPPED, tmp_path / "bank")
+    settings = Settings(state=tmp_path / "state", report_template=bank)
+    package_in_force(settings)
+    (bank / "texts.toml").write_bytes("[page]\n合同".encode("gb18030"))
+    package, _ = package_in_force(settings)
+    assert package.folder == tmp_path / "state" / "report-templates" / package.sha256
+    assert "texts.toml: cannot be read" in caplog.records[-1].error
+
+
+def test_a_last_good_package_that_is_broken_too_leaves_the_shipped_one(tmp_path):
+    bank = shutil.copytree(SHIPPED, tmp_path / "bank")
+    settings = Settings(state=tmp_path / "state", report_template=bank)
+    good, _ = package_in_force(settings)
+    for folder in (bank, tmp_path / "state" / "report-templates" / good.sha256):
+        (folder / "texts.toml").write_text("")  # as a release that asks for words it has not
+    package, _ = package_in_force(settings)
+    assert package.folder == SHIPPED
+
+
+def test_workers_that_start_at_once_keep_one_copy_whose_ever_it_is(tmp_path, monkeypatch):
+    bank = shutil.copytree(SHIPPED, tmp_path / "bank")
+    settings = Settings(state=tmp_path / "state", report_template=bank)
+    keep = tmp_path / "state" / "report-templates"
+    copied, others = shutil.copytree, []
+
+    def overtaken(source, target, *options, **more):
+        """Another worker keeps the same package while this one is about to."""
+        if not others:
+            others.append(target)
+            package_in_force(settings)
+        return copied(source, target, *options, **more)
+
+    monkeypatch.setattr(shutil, "copytree", overtaken)
+    package, _ = package_in_force(settings)
+    assert others
+    assert sorted(path.name for path in keep.iterdir()) == sorted([package.sha256, "last-good"])
+    assert read_package(keep / package.sha256).sha256 == package.sha256
+
+
+def test_check_knows_the_operator_s_own_channels(tmp_path, monkeypatch):
+    channels = tmp_path / "channels.toml"
+    channels.write_text(
+        '[KIOSK]\nname = "自助终端"\nprofile = "STAFF"\nservices = ["VALUATE"]\nreply = "SYNCHRONOUS"\n'
+        'lanes = ["ONLINE"]\nscopes = ["valuations:write"]\nper_second = 5\nburst = 10\n'
+    )
+    bank = shutil.copytree(SHIPPED, tmp_path / "bank")
+    manifest = (SHIPPED / "template.toml").read_text()
+    before = '[[document]]\nkind = "SLIP"\nfile = "slip.typ"\n'
+    (bank / "template.toml").write_text(manifest.replace(before, f'{before}channels = ["KIOSK"]\n\n{before}', 1))
+    assert "channels: 'KIOSK' is not a known code" in refusal("check", bank)
+    monkeypatch.setenv("AVM_CHANNELS_FILE", str(channels))
+    with enlisted(()):
+        assert "is good" in run("check", bank)
+        assert "1 page(s)" in run("preview", "--template", bank, "--case", "automatic", "--out", tmp_path / "x.pdf")
 
 
 def test_a_broken_package_at_the_first_start_leaves_the_shipped_one(tmp_path):

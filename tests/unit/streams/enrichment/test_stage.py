@@ -81,6 +81,15 @@ def test_nobody_is_asked_twice(answer_to):
     assert enriched.concerns == (Reason.ADDR_AMBIGUOUS, Reason.CLARIFICATION_TIMEOUT)
 
 
+@pytest.mark.requirement("IN9")
+def test_what_the_bank_wants_people_for_ends_for_want_of_a_city_and_of_no_reply(answer_to):
+    ended = answer_to("从未见过的名字3号楼", revision=2, force_manual=True)
+    assert (ended.status, ended.reasons) == (Status.EXPIRED, (Reason.ADDR_PARTIAL,))
+    assert "城市" in ended.reason_text
+    gone_on = answer_to("北京市阳光花园3号楼501", revision=2, force_manual=True)
+    assert gone_on.concerns == (Reason.ADDR_AMBIGUOUS,)
+
+
 def test_a_request_for_people_is_not_asked_about_when_the_city_is_known(answer_to):
     enriched = answer_to("北京市阳光花园3号楼501", force_manual=True)
     assert isinstance(enriched, Enriched)

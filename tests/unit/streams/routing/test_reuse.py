@@ -142,9 +142,9 @@ def test_the_policy_turns_it_off(routed, asked, former, policy):
 
 
 @pytest.mark.requirement("IN10")
-def test_it_outlives_the_model_that_gave_it_and_stands_in_while_there_is_none(routed, asked, former):
+def test_it_outlives_the_model_that_gave_it_and_stands_in_for_none(routed, asked, former):
     without = asked(valuation=None, concerns=(Reason.NO_MODEL,))
-    assert routed(without, former).reused_from == former.valuation_id
+    assert routed(without, former).reused_from is None
     newer = replace(former.valuation.model, version="2")
     assert routed(asked(model=newer, index_version="j"), former).reused_from == former.valuation_id
 
@@ -160,6 +160,35 @@ def test_what_routing_answered_comes_back_over_the_ledger_and_is_issued_to_anoth
     assert (again.value, again.unit_price, again.valid_until) == (first.value, first.unit_price, first.valid_until)
     assert again.reused_from == first.valuation_id
     assert key_of(again) is None  # it would live on for ever
+
+
+def resting_on(former, *sources):
+    return replace(former, valuation=replace(former.valuation, sources=sources))
+
+
+@pytest.mark.requirement("IN10")
+@pytest.mark.parametrize(
+    ("earlier", "fresh", "is_reissued"),
+    [(("a",), ("a",), True), (("a",), ("a", "b"), True), (("a", "b"), ("a",), False), (("b",), ("a",), False)],
+)
+def test_a_value_of_which_a_source_gives_no_more_is_not_issued_again(
+    routed, asked, former, earlier, fresh, is_reissued
+):
+    answer = routed(asked(sources=fresh), resting_on(former, *earlier))
+    assert (answer.reused_from is not None) is is_reissued
+
+
+def test_what_is_issued_again_is_degraded_by_what_it_rests_on_itself(routed, asked, former):
+    subject = replace(asked(sources=("a", "b")), degraded_sources=("dictionary", "a", "b"))
+    assert routed(subject, resting_on(former, "a")).degraded_sources == ("dictionary", "a")
+
+
+@pytest.mark.requirement("IN10")
+@pytest.mark.parametrize(("channel", "is_told"), [("CREDIT_MGMT", True), ("NET_BANK", False)])
+def test_a_customer_is_not_told_when_another_asked(routed, asked, former, channel, is_told):
+    answer = routed(asked(channel), former)
+    assert answer.reused_from == former.valuation_id
+    assert ("11月13日" in answer.reason_text) is is_told
 
 
 def test_where_a_fact_is_known_from_makes_no_other_house(routed, asked, former):

@@ -1,8 +1,8 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.catalogue import WITHDRAWALS
+from schemas.catalogue import FOR_PEOPLE, WITHDRAWALS
 from schemas.codes import Action
 from schemas.events import Withdrawn
 from streams.runtime.stage import Change
@@ -49,3 +49,15 @@ def test_what_came_of_a_dispute_is_never_covered():
     view = followed((Action.CANCEL, 1))
     assert not view.cover("v-1", 2, supersedes="GJ-1")
     assert not view.have_ended("v-1", supersedes="GJ-1")
+
+
+def test_what_was_withdrawn_long_ago_takes_no_room():
+    view = Withdrawals()
+    for day in range(100):
+        event = Withdrawn(
+            valuation_id=f"v-{day}", action=Action.CANCEL, revision=1, withdrawn_at=AT + timedelta(days=day)
+        )
+        view.apply([Change(topic=WITHDRAWALS, key=event.valuation_id, event=event)])
+    assert len(view) == FOR_PEOPLE.days + 1
+    assert view.cover("v-99", 1)
+    assert not view.cover("v-1", 1)

@@ -112,7 +112,18 @@ def test_a_mismatch_names_the_field_what_was_stated_and_what_was_found(verified)
     area = check(found, "AREA")
     assert (found.outcome, area.outcome) == (MISMATCH, MISMATCH)
     assert (area.stated, area.found) == ("88.50㎡", "98.2㎡")
-    assert found.text == "房屋信息与记录不一致：建筑面积填报为88.50㎡，房产登记记载为98.2㎡。"
+    assert found.text == "房屋信息与记录不一致：建筑面积填报为88.50㎡，与房产登记不一致。"
+
+
+@pytest.mark.requirement("VF1")
+@pytest.mark.parametrize(
+    ("area_m2", "shown"), [(12_345.67, "12345.67㎡"), (98.2, "98.2㎡"), (120.0, "120㎡"), (1_000_000.0, "1000000㎡")]
+)
+def test_no_sentence_says_what_was_found_since_customers_read_them(verified, area_m2, shown):
+    found = verified(registered(**FULL | {"area_m2": area_m2, "built_year": 1937}), built_year=2005)
+    said = (found.text, *(one.text for one in found.checks))
+    assert (check(found, "AREA").found, check(found, "BUILT_YEAR").found) == (shown, "1937年")
+    assert not [text for text in said for known in (shown, "1937") if known in text]
 
 
 @pytest.mark.requirement("VF1")
