@@ -6,7 +6,7 @@ import random
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -16,6 +16,7 @@ from confluent_kafka import Message
 from infra.cli.connections import codec, kafka_conf, settings_in_force, utc_now
 from infra.cli.gateway_access import access_of, pool_of, tls_of
 from infra.cli.gateway_server import Ending, Servers, bound, ended_by_signals
+from infra.cli.report_stamp import report_stamp
 from infra.kafka.follower import TopicFollower
 from infra.kafka.producer import Publisher
 from infra.kafka.reader import Start
@@ -33,7 +34,7 @@ from producers.gateway.drain import Drain
 from producers.gateway.event_stream import StreamTimes
 from producers.gateway.ledger import HttpLedger
 from producers.gateway.meters import Meters
-from producers.gateway.ports import ReportStore
+from producers.gateway.ports import ReportArchive
 from producers.gateway.prices.feed import PriceFeed
 from producers.gateway.prices.history import PriceHistory
 from producers.gateway.prices.licences import ShownSources
@@ -108,7 +109,7 @@ class Serving:
     connection: ClientConf
     codec: Codec
     access: Access
-    reports: ReportStore
+    archive: ReportArchive
     ledger_url: str = ""
     batch_url: str = ""
     waived: bool = False
@@ -124,12 +125,13 @@ class Serving:
 async def serve(listening: socket.socket, serving: Serving) -> int:
     """Serve on an open socket until the end is announced; the exit code. The port is known before the first request."""
     exit_code: list[int] = []
+    loop = asyncio.get_running_loop()
     servers = Servers(drain=serving.drain, ending=serving.ending)
 
     def end(why: str) -> None:
         log.critical("the gateway ends: it cannot publish", extra={"cause": why})
         exit_code.append(CANNOT_PUBLISH)
-        servers.stop()
+        loop.call_soon_threadsafe(servers.stop)
 
     async with AsyncExitStack() as stack:
         parts = await _parts(stack, serving, end)
@@ -161,6 +163,7 @@ async def _parts(stack: AsyncExitStack, serving: Serving, end: Callable[[str], N
     follower = stack.enter_context(TopicFollower(connection, topics.answers, take))
     suggestions = _suggestions(stack, serving)
     client = await stack.enter_async_context(httpx.AsyncClient(timeout=2.0, trust_env=False))
+    to_batches = await stack.enter_async_context(httpx.AsyncClient(timeout=2.0, trust_env=False))
     return Parts(
         gateway=Gateway(
             publisher=publisher,
@@ -187,8 +190,8 @@ async def _parts(stack: AsyncExitStack, serving: Serving, end: Callable[[str], N
         typing=serving.access.with_limits(_TYPING_LIMITS),
         suggestions=suggestions,
         prices=_prices(stack, serving, suggestions.index),
-        reports=serving.reports,
-        batches=BatchService(client=client, base_url=serving.batch_url),
+        archive=replace(serving.archive, is_revocable=bool(serving.ledger_url)),
+        batches=BatchService(client=to_batches, base_url=serving.batch_url),
         meters=Meters(board),
         audit=GatewayAudit(
             publisher=publisher,
@@ -254,7 +257,7 @@ def gateway() -> None:
             connection=kafka_conf(settings),
             codec=codec(settings),
             access=access_of(settings, pool),
-            reports=ReportStore(settings.reports_url),
+            archive=ReportArchive(store=ReportStore(settings.reports_url), stamp=report_stamp(settings)),
             ledger_url=settings.gateway.ledger_url,
             batch_url=settings.batch.url,
             waived=not settings.require_licences,

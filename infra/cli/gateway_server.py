@@ -42,7 +42,8 @@ class Servers:
         self._add(private_config(app, tls, lifespan="off", **self._options()), listening)  # type: ignore[arg-type]
 
     def stop(self) -> None:
-        """End at once: nothing can be promised any more."""
+        """End at once: nothing can be promised any more, and streams would go on for minutes. On the event loop."""
+        self.drain.announce()
         for server, _ in self._running:
             server.should_exit = True
 

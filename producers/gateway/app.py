@@ -27,7 +27,7 @@ from producers.gateway.http import problem_response
 from producers.gateway.meters import Meters
 from producers.gateway.openapi import publish
 from producers.gateway.pages import page_routes
-from producers.gateway.ports import ReportStore
+from producers.gateway.ports import ReportArchive
 from producers.gateway.prices.routes import Prices, price_routes
 from producers.gateway.problems import MEDIA_TYPE, Code, ProblemError
 from producers.gateway.request_body import ClarificationBody, ValuationBody, query_problems
@@ -69,7 +69,7 @@ class Parts:
     typing: Access
     suggestions: Suggestions
     prices: Prices
-    reports: ReportStore
+    archive: ReportArchive
     batches: BatchService
     meters: Meters
     audit: GatewayAudit
@@ -129,8 +129,8 @@ def _with_credentials(app: FastAPI, parts: Parts) -> None:
     app.include_router(event_routes(gateway, admit, parts.drain, parts.stream_times, prefix="/v1"))
     app.include_router(command_routes(gateway, admit))
     app.include_router(word_routes(gateway, admit, parts.voice))
-    app.include_router(report_routes(gateway, admit, parts.reports, prefix="/v1"))
-    app.include_router(evidence_routes(gateway, admit, parts.reports))
+    app.include_router(report_routes(gateway, admit, parts.archive, prefix="/v1"))
+    app.include_router(evidence_routes(gateway, admit, parts.archive))
     app.include_router(work_order_routes(gateway, admit, parts.voice))
     app.include_router(batch_routes(parts.batches, admit))
     typing = parts.typing.with_credentials(Scope.VALUATIONS_READ)
@@ -139,16 +139,16 @@ def _with_credentials(app: FastAPI, parts: Parts) -> None:
 
 
 def _for_pages(app: FastAPI, parts: Parts) -> None:
-    gateway, admit = parts.gateway, parts.access.for_page
+    gateway, admit, addresses = parts.gateway, parts.access.for_page, parts.access.addresses
     admission = Admission(access=parts.access, voice=parts.voice)
     app.include_router(valuation_routes(gateway, admit, admission, parts.meters, prefix="/h5", in_schema=False))
-    app.include_router(event_routes(gateway, admit, parts.drain, parts.stream_times, prefix="/h5", in_schema=False))
-    app.include_router(report_routes(gateway, admit, parts.reports, prefix="/h5", in_schema=False))
+    app.include_router(event_routes(gateway, admit, parts.drain, parts.stream_times, prefix="/h5", visitors=addresses))
+    app.include_router(report_routes(gateway, admit, parts.archive, prefix="/h5", in_schema=False))
     typing = parts.typing.for_page(Scope.VALUATIONS_READ)
     app.include_router(suggestion_routes(parts.suggestions, typing, parts.meters, prefix="/h5", in_schema=False))
     app.include_router(price_routes(parts.prices, admit(Scope.VALUATIONS_READ), prefix="/h5", in_schema=False))
     app.include_router(page_routes())
-    app.include_router(verification_routes(gateway, admit(Scope.VALUATIONS_READ), parts.reports))
+    app.include_router(verification_routes(gateway, parts.access.for_checking(), parts.archive))
 
 
 def _answer_problems(app: FastAPI) -> None:
@@ -161,7 +161,7 @@ def _answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RefusedJobError)
     async def of_a_job(_: Request, refusal: RefusedJobError) -> JSONResponse:
-        return JSONResponse(refusal.document, refusal.status, headers={"Content-Type": MEDIA_TYPE})
+        return JSONResponse(refusal.document, refusal.status, headers={**refusal.headers, "Content-Type": MEDIA_TYPE})
 
     @app.exception_handler(RequestValidationError)
     async def of_the_query(_: Request, error: RequestValidationError) -> JSONResponse:

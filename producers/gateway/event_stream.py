@@ -24,6 +24,7 @@ _REPORT: Final = ".report"
 _WITH_A_REPORT: Final = frozenset({Status.COMPLETED_AUTO, Status.COMPLETED_MANUAL})
 _HEARTBEAT: Final = b": still there\n\n"
 _RETRY: Final = b"retry: 2000\n\n"
+_MOST_BETWEEN_LOOKS: Final = 4  # heart-beats, a minute: what has left the board is asked of the ledger, by every reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class EventStream:
         with self.board.subscribed(self.valuation_id) as subscription:
             yield _RETRY
             state = await self._looked()
+            between = until = 1  # heart-beats between two looks that nothing called for, and until the next one
             while True:
                 for told, frame in self._news(state, seen):
                     seen = told
@@ -70,8 +72,14 @@ class EventStream:
                 if self._is_ended(state) or self.drain.is_announced or clock() >= ends_at:
                     return
                 wait_s = min(self.times.heartbeat_s, ends_at - clock())
-                if not await self._woken(subscription.changed, wait_s):
+                if await self._woken(subscription.changed, wait_s):
+                    between = until = 1
+                else:
                     yield _HEARTBEAT
+                    until -= 1
+                    if until:
+                        continue
+                    between = until = min(2 * between, _MOST_BETWEEN_LOOKS)
                 state = await self._looked() or state
 
     async def _woken(self, changed: Callable[[], Awaitable[None]], wait_s: float) -> bool:

@@ -32,8 +32,14 @@ class HttpLedger:
         reports = found.get("reports") or ()
         report = event_from_json(Reported, reports[0]["payload"]) if reports else None
         known = found["state"]
+        is_revoked = bool(reports and reports[0].get("revoked"))
         state = (
-            State(result=event_from_json(Resulted, result), report=report, trace_id=known.get("trace_id"))
+            State(
+                result=event_from_json(Resulted, result),
+                report=report,
+                trace_id=known.get("trace_id"),
+                is_revoked=is_revoked,
+            )
             if result
             else None
         )

@@ -34,6 +34,7 @@ _REPORT: Final = _object(
         "media_type": _TEXT,
         "issued_at": _INSTANT,
         "supersedes_report_no": _TEXT,
+        "revoked": {"type": "boolean"},
     },
     "report_no",
 )

@@ -90,6 +90,26 @@ class Ledger(Protocol):
         ...
 
 
+class ReportStamp(Protocol):
+    """Makes the copy of a revoked report that is handed out, marked 已作废. Called on a worker thread."""
+
+    def __call__(self, pdf: bytes, revoked: ReportRevoked, /) -> bytes:
+        """The marked copy of the report's bytes. Raises `PermanentError` for a file that brings no content to mark."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportArchive:
+    """Where reports lie, and how one that no longer counts is marked.
+
+    `is_revocable`: there is a ledger, which alone knows what was revoked.
+    """
+
+    store: "ReportStore"
+    stamp: ReportStamp
+    is_revocable: bool = True
+
+
 class ReportStore(Protocol):
     """Where reports lie. Called on a worker thread."""
 

@@ -30,6 +30,8 @@ class Code(StrEnum):
     CHALLENGE_REQUIRED = "challenge-required"
     QUOTA_EXCEEDED = "quota-exceeded"
     RATE_LIMITED = "rate-limited"
+    TOO_MANY_STREAMS = "too-many-streams"
+    TOO_MANY_TRANSFERS = "too-many-transfers"
     OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
     LOADING = "loading"
@@ -37,6 +39,22 @@ class Code(StrEnum):
     DRAINING = "draining"
     INTERNAL = "internal"
 
+
+OF_JOBS = (
+    "body-too-large",
+    "channel-may-not",
+    "checksum-mismatch",
+    "count-mismatch",
+    "invalid-file",
+    "invalid-request",
+    "job-id-taken",
+    "not-found",
+    "not-possible",
+    "other-order",
+    "too-many-jobs",
+    "too-many-uploads",
+)
+"""The batch service's own, handed on as they are. Its `unavailable` is told as BATCH_UNAVAILABLE."""
 
 _KNOWN: dict[Code, tuple[HTTPStatus, str, str]] = {
     Code.MALFORMED_JSON: (HTTPStatus.BAD_REQUEST, "The body is not valid JSON.", "请求体不是有效的 JSON。"),
@@ -116,6 +134,16 @@ _KNOWN: dict[Code, tuple[HTTPStatus, str, str]] = {
         HTTPStatus.TOO_MANY_REQUESTS,
         "Too many requests on this channel; try again after Retry-After seconds.",
         "该渠道请求过于频繁，请按 Retry-After 指示的秒数后重试。",
+    ),
+    Code.TOO_MANY_STREAMS: (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too many event streams are open; close one, or look at the valuation itself after Retry-After seconds.",
+        "同时打开的事件流过多，请关闭部分事件流，或按 Retry-After 指示的秒数后直接查询该笔估值。",
+    ),
+    Code.TOO_MANY_TRANSFERS: (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too many files are being sent or fetched on this channel; try again after Retry-After seconds.",
+        "该渠道同时上传或下载的文件过多，请按 Retry-After 指示的秒数后重试。",
     ),
     Code.UNAVAILABLE: (
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -201,7 +229,7 @@ SCHEMA: dict[str, Any] = {
         "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string", "enum": [str(code) for code in Code]},
+        "code": {"type": "string", "enum": sorted({*map(str, Code), *OF_JOBS})},
         "detail": {"type": "string"},
         "detail_zh": {"type": "string"},
         "valuation_id": {"type": "string"},

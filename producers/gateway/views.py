@@ -13,7 +13,7 @@ _STAGE_FIELDS: Final = ("stage", "revision", "milliseconds")
 
 def view(state: State, profile: Profile) -> dict[str, Any]:
     """The answer as this profile may see it; JSON-ready, money in whole yuan, instants in UTC."""
-    return answer_body(state.result, state.report, profile)
+    return answer_body(state.result, state.report, profile, revoked=state.is_revoked)
 
 
 def timeline_view(timeline: Timeline) -> dict[str, Any]:

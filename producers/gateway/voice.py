@@ -38,10 +38,10 @@ class Voice:
     results: Topic = RESULTS
     acknowledgement_s: float = _ACKNOWLEDGEMENT_S
 
-    async def dispute(self, disputed: Disputed, *, parent: str) -> None:
-        """Say that a channel does not accept a value."""
-        raised_ms = int(disputed.raised_at.timestamp() * 1000)
-        fact = event_id(disputed.valuation_id, event_type(disputed), raised_ms)
+    async def dispute(self, disputed: Disputed, *, revision: int, parent: str) -> None:
+        """Say that a channel does not accept a value. `revision` is that of the answer; again it is the same event."""
+        case = f"{disputed.valuation_id}|{disputed.reason_code}|{disputed.text or ''}"
+        fact = event_id(case, event_type(disputed), revision)
         record = _Record(disputed, self.disputes.named(), disputed.valuation_id, fact, disputed.raised_at)
         await self._say(record, parent)
 

@@ -24,12 +24,27 @@ class WorkOrders:
     ledger: Ledger
     raised: Recent[WorkOrderRaised] = field(default_factory=Recent)
 
-    def repeated(self, raised: WorkOrderRaised) -> WorkOrderRaised | None:
-        """The work order that this one repeats. Raises `ProblemError` DUPLICATE_CONFLICT for other content."""
-        earlier = self.raised.get(raised.work_order_id)
-        if earlier is not None and replace(earlier, raised_at=_EPOCH) != replace(raised, raised_at=_EPOCH):
+    async def repeated(self, raised: WorkOrderRaised) -> dict[str, Any] | None:
+        """How far the work order is that this one repeats; `None`: it is new, as far as can be known now.
+
+        The ledger keeps no texts: behind another instance's work order other words under its number go unnoticed, but
+        not another kind, valuation or business number.
+
+        Raises:
+            ProblemError: DUPLICATE_CONFLICT for other content.
+        """
+        mine = self.raised.get(raised.work_order_id)
+        if mine is not None and replace(mine, raised_at=_EPOCH) != replace(raised, raised_at=_EPOCH):
             raise ProblemError(Code.DUPLICATE_CONFLICT)
-        return earlier
+        try:
+            known = await self.ledger.work_order(raised.work_order_id, raised.channel)
+        except LedgerUnavailableError:
+            known = None
+        if known is None:
+            return raised_view(mine) if mine is not None else None
+        if _subject(known) != _subject(raised):
+            raise ProblemError(Code.DUPLICATE_CONFLICT)
+        return state_view(known)
 
     def remember(self, raised: WorkOrderRaised) -> None:
         """It was published."""
@@ -91,6 +106,10 @@ def state_view(known: WorkOrderState) -> dict[str, Any]:
     instants = {"raised_at": known.raised_at, "due_at": known.due_at, "answered_at": known.answered_at}
     told = {name: _instant(at) for name, at in instants.items() if at is not None}
     return shown | told | _set(answer=known.answer, valuation_id=known.valuation_id, business_ref=known.business_ref)
+
+
+def _subject(order: WorkOrderRaised | WorkOrderState) -> tuple[str, str, str | None]:
+    return order.kind, order.valuation_id, order.business_ref
 
 
 def _set(**texts: str | None) -> dict[str, str]:

@@ -1,24 +1,23 @@
 """批量作业: the gateway says whose they are; the batch service keeps them."""
 
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-import httpx
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import AwareDatetime
+from fastapi.responses import JSONResponse, Response
+from pydantic import AwareDatetime, StringConstraints
 
 from producers.gateway.access.caller import Caller
-from producers.gateway.batches import BatchService, at, only
+from producers.gateway.batches import JOB_ID, BatchService, at, only
 from producers.gateway.openapi import READING, answers, files, problems_of
 from producers.gateway.problems import Code, ProblemError
 from producers.gateway.routes.standing import Admit
+from producers.gateway.transfer import FileTransfer
 from schemas.domain.channels import Scope
 
 _HANDED_ON: Final = (
     "name", "job_id", "count", "sha256", "deadline_at", "revaluation_of", "alert_change", "column",
 )  # fmt: skip
-_FILE_HEADERS: Final = ("content-type", "content-disposition", "content-length", "etag")
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 _SUBMITTING: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 _ACTING: Final = (401, 403, 404, 409, 422, 429, 503)
@@ -35,6 +34,7 @@ _SHEETS: Final = (
     "application/vnd.apache.parquet",
 )
 JobId = str
+_Column = Annotated[str, StringConstraints(pattern="^[^:]+:.")]
 _Kind = Literal["csv", "xlsx", "parquet"]
 
 
@@ -60,16 +60,17 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
         count: Annotated[int | None, Query(ge=1, description="Rows; another number is refused.")] = None,
         sha256: Annotated[str | None, Query(pattern="^[0-9a-fA-F]{64}$", description="Of the file, hex.")] = None,
         deadline_at: Annotated[AwareDatetime | None, Query(description="When you need it.")] = None,
-        revaluation_of: Annotated[str | None, Query(max_length=64, description="Job compared with (贷后重估).")] = None,
+        revaluation_of: Annotated[
+            str | None, Query(pattern=JOB_ID, description="Job compared with (贷后重估).")
+        ] = None,
         alert_change: Annotated[float | None, Query(gt=0, le=1, description="Alert beyond it; 0.1 = 10 %.")] = None,
-        column: Annotated[list[str] | None, Query(description="`field:HEADER`, as often as needed.")] = None,
-        job_id: Annotated[str | None, Query(max_length=64, description="Your own; else of the content.")] = None,
+        column: Annotated[list[_Column] | None, Query(description="`field:HEADER`, as often as needed.")] = None,
+        job_id: Annotated[str | None, Query(pattern=JOB_ID, description="Your own; else of the content.")] = None,
     ) -> JSONResponse:
         """The file is the body. 201 with the job, 200 with the job that the same file is already."""
         del name, count, sha256, deadline_at, revaluation_of, alert_change, column, job_id  # checked; handed on as sent
-        query = [("channel", caller.channel.code), *only(request.query_params.multi_items(), _HANDED_ON)]
-        declared = request.headers.get("content-length")
-        status, job = await service.submit(query, declared, request.stream())
+        query, declared = only(request.query_params.multi_items(), _HANDED_ON), request.headers.get("content-length")
+        status, job = await service.submit(caller.channel.code, query, declared, request.stream())
         return JSONResponse(job, status, headers={**_NOT_KEPT, "Location": f"/v1/batches{at(job['job_id'])}"})
 
     @router.get(
@@ -79,7 +80,7 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
     )
     async def jobs(caller: Annotated[Caller, admitted]) -> JSONResponse:
         """All jobs of the channel."""
-        return JSONResponse(await service.ask("GET", "", _of(caller)), headers=_NOT_KEPT)
+        return JSONResponse(await service.ask("GET", "", caller.channel.code), headers=_NOT_KEPT)
 
     @router.get(
         "/{job_id}",
@@ -88,7 +89,7 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
     )
     async def job(job_id: JobId, caller: Annotated[Caller, admitted]) -> JSONResponse:
         """DELIVERED: every row that people need not decide is answered. COMPLETED: every row is."""
-        return JSONResponse(await service.ask("GET", at(job_id), _of(caller)), headers=_NOT_KEPT)
+        return JSONResponse(await service.ask("GET", at(job_id), caller.channel.code), headers=_NOT_KEPT)
 
     @router.get(
         "/{job_id}/manifest",
@@ -100,7 +101,7 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
     )
     async def manifest(job_id: JobId, caller: Annotated[Caller, admitted]) -> JSONResponse:
         """What the result file is checked against."""
-        return JSONResponse(await service.ask("GET", at(job_id, "manifest"), _of(caller)), headers=_NOT_KEPT)
+        return JSONResponse(await service.manifest(job_id, caller.channel.code), headers=_NOT_KEPT)
 
     @router.get(
         "/{job_id}/lines",
@@ -109,24 +110,22 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
     )
     async def lines(job_id: JobId, caller: Annotated[Caller, admitted]) -> JSONResponse:
         """A bad row stops no other; it also says so in the result file."""
-        return JSONResponse(await service.ask("GET", at(job_id, "lines"), _of(caller)), headers=_NOT_KEPT)
+        return JSONResponse(await service.ask("GET", at(job_id, "lines"), caller.channel.code), headers=_NOT_KEPT)
 
     @router.get(
         "/{job_id}/result",
         summary="The result file of a job",
         responses={**files("Your columns and order, the answers behind them", *_SHEETS), **problems_of(_ACTING)},
-        response_class=StreamingResponse,
+        response_class=Response,
     )
     async def result(
         job_id: JobId,
         caller: Annotated[Caller, admitted],
         kind: Annotated[_Kind | None, Query(alias="format", description="Another form than the upload's.")] = None,
-    ) -> StreamingResponse:
+    ) -> Response:
         """As far as it is answered; again later, for what people have decided since."""
-        query = [*_of(caller), *([("format", kind)] if kind else [])]
-        opened = await service.file(at(job_id, "result"), query)
-        headers = {name: opened.headers[name] for name in _FILE_HEADERS if name in opened.headers}
-        return StreamingResponse(_pieces(opened), opened.status_code, headers={**headers, **_NOT_KEPT})
+        query = [("format", kind)] if kind else []
+        return FileTransfer(partial(service.file, at(job_id, "result"), caller.channel.code, query), _NOT_KEPT)
 
     for step, summary in (("pause", "Send no further rows for now"), ("resume", "Go on")):
         _add_step(router, service, admitted, step, summary)
@@ -142,15 +141,16 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
         reason: Annotated[str | None, Query(min_length=1, max_length=200, description="For the file.")] = None,
     ) -> JSONResponse:
         """Sends nothing more, and withdraws what has no final answer. What is answered stays."""
-        query = [*_of(caller), *([("reason", reason)] if reason else [])]
-        return JSONResponse(await service.ask("POST", at(job_id, "cancel"), query), headers=_NOT_KEPT)
+        query = [("reason", reason)] if reason else []
+        now = await service.ask("POST", at(job_id, "cancel"), caller.channel.code, query)
+        return JSONResponse(now, headers=_NOT_KEPT)
 
     return router
 
 
 def _add_step(router: APIRouter, service: BatchService, admitted: Any, step: str, summary: str) -> None:
     async def act(job_id: JobId, caller: Annotated[Caller, admitted]) -> JSONResponse:
-        return JSONResponse(await service.ask("POST", at(job_id, step), _of(caller)), headers=_NOT_KEPT)
+        return JSONResponse(await service.ask("POST", at(job_id, step), caller.channel.code), headers=_NOT_KEPT)
 
     act.__name__ = f"{step}_job"
     act.__doc__ = "What is answered stays. Again is harmless; a job that has ended answers 409."
@@ -165,15 +165,3 @@ def _with_batches(admit: Admit) -> Any:
         return caller
 
     return batching
-
-
-def _of(caller: Caller) -> list[tuple[str, str]]:
-    return [("channel", caller.channel.code)]
-
-
-async def _pieces(opened: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for piece in opened.aiter_raw():
-            yield piece
-    finally:
-        await opened.aclose()

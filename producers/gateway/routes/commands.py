@@ -76,7 +76,7 @@ def command_routes(gateway: Gateway, admit: Admit) -> APIRouter:
 def word_routes(gateway: Gateway, admit: Admit, voice: Voice) -> APIRouter:
     """What is said about a valuation that has ended."""
     router = APIRouter(prefix="/v1/valuations/{valuation_id}", tags=["commands"])
-    disputes = Disputes()
+    disputes = Disputes(ledger=gateway.ledger)
 
     @router.post(
         "/dispute",
@@ -93,9 +93,9 @@ def word_routes(gateway: Gateway, admit: Admit, voice: Voice) -> APIRouter:
         state = await gateway.state(valuation_id, owner_of(caller))
         raised = dispute(state, caller.channel, reason_code=body.reason_code, text=body.text, at=gateway.clock())
         assert state is not None  # noqa: S101 - `dispute` refuses it
-        earlier = disputes.repeated(state, raised)
+        earlier = await disputes.repeated(state, raised)
         if earlier is None:
-            await voice.dispute(raised, parent=request.state.traceparent)
+            await voice.dispute(raised, revision=state.result.revision, parent=request.state.traceparent)
             disputes.remember(state, raised)
         return answer(dispute_view(earlier or raised), status=HTTPStatus.ACCEPTED)
 

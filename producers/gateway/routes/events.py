@@ -1,18 +1,24 @@
 """Where a valuation stands, told as it changes."""
 
-from typing import Annotated
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from producers.gateway.access.addresses import Addresses
 from producers.gateway.access.caller import Caller
 from producers.gateway.drain import Drain
 from producers.gateway.event_stream import MEDIA_TYPE, EventStream, StreamTimes
 from producers.gateway.openapi import READING, Responses, problems_of
 from producers.gateway.ownership import owner_of
+from producers.gateway.places import Places
+from producers.gateway.problems import Code
 from producers.gateway.routes.standing import Admit
 from producers.gateway.service import Gateway
-from schemas.domain.channels import Scope
+from schemas.domain import channels
 
 _EVENT = {
     "type": "object",
@@ -33,14 +39,26 @@ _STREAM: Responses = {
     **problems_of(READING),
 }
 # Buffers of proxies would keep events back until there are many.
+_OF_A_SYSTEM: Final = 200  # one for each valuation that somebody in the bank looks at
+_OF_A_VISITOR: Final = 20  # a customer's, or an address's: a branch shares one
+_IN_ALL: Final = 1_000  # some 20 kB each; pages and systems do not take each other's
+_RETRY_AFTER_S: Final = 15
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def event_routes(
-    gateway: Gateway, admit: Admit, drain: Drain, times: StreamTimes, *, prefix: str, in_schema: bool = True
+    gateway: Gateway,
+    admit: Admit,
+    drain: Drain,
+    times: StreamTimes,
+    *,
+    prefix: str,
+    visitors: Addresses | None = None,
 ) -> APIRouter:
-    """The stream of a valuation."""
-    router = APIRouter(prefix=prefix, include_in_schema=in_schema, tags=["valuations"])
+    """The stream of a valuation. `visitors` tells apart who comes to a page without a name; `None`: for systems."""
+    each = _OF_A_SYSTEM if visitors is None else _OF_A_VISITOR
+    places = Places(each=each, in_all=_IN_ALL, refusal=Code.TOO_MANY_STREAMS, retry_after_s=_RETRY_AFTER_S)
+    router = APIRouter(prefix=prefix, include_in_schema=visitors is None, tags=["valuations"])
 
     @router.get(
         "/valuations/{valuation_id}/events",
@@ -50,7 +68,8 @@ def event_routes(
     )
     async def follow(
         valuation_id: str,
-        caller: Annotated[Caller, Depends(admit(Scope.VALUATIONS_READ))],
+        request: Request,
+        caller: Annotated[Caller, Depends(admit(channels.Scope.VALUATIONS_READ))],
         last_event_id: Annotated[str, Header(max_length=64)] = "",
     ) -> Response:
         """Ends with the final answer and its report; otherwise after 15 minutes: come back with `Last-Event-ID`."""
@@ -69,6 +88,23 @@ def event_routes(
         if stream.is_complete(state):
             return Response(status_code=204, headers=_HEADERS)
         headers = _HEADERS | {"X-Valuation-Id": valuation_id}
-        return StreamingResponse(stream.frames(), media_type=MEDIA_TYPE, headers=headers)
+        nameless = visitors if caller.subject is None else None
+        holder = caller.credential if nameless is None else nameless.of(request)
+        return _Stream(stream.frames(), places.taken(holder), headers)
 
     return router
+
+
+class _Stream(StreamingResponse):
+    """Takes its place when it is sent, and gives it back with its end, also when nobody is there to read."""
+
+    def __init__(
+        self, frames: AsyncIterator[bytes], place: AbstractContextManager[None], headers: dict[str, str]
+    ) -> None:
+        super().__init__(frames, media_type=MEDIA_TYPE, headers=headers)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. Raises `ProblemError` TOO_MANY_STREAMS before anything is sent."""
+        with self._place:
+            await super().__call__(scope, receive, send)

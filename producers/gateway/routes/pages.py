@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from producers.gateway.openapi import Responses, files, problems_of
 from producers.gateway.pages import PAGE_HEADERS, verification_page
-from producers.gateway.ports import IssuedReport, ReportStore
+from producers.gateway.ports import IssuedReport, ReportArchive
 from producers.gateway.problems import Code, ProblemError
 from producers.gateway.routes.evidence import ReportCode, delivered_by_number, verified
 from producers.gateway.service import Gateway
@@ -23,7 +23,7 @@ _PAGES: Responses = {
 }
 
 
-def verification_routes(gateway: Gateway, visitor: Callable[..., Any], reports: ReportStore) -> APIRouter:
+def verification_routes(gateway: Gateway, visitor: Callable[..., Any], archive: ReportArchive) -> APIRouter:
     """`visitor` limits how often those without credentials may ask."""
     router = APIRouter(prefix="/verify", tags=["evidence"], dependencies=[Depends(visitor)])
 
@@ -37,9 +37,9 @@ def verification_routes(gateway: Gateway, visitor: Callable[..., Any], reports: 
         """A page in Chinese: whether a report with this number and verification code was issued, and still counts."""
         issued = await _found(gateway, report_no, code)
         page = verification_page(
-            report_no,
+            issued.reported.report_no if issued else report_no,
             issued.reported if issued else None,
-            code=code if issued else "",
+            code=issued.reported.verification_code if issued else "",
             revoked=issued.revoked if issued else None,
             valid_until=await _valid_until(gateway, issued) if issued else None,
             today=gateway.clock().astimezone(SHANGHAI).date(),
@@ -54,8 +54,8 @@ def verification_routes(gateway: Gateway, visitor: Callable[..., Any], reports: 
         responses={**files("房屋估价报告单", "application/pdf"), **problems_of((404, 422, 429, 500, 503))},
     )
     async def verify_report(report_no: str, code: ReportCode) -> Response:
-        """For whoever holds the paper, to compare it with what was archived."""
-        return await delivered_by_number(gateway, report_no, code, reports)
+        """For whoever holds the paper, to compare it with what was archived; marked 已作废 where it is revoked."""
+        return await delivered_by_number(gateway, report_no, code, archive)
 
     return router
 

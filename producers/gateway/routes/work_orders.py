@@ -41,11 +41,11 @@ def work_order_routes(gateway: Gateway, admit: Admit, voice: Voice) -> APIRouter
         raised = work_order(body, channel=code, at=gateway.clock())
         if body.valuation_id is not None and not await gateway.known(body.valuation_id, owner_of(caller)):
             raise wrong("valuation_id", "UNKNOWN", "没有这笔估值，或不属于本渠道，请核对估值编号")
-        earlier = orders.repeated(raised)
-        if earlier is None:
+        shown = await orders.repeated(raised)
+        if shown is None:
             await voice.work_order(raised, parent=request.state.traceparent)
             orders.remember(raised)
-        shown = raised_view(earlier or raised)
+            shown = raised_view(raised)
         location = f"/v1/work-orders/{raised.work_order_id}"
         return JSONResponse(shown, HTTPStatus.ACCEPTED, headers={**_NOT_KEPT, "Location": location})
 

@@ -15,13 +15,14 @@ from producers.gateway.ports import WorkOrderState
 from schemas.codes import Action, Reason, Status
 from schemas.ids import valuation_id
 from tests.fakes.answers import NOON, a_report, a_request, an_address, an_answer, as_message
+from tests.fakes.batch_jobs import job_json
 from tests.fakes.gateway import KEYS, a_house
 
 GUIDE = Path(__file__).resolve().parents[3] / "docs" / "integration.md"
 PDF = b"%PDF-1.7 report"
 NUMBERS = {number: valuation_id("CREDIT_MGMT", number) for number in ("done", "open", "asked")}
 ABOUT = {"Reply to a question": "asked", "Withdraw it, or let a person value it": "open"}
-JOB = {"job_id": "j-1", "state": "RUNNING", "rows": 1, "refused": 0, "answered": 0}
+JOB = job_json()
 
 
 def sections():

@@ -11,9 +11,11 @@ from infra.cli.connections import utc_now
 from infra.cli.gateway import GatewayTopics, Serving, serve
 from infra.cli.gateway_server import Ending, bound
 from producers.gateway.drain import Drain
+from producers.gateway.ports import ReportArchive
 from schemas.codes import Status
 from tests.fakes.access import an_access
 from tests.fakes.answers import CODEC, a_report, an_answer
+from tests.fakes.gateway import marked
 
 PDF = b"%PDF-1.7 report"
 GOOD = {"address": "杭州市西湖区文三路1号", "area_m2": "89.50", "client_request_id": "r-1"}
@@ -41,7 +43,7 @@ async def a_gateway(connection, topics, *, drain=None, notice_s=0.0, **options):
         connection=connection,
         codec=CODEC,
         access=an_access(KEYS, clock=utc_now, monotonic_s=time.monotonic),
-        reports=Reports(),
+        archive=ReportArchive(store=Reports(), stamp=marked),
         topics=GatewayTopics(**spoken),
         ending=Ending(notice_s=notice_s),
         drain=drain,

@@ -19,6 +19,7 @@ from schemas.codes import Action, Reason, Status
 from schemas.events import Reported
 from schemas.ids import valuation_id
 from tests.fakes.answers import NOON, a_report, a_request, an_address, an_answer, as_message
+from tests.fakes.batch_jobs import job_json, manifest_json
 from tests.fakes.gateway import KEYS, a_house
 
 CHECKS = (
@@ -30,7 +31,7 @@ CHECKS = (
     response_headers_conformance,
 )
 BRIEF = StreamTimes(heartbeat_s=0.02, life_s=0.05, report_s=0.02)
-JOB = {"job_id": "j-1", "state": "RUNNING", "rows": 2, "refused": 0, "answered": 1}
+JOB = job_json()
 DONE, OPEN, ASKED = (valuation_id("CREDIT_MGMT", number) for number in ("done", "open", "asked"))
 REPORT: Reported = a_report(a_request(client_request_id="done"))
 
@@ -57,6 +58,8 @@ class BatchService(httpx.AsyncBaseTransport):
             return httpx.Response(200, content=sheet(), headers={"Content-Type": "text/csv"})
         if request.url.path == "/jobs" and request.method == "GET":
             return httpx.Response(200, json={"jobs": [JOB]})
+        if request.url.path.endswith("manifest"):
+            return httpx.Response(200, json=manifest_json())
         return httpx.Response(201 if request.url.path == "/jobs" else 200, json=JOB)
 
 

@@ -126,6 +126,15 @@ async def test_what_the_service_refuses_is_told_in_its_words():
     assert "trace" not in response.json()
 
 
+async def test_a_service_that_is_busy_says_when_to_come_again():
+    document = {"code": "too-many-uploads", "detail": "busy", "detail_zh": "正在受理其他文件，请稍后重新上传。"}
+    headers = {"Retry-After": "30", "Server": "inner"}
+    response = await upload(a_house_with(Service(httpx.Response(429, json=document, headers=headers))))
+    assert refusal(response) == (429, "too-many-uploads", {})
+    assert response.headers["Retry-After"] == "30"
+    assert "server" not in response.headers
+
+
 @pytest.mark.parametrize(
     "answer",
     [
