@@ -72,7 +72,7 @@ REQUESTS = Topic(
     key="valuation_id",
     lanes=BOTH_LANES,
     writers=("gateway", "batch", "bank", *_ASKING),
-    readers=("intake", "ledger", "desk"),
+    readers=("intake", "ledger"),
     says="a channel asks",
 )
 ACCEPTED = Topic(
@@ -162,8 +162,6 @@ RESULTS = Topic(
         "batch",
         "callbacks",
         "notifier",
-        "desk",
-        "intake",
         "bank",
         "policy-office",
     ),
@@ -237,8 +235,8 @@ REVOCATIONS = Topic(
     name="valuation.revocations",
     event=events.ReportRevoked,
     key="valuation_id",
-    writers=("ledger", "ops"),
-    readers=("ledger", "gateway", "callbacks", "notifier"),
+    writers=("ledger",),
+    readers=("ledger", "callbacks", "notifier"),
     says="a report no longer counts",
     retention=FOR_PEOPLE,
 )
@@ -256,7 +254,7 @@ NOTICES = Topic(
     event=events.Noticed,
     key="subject_id",
     writers=("notifier",),
-    readers=("callbacks", "ledger", "bank"),
+    readers=("callbacks", "bank"),
     says="words for customer managers, customers and the bank's operations",
     retention=FOR_PEOPLE,
 )
@@ -283,7 +281,7 @@ BATCHES = Topic(
     event=events.BatchProgressed,
     key="job_id",
     writers=("batch",),
-    readers=("callbacks", "notifier", "ledger", "bank"),
+    readers=("callbacks", "notifier", "bank"),
     says="how far a batch job is, and what came of it",
     retention=FOR_PEOPLE,
 )
@@ -292,7 +290,7 @@ VALUES_MOVED = Topic(
     event=events.ValueMoved,
     key="valuation_id",
     writers=("batch",),
-    readers=("notifier", "ledger", "bank"),
+    readers=("notifier", "bank"),
     says="a revaluation found a value far from the last one",
     retention=FOR_PEOPLE,
 )

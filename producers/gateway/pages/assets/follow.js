@@ -5,6 +5,8 @@ import {events, look, parsed, Refused, Unreachable, Unreadable} from "./api.js";
 const POLL_MS = 2000, SLOW_POLL_MS = 30000, STREAMS_TRIED = 3, REPORT_POLLS = 15, FAILURES_BORNE = 3;
 const NO_STREAM = [404, 405, 406];
 
+// Too many people look at once: who polls needs no place.
+const noStream = error => error instanceof Refused && (NO_STREAM.includes(error.status) || error.code === "too-many-streams");
 const isAnswered = view => view.final || view.status === "NEEDS_CLARIFICATION";
 // A customer's value gets its report a moment later.
 const isReportDue = view => view.final && "value" in view && !view.report;
@@ -30,7 +32,7 @@ export async function follow(id, {first = null, show, lost, signal}) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Refused && NO_STREAM.includes(error.status) && view !== null) streams = 0;
+      if (noStream(error) && view !== null) streams = 0;
       else if (!mayPass(error) || (!mayStand(view) && (view === null || ++failures >= FAILURES_BORNE))) { lost(error); return; }
     }
     await pause(view?.status === "PENDING_MANUAL" ? SLOW_POLL_MS : POLL_MS, signal);
