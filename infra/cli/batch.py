@@ -27,7 +27,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 _SHOWN_PROBLEMS = 20
 _LOOK_S = 0.5
-_ANSWER_WITHIN_S = 1_800.0  # a file of a million rows is checked while its sender waits
+_CHECKED_WITHIN_S = 7_200.0  # every row of a file, by minutes the million, while its sender waits
 _ENDS = frozenset({"PAUSED", "DELIVERED", "COMPLETED", "CANCELLED"})
 _KINDS = {f".{kind}": kind for kind in FileKind}
 _AS_JSON = typer.Option("--json", help="Print one JSON object on standard output.")
@@ -108,7 +108,7 @@ def service(settings: Settings, channel: str) -> Iterator[Service]:
     """The service of these settings."""
     if not settings.batch.url:
         raise JobError("no batch service is named; set AVM_BATCH__URL, or start one with `avm up`")
-    with httpx.Client(base_url=settings.batch.url, timeout=_ANSWER_WITHIN_S, trust_env=False) as client:
+    with httpx.Client(base_url=settings.batch.url, timeout=_CHECKED_WITHIN_S, trust_env=False) as client:
         yield Service(client, channel)
 
 
@@ -169,11 +169,11 @@ def submit(  # noqa: PLR0917 - typer reads the options from the signature
                 alert_change=alert_change,
                 column=_named(column or []),
             )
-            lines = jobs.get(f"/jobs/{opened['job']}/lines")
+            lines = jobs.get(f"/jobs/{opened['job_id']}/lines")
             _show_problems(console, opened, lines)
             with _progress(console, opened) as show:
-                now = followed(jobs, opened["job"], quiet_s=wait, show=show, monotonic=time.monotonic)
-            jobs.fetch(opened["job"], result)
+                now = followed(jobs, opened["job_id"], quiet_s=wait, show=show, monotonic=time.monotonic)
+            jobs.fetch(opened["job_id"], result)
     _tell(console, now, lines, result, as_json=as_json)
 
 
@@ -217,7 +217,7 @@ def list_(channel: Channel = BATCH_FILE, as_json: AsJson = False) -> None:
     grid = Grid("job", "file", "state", "rows", "answered", "manual", "open", "due")
     for one in found["jobs"]:
         counts = (str(one[name]) for name in ("rows", "answered", "manual", "open"))
-        grid.add_row(one["job"], one["name"], one["state"], *counts, one["deadline_at"])
+        grid.add_row(one["job_id"], one["name"], one["state"], *counts, one["deadline_at"])
     Console().print(grid)
 
 
@@ -277,7 +277,7 @@ def _progress(console: Console, opened: dict[str, Any]) -> Iterator[Callable[[di
     words = TextColumn("sent {task.fields[sent]} · answered {task.fields[answered]} · manual {task.fields[manual]}")
     parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), words, TimeElapsedColumn())
     with Progress(*parts, console=console) as progress:
-        task = progress.add_task(opened["job"], total=total, sent=0, answered=0, manual=0)
+        task = progress.add_task(opened["job_id"], total=total, sent=0, answered=0, manual=0)
 
         def show(now: dict[str, Any]) -> None:
             counts = {name: now[name] for name in ("sent", "answered", "manual")}
@@ -315,11 +315,11 @@ def _tell(console: Console, now: dict[str, Any], lines: dict[str, Any], result: 
         sys.stdout.write(json.dumps({**now, **more, **lines}, ensure_ascii=False) + "\n")
         return
     console.print(
-        f"job {now['job']} is {now['state']}: {now['rows']} rows, {now['refused']} refused, "
+        f"job {now['job_id']} is {now['state']}: {now['rows']} rows, {now['refused']} refused, "
         f"{now['duplicates']} repeated, {now['answered']} answered, {now['manual']} with reviewers, "
-        f"{now['open']} open, {now['reports']} reports; due {now['deadline_at']}"
+        f"{now['open']} open, {now['reports_known']} of {now['reports_due']} reports; due {now['deadline_at']}"
     )
     if result:
         console.print(f"result file: {result}")
-    if now["manual"] or now["open"]:
-        console.print(f"later: avm batch fetch {now['job']}")
+    if now["manual"] or now["open"] or now["reports_known"] < now["reports_due"]:
+        console.print(f"later: avm batch fetch {now['job_id']}")

@@ -39,7 +39,7 @@ from schemas.domain.channels import CHANNELS
 STAGES = ("intake", "enrichment", "scoring", "routing", "reporting")
 _WORKER_GRACE_S = 35.0  # a worker may need 30 s to finish its batch and commit
 _PAGES = ("gateway", "ledger", "desk", "batch", "callbacks", "wechat")
-_BATCH_NICENESS, _SHADOW_NICENESS = 10, 19  # a ninth, and a sixty-eighth, of what an online process gets
+_BATCH_NICENESS, _LAST_NICENESS = 10, 19  # a ninth, and a sixty-eighth, of what an online process gets
 _SECRETS = "secrets.json"
 _REFRESH_S = 0.5
 DEMONSTRATION_TEAM = (
@@ -110,9 +110,12 @@ def processes(settings: Settings) -> tuple[ProcessSpec, ...]:
 
 
 def _niceness(name: str) -> int:
-    """Nobody waits for the batch lane as for the online lane, and nobody at all for the shadow."""
-    if name == "shadow":
-        return _SHADOW_NICENESS
+    """Nobody waits for the batch lane as for the online lane, and nobody at all for the shadow.
+
+    A job's answers go before its reports: a report costs several times what its answer does, and may follow later.
+    """
+    if name in {"shadow", f"reporting.{Lane.BATCH}"}:
+        return _LAST_NICENESS
     return _BATCH_NICENESS if name.endswith(f".{Lane.BATCH}") or name == "batch" else 0
 
 
@@ -141,6 +144,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "CALLBACKS__ALLOW_HTTP": str(settings.callbacks.allow_http),
         "BATCH__PORT": str(settings.batch.port),
         "BATCH__URL": settings.batch.url,
+        "BATCH__WINDOW": str(settings.batch.window),
         **_of_wechat(settings.wechat),
         "DESK__DUTY_POOL": str(settings.desk.duty_pool),
         "DESK__ACCOUNTS": json.dumps(settings.desk.model_dump(mode="json")["accounts"]),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from schemas.codes import Status
+from schemas.domain.ends import is_end
 from schemas.events import Reported, Resulted
 
 # Nothing more comes for these without somebody acting.
@@ -26,11 +27,12 @@ class Former:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A row and its answer. Money in whole yuan; `status` `None`: nothing has come yet."""
+    """A row and its answer. Money in whole yuan; `status` `None`: nothing has come yet, `revision` 0: refused."""
 
     number: int
     valuation_id: str
     status: Status | None = None
+    revision: int = 0
     value: int | None = None
     unit_price: int | None = None
     lower: int | None = None
@@ -51,14 +53,20 @@ class Answer:
         return self.status in _WITH_PEOPLE
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing more will come, the report of a value included."""
-        return self.status is not None and self.status.is_final and (self.value is None or bool(self.report_no))
+    def is_settled(self) -> bool:
+        """Whether it is no longer on its way: answered, or with people."""
+        return self.status is not None and _is_settled(self.status)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether what was accepted has its end: only a dispute changes that."""
+        return self.status is not None and self.status.is_final and self.revision > 0
 
     @property
     def is_done(self) -> bool:
-        """Whether the flow has done with it, for now or for good: it no longer counts as on its way."""
-        return self.is_complete or self.is_with_people
+        """Whether nothing more comes by itself: a value has its report, or somebody has to act first."""
+        is_final = self.status is not None and self.status.is_final
+        return self.is_with_people or (is_final and (self.value is None or bool(self.report_no)))
 
     @property
     def change(self) -> float | None:
@@ -69,23 +77,14 @@ class Answer:
 
 
 def answered(before: Answer, resulted: Resulted) -> Answer:
-    """The row's answer after one more result; a receipt or an interim behind a better answer changes nothing.
-
-    Of two ends the first counts, unless the second came of a dispute: a cancellation may cross a value.
-    """
-    known = before.status
-    is_ended = known is not None and known.is_final and known is not Status.REJECTED_INVALID
-    if known is not None and (
-        (known.is_final and not resulted.status.is_final)
-        or (is_ended and resulted.supersedes is None)
-        or (known in _WITH_PEOPLE and resulted.status in _UNDER_WAY)
-        or (known not in _UNDER_WAY and resulted.status is Status.REJECTED_INVALID)
-    ):
+    """The row's answer after one more result; a receipt or an interim behind a better answer changes nothing."""
+    if not _is_news(before, resulted):
         return before
     valuation = resulted.valuation
     return replace(
         before,
         status=resulted.status,
+        revision=resulted.revision,
         value=resulted.value,
         unit_price=resulted.unit_price,
         lower=resulted.lower,
@@ -98,8 +97,22 @@ def answered(before: Answer, resulted: Resulted) -> Answer:
 
 
 def reported(before: Answer, report: Reported) -> Answer:
-    """The row's answer with its report; a later report supersedes."""
-    return replace(before, report_no=report.report_no)
+    """The row's answer with its report; a later report supersedes. One of a value that came second is none of it."""
+    is_another = before.is_ended and report.revision != before.revision
+    return before if is_another and report.supersedes_report_no is None else replace(before, report_no=report.report_no)
+
+
+def _is_news(before: Answer, resulted: Resulted) -> bool:
+    """Whether a result takes the place of the row's answer.
+
+    Of two ends the first counts, unless the second came of a dispute: a cancellation may cross a value. A refusal is
+    the row's answer only while there is none; of a command it never is.
+    """
+    if resulted.revision == 0:
+        return before.status is None and not resulted.update
+    if before.is_ended:
+        return is_end(resulted) and resulted.supersedes is not None
+    return not (before.is_with_people and resulted.status in _UNDER_WAY)
 
 
 def has_moved(answer: Answer, threshold: float) -> bool:
@@ -110,6 +123,11 @@ def has_moved(answer: Answer, threshold: float) -> bool:
     if answer.change is None or answer.value is None or answer.former is None:
         return False
     return abs(answer.value - answer.former.value) > Decimal(str(threshold)) * answer.former.value
+
+
+def settled_now(changes: Iterable[tuple[Answer, Answer]]) -> int:
+    """How many rows are no longer on their way after changes, each (before, after)."""
+    return sum(after.is_settled - before.is_settled for before, after in changes)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -147,7 +165,8 @@ def shifts(changes: Iterable[tuple[Answer, Answer]]) -> dict[Standing, Shift]:
 class Tally:
     """A job in numbers. `manual` are with a reviewer; `open` have no final answer, sent or not; `on_the_way` are sent.
 
-    A value counts as on its way until its report is known.
+    A row is on its way until it is answered. Reports follow answers at their own pace and are counted apart: so many
+    are due on the answers so far, and so many of these are known.
     """
 
     rows: int
@@ -158,7 +177,8 @@ class Tally:
     manual: int
     open: int
     on_the_way: int
-    reports: int
+    reports_due: int
+    reports_known: int
     by_status: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
@@ -170,16 +190,23 @@ class Tally:
         """Rows that wait for somebody: a reviewer, or the bank's reply about an address."""
         return sum(self.by_status.get(status, 0) for status in _WITH_PEOPLE)
 
+    @property
+    def reports_awaited(self) -> int:
+        """Reports that are due and not known."""
+        return self.reports_due - self.reports_known
+
 
 def tally(standings: Iterable[tuple[Standing, Shift]], *, rows: int, refused: int, duplicates: int, sent: int) -> Tally:
     """Count a job from how its rows stand."""
     by_status: Counter[str] = Counter()
-    done = reports = 0
+    known = awaited = 0
     for standing, count in standings:
-        if standing.status:
-            by_status[standing.status] += count.rows
-        done += count.rows * standing.is_done
-        reports += count.reports
+        if not standing.status:
+            continue
+        by_status[standing.status] += count.rows
+        if Status(standing.status).is_final:
+            known += count.reports
+            awaited += 0 if standing.is_done else count.rows
     by_status = +by_status
     manual = by_status[Status.PENDING_MANUAL]
     settled = sum(count for status, count in by_status.items() if _is_settled(Status(status)))
@@ -191,8 +218,9 @@ def tally(standings: Iterable[tuple[Standing, Shift]], *, rows: int, refused: in
         answered=settled - manual,
         manual=manual,
         open=rows - refused - duplicates - settled,
-        on_the_way=max(0, sent - done),
-        reports=reports,
+        on_the_way=max(0, sent - settled),
+        reports_due=known + awaited,
+        reports_known=known,
         by_status=dict(sorted(by_status.items())),
     )
 

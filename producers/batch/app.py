@@ -1,10 +1,7 @@
 """The batch service's HTTP interface. For the gateway and `avm batch`, on loopback: who asks, they have checked."""
 
-import hashlib
 import logging
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,21 +13,25 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from psycopg_pool import PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
+from producers.batch.answers import Tally
 from producers.batch.delivering import result_part
 from producers.batch.files import CHUNK, FileKind
 from producers.batch.job import ALERT_CHANGE, Job, Order, job_as_json
+from producers.batch.jobs import Vouched
 from producers.batch.loop import Service
+from producers.batch.manifest import is_outdated
 from producers.batch.problems import MEDIA_TYPE, Code, JobRefusedError
+from producers.batch.uploads import RETRY_AFTER_S, Uploads, uploaded
 from schemas.codes import BatchState
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES: Final = 2 << 30  # some ten million rows
 MEDIA_TYPES: Final = {
     FileKind.CSV: "text/csv; charset=utf-8",
     FileKind.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     FileKind.PARQUET: "application/vnd.apache.parquet",
 }
+Number = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of a manifest and its result; default: latest.")]
 Channel = Annotated[str, Query(description="The channel that asks, as its caller has found out.")]
 
 
@@ -54,6 +55,8 @@ def build(service: Service, *, spool: Path, is_working: Callable[[], bool]) -> F
 
 
 def _add_upload(app: FastAPI, service: Service, spool: Path) -> None:
+    uploads = Uploads()
+
     @app.post("/jobs")
     async def open_job(  # noqa: PLR0913, PLR0917 - FastAPI reads the parameters from the signature
         request: Request,
@@ -79,8 +82,9 @@ def _add_upload(app: FastAPI, service: Service, spool: Path) -> None:
             alert_change=alert_change,
             columns=named_columns(column or []),
         )
-        async with _uploaded(request, spool) as (path, found):
-            job, is_new = await run_in_threadpool(service.opening.open, path, found, order)
+        with uploads.taken():
+            async with uploaded(request, spool) as (path, found):
+                job, is_new = await run_in_threadpool(service.opening.open, path, found, order)
         return JSONResponse(await run_in_threadpool(_shown, service, job), status_code=201 if is_new else 200)
 
 
@@ -103,23 +107,37 @@ def _add_looks(app: FastAPI, service: Service) -> None:
 
 def _add_files(app: FastAPI, service: Service) -> None:
     @app.get("/jobs/{job_id}/result")
-    def result(job_id: str, channel: Channel, format: FileKind | None = None) -> StreamingResponse:  # noqa: A002
-        """The result file: of a delivered job the one its manifest vouches for, before that as it stands."""
-        job, _ = service.jobs.get(job_id, channel)
-        number = _vouched(service, job) if format in {None, job.kind} else None
+    def result(
+        job_id: str,
+        channel: Channel,
+        format: FileKind | None = None,  # noqa: A002
+        number: Number = None,
+    ) -> StreamingResponse:
+        """The result file: of a delivered job one that a manifest vouches for, before that as it stands."""
+        job, now = service.jobs.get(job_id, channel)
         kind = format or job.kind
+        if number is not None and kind is not job.kind:
+            raise JobRefusedError(
+                Code.INVALID_REQUEST, f"number: result files are kept as {job.kind}; leave out format"
+            )
+        said = _vouched(service, job, now, number) if kind is job.kind else None
         headers = {"Content-Disposition": f'attachment; filename="{job.job_id}.{kind}"'}
-        pieces = _live(service, job, kind) if number is None else service.jobs.pieces(job_id, result_part(number))
+        if said is None:
+            return StreamingResponse(_live(service, job, kind), media_type=MEDIA_TYPES[kind], headers=headers)
+        if not service.jobs.has_part(job_id, result_part(said.number)):
+            why = f"result {said.number} of job {job_id} is no longer kept; fetch the manifest and its result anew"
+            raise JobRefusedError(Code.NOT_FOUND, why)
+        headers |= {"ETag": f'"{said.sha256}"', "Content-Length": str(said.size)}
+        pieces = service.jobs.pieces(job_id, result_part(said.number), said.size)
         return StreamingResponse(pieces, media_type=MEDIA_TYPES[kind], headers=headers)
 
     @app.get("/jobs/{job_id}/manifest")
-    def manifest(job_id: str, channel: Channel) -> Response:
-        """The manifest: partial while a job is under way, then final, then with what people have decided since."""
+    def manifest(job_id: str, channel: Channel, number: Number = None) -> Response:
+        """The manifest: partial while a job is under way, then final, then with what has come since."""
         job, now = service.jobs.get(job_id, channel)
-        if _vouched(service, job) is None:
-            return Response(service.delivering.partial(job, now), media_type="application/json")
-        kept = service.jobs.manifest(job_id)
-        return Response(kept[2] if kept else "", media_type="application/json")
+        said = _vouched(service, job, now, number)
+        document = service.delivering.partial(job, now) if said is None else said.document
+        return Response(document, media_type="application/json")
 
 
 def _add_moves(app: FastAPI, service: Service) -> None:
@@ -138,18 +156,28 @@ def _add_moves(app: FastAPI, service: Service) -> None:
         job_id: str, channel: Channel, reason: Annotated[str, Query(max_length=200)] = "批量作业已撤销"
     ) -> dict[str, Any]:
         """Send nothing more, and withdraw what has no final answer."""
+        if not reason.isprintable():
+            raise JobRefusedError(Code.INVALID_REQUEST, "reason: of visible characters alone")
         return job_as_json(*service.jobs.cancel(job_id, channel, reason))
 
 
-def _vouched(service: Service, job: Job) -> int | None:
-    """The number of the manifest that speaks of the job as it is now, made when there is news; `None` before one is."""
+def _vouched(service: Service, job: Job, now: Tally, number: int | None) -> Vouched | None:
+    """The manifest of this number, default the one that speaks of the job now, made when there is news.
+
+    `None` before there is one. Raises `JobRefusedError` for a number that there is not.
+    """
+    if number is not None:
+        named = service.jobs.manifest(job.job_id, number)
+        if named is None:
+            raise JobRefusedError(Code.NOT_FOUND, f"job {job.job_id} has no manifest {number}; leave out number")
+        return named
     if job.state is not BatchState.DELIVERED and job.ended_at is None:
         return None
     kept = service.jobs.manifest(job.job_id)
-    if kept is None or kept[1] != job.news_at:
+    if kept is None or (kept.news_at != job.news_at and is_outdated(kept.document, now, service.clock())):
         service.delivering.deliver(job, job.state)
         kept = service.jobs.manifest(job.job_id)
-    return kept[0] if kept else None
+    return kept
 
 
 def _live(service: Service, job: Job, kind: FileKind) -> Iterator[bytes]:
@@ -160,21 +188,6 @@ def _live(service: Service, job: Job, kind: FileKind) -> Iterator[bytes]:
 
 def _shown(service: Service, job: Job) -> dict[str, Any]:
     return job_as_json(*service.jobs.get(job.job_id, job.channel))
-
-
-@asynccontextmanager
-async def _uploaded(request: Request, spool: Path) -> AsyncIterator[tuple[Path, str]]:
-    """The body in a file that is there while the block runs, and its sha256."""
-    found, size = hashlib.sha256(), 0
-    with tempfile.NamedTemporaryFile(dir=spool) as file:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > MOST_BYTES:
-                raise JobRefusedError(Code.BODY_TOO_LARGE, f"the file has more than {MOST_BYTES >> 20} MiB; split it")
-            found.update(piece)
-            file.write(piece)
-        file.flush()
-        yield Path(file.name), found.hexdigest()
 
 
 def named_columns(pairs: list[str]) -> tuple[tuple[str, str], ...]:
@@ -197,7 +210,8 @@ def _with_zone(at: datetime | None) -> datetime | None:
 def _add_problems(app: FastAPI) -> None:
     @app.exception_handler(JobRefusedError)
     async def refused(_request: Request, error: JobRefusedError) -> JSONResponse:
-        return JSONResponse(error.document(), status_code=error.status, media_type=MEDIA_TYPE)
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if error.code is Code.TOO_MANY_UPLOADS else None
+        return JSONResponse(error.document(), status_code=error.status, media_type=MEDIA_TYPE, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

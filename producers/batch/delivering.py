@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -37,11 +37,17 @@ _MOVED: Final = """
 """
 _LATEST: Final = "select max(number) from manifest where job_id = %s"
 _KEEP: Final = """
-    insert into manifest (job_id, number, made_at, news_at, document, sha256, result_sha256)
-    values (%s, %s, %s, %s, %s, %s, %s)
+    insert into manifest (job_id, number, made_at, news_at, document, sha256, result_sha256, result_bytes)
+    values (%s, %s, %s, %s, %s, %s, %s, %s)
 """
-# The one before stays for whoever is fetching it at this moment.
-_DROP_FORMER: Final = "delete from job_file where job_id = %s and part <> all(%s)"
+# For whoever is fetching one; the last ones alone, since a large job may make another every minute.
+_KEPT_FOR: Final = timedelta(days=1)
+_MOST_KEPT: Final = 10
+_DROP_FORMER: Final = """
+    delete from job_file f using manifest m
+    where f.job_id = %(job_id)s and m.job_id = f.job_id and f.part = 'result-' || m.number
+        and m.number < %(number)s and (m.made_at < %(since)s or m.number <= %(number)s - %(most)s)
+"""
 _DROP_SENT: Final = "delete from request where job_id = %s"
 _DELIVER: Final = """
     update job set state = %(state)s, progress_number = progress_number + 1, progressed_at = %(at)s,
@@ -88,7 +94,7 @@ class Delivering:
     def deliver(self, job: Job, state: BatchState) -> None:
         """Write result and manifest from one view of the rows, keep both, and put the job into `state`.
 
-        A second call makes a later manifest; the latest counts, and its result file and the one before are kept.
+        A second call makes a later manifest; the latest counts. Earlier result files are kept for a day, the last nine.
         """
         with self._folder() as folder:
             with self._one_view() as connection:
@@ -149,9 +155,11 @@ class Delivering:
         said = manifest(after, view.now, number=number, made_at=view.at, moved=view.moved, result_sha256=found)
         text = as_text(said)
         own = sha256(text.encode()).hexdigest()
-        connection.execute(_KEEP, [job.job_id, number, view.at, view.news_at, text, own, found])
+        size = view.path.stat().st_size
+        connection.execute(_KEEP, [job.job_id, number, view.at, view.news_at, text, own, found, size])
         keep_file(connection, job.job_id, result_part(number), view.path)
-        connection.execute(_DROP_FORMER, [job.job_id, [INPUT, result_part(number - 1), result_part(number)]])
+        old = {"job_id": job.job_id, "number": number, "since": view.at - _KEPT_FOR, "most": _MOST_KEPT}
+        connection.execute(_DROP_FORMER, old)
         connection.execute(_DROP_SENT, [job.job_id])
         told = self.voice.progressed(after, view.now, view.at, manifest_sha256=own, result_sha256=found)
         outbox.write(connection, [told])
@@ -197,7 +205,7 @@ def _of_row(row: Mapping[str, Any], firsts: Mapping[int, Mapping[str, Any]], job
         return Found(answer=None, remark="；".join(problem["message"] for problem in row["problems"]))
     repeats = row["same_as"]
     asked = row if repeats is None else firsts[repeats]
-    if asked["status"] is None and asked["number"] > job.sent_through and job.state is BatchState.CANCELLED:
+    if asked["status"] is None and asked["number"] > job.begun_through and job.state is BatchState.CANCELLED:
         return Found(answer=None, remark="作业已撤销，该行未发送")
     remark = f"与第 {repeats} 行相同，采用该行结果" if repeats is not None else ""
     return Found(answer=answer_of(asked), remark=remark)

@@ -12,17 +12,19 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from xml.etree.ElementTree import ParseError
 
 CHUNK: Final = 1 << 20
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DELIMITERS: Final = (",", "\t", ";")
 _SNIFFED: Final = 64 * 1024
+_LONGEST_LINE: Final = 1 << 20  # characters of a CSV
+_MOST_UNPACKED: Final = 2 << 30  # bytes of an XLSX, as its table of contents declares them
 _PARQUET: Final = b"PAR1"
 PARQUET_ROWS: Final = 5_000  # decoded at a time
 _MEND_PARQUET: Final = "it is damaged or was cut off on its way; write it anew and send that"
@@ -108,6 +110,8 @@ def open_table(path: Path, name: str | None = None) -> Table:
     names = tuple(cell_text(cell) for cell in next(iter(table._lines()), ()))  # noqa: SLF001 - of this class
     if not any(names):
         raise FileError(f"{called}, line 1: there is no header; the first line must name the columns")
+    if any("\0" in column for column in names):
+        raise FileError(f"{called}, line 1: a column's name has a NUL character; name the columns in plain text")
     return replace(table, header=names)
 
 
@@ -156,6 +160,17 @@ def cell_text(cell: object) -> str:
     return str(cell).strip()
 
 
+def kept_text(cell: object) -> str:
+    """A cell of the sender's own as text: a text is as it was, a point in time with its clock and zone."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, float):
+        return f"{cell:.15g}"  # what a sheet shows, and all that it has
+    if isinstance(cell, datetime) and (cell.tzinfo is not None or cell.time() != time.min):
+        return cell.isoformat(sep=" ")
+    return cell_text(cell)
+
+
 def normalised(name: str) -> str:
     """A header without what people vary: width, case, blanks, units in brackets."""
     plain = unicodedata.normalize("NFKC", name).lower()
@@ -166,6 +181,11 @@ def _xlsx_lines(path: Path, name: str) -> Iterator[Sequence[Any]]:
     from openpyxl import load_workbook
 
     with _explained(name), path.open("rb") as file:  # open, because a name's ending may say something else
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > _MOST_UNPACKED:
+            raise FileError(f"{name} unpacks to {unpacked >> 20} MiB, more than {_MOST_UNPACKED >> 20}; split it")
+        file.seek(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles and extensions that openpyxl leaves out do not matter here
             workbook = load_workbook(file, read_only=True, data_only=True)
@@ -190,17 +210,32 @@ def _csv_lines(path: Path, name: str, encoding: str) -> Iterator[Sequence[str]]:
     with path.open(encoding=encoding, newline="") as file:
         first = file.read(_SNIFFED).partition("\n")[0]
         file.seek(0)
-        lines = csv.reader(file, delimiter=max(_DELIMITERS, key=first.count), strict=True)
+        lines = csv.reader(_bounded(file, name), delimiter=max(_DELIMITERS, key=first.count), strict=True)
         try:
             yield from lines
         except csv.Error as error:
             raise FileError(f"{name}, line {lines.line_num}: {error}; check the quotation marks there") from error
 
 
+def _bounded(file: TextIO, name: str) -> Iterator[str]:
+    """The lines of a text, none of them so long that it fills the memory."""
+    number = 0
+    while line := file.readline(_LONGEST_LINE + 1):
+        number += 1
+        if len(line) > _LONGEST_LINE:
+            why = f"the line has more than {_LONGEST_LINE:,} characters; check the line ends and quotation marks there"
+            raise FileError(f"{name}, line {number}: {why}")
+        yield line
+
+
 def _encoding(path: Path, name: str, start: bytes) -> str:
     for mark, encoding in _BOMS:
         if start.startswith(mark):
-            return encoding
+            if _decodes(path, encoding):
+                return encoding
+            said = encoding.removesuffix("-sig").upper()
+            why = f"it begins as {said} and does not go on so, or was cut off; save it as CSV UTF-8 or as XLSX"
+            raise FileError(f"{name} cannot be read as text: {why}")
     for encoding in ("utf-8", "gb18030"):
         if _decodes(path, encoding):
             return encoding

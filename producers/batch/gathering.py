@@ -1,4 +1,7 @@
-"""Answers into the rows of their jobs. What belongs to no open job costs a look at its request number."""
+"""Answers into the rows of their jobs, of ended ones too: a dispute changes a value long after.
+
+What belongs to no job costs a look at its request number.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +15,7 @@ from psycopg.rows import TupleRow, dict_row
 from infra.kafka.producer import Record
 from infra.postgres import outbox
 from infra.postgres.ingest import Received
-from producers.batch.answers import Answer, Former, Standing, answered, has_moved, reported, shifts
+from producers.batch.answers import Answer, Former, Standing, answered, has_moved, reported, settled_now, shifts
 from producers.batch.pace import OnlineWatch
 from producers.batch.rows import row_of
 from producers.batch.voice import Voice
@@ -23,9 +26,9 @@ Key = tuple[str, int]
 
 _FRESH: Final = timedelta(seconds=30)  # an older answer, read after a pause, says nothing of the lane now
 ANSWER: Final = """
-    i.number, i.valuation_id, i.status, i.value, i.unit_price, i.lower, i.upper, i.confidence_level, i.value_date,
-    i.valid_until, i.reason, i.report_no, i.superseded_by, i.business_ref, i.branch_code, i.former_value, i.former_on,
-    i.former_report
+    i.number, i.valuation_id, i.status, i.revision, i.value, i.unit_price, i.lower, i.upper, i.confidence_level,
+    i.value_date, i.valid_until, i.reason, i.report_no, i.superseded_by, i.business_ref, i.branch_code, i.former_value,
+    i.former_on, i.former_report
 """
 # In one order everywhere, so that two instances which read different partitions never wait for each other in a circle.
 _READ: Final = f"""
@@ -33,18 +36,17 @@ _READ: Final = f"""
     from unnest(%(jobs)s::text[], %(numbers)s::int[]) as w (job_id, number)
     join job j using (job_id)
     join item i on i.job_id = w.job_id and i.number = w.number
-    where j.state <> 'COMPLETED'
     order by i.job_id, i.number for update of i
 """
 _WRITE: Final = """
-    update item i set status = n.status, value = n.value, unit_price = n.unit_price, lower = n.lower, upper = n.upper,
-        confidence_level = n.confidence_level, value_date = n.value_date, valid_until = n.valid_until,
-        reason = n.reason, report_no = n.report_no
-    from unnest(%(job_id)s::text[], %(number)s::int[], %(status)s::text[], %(value)s::bigint[],
+    update item i set status = n.status, revision = n.revision, value = n.value, unit_price = n.unit_price,
+        lower = n.lower, upper = n.upper, confidence_level = n.confidence_level, value_date = n.value_date,
+        valid_until = n.valid_until, reason = n.reason, report_no = n.report_no
+    from unnest(%(job_id)s::text[], %(number)s::int[], %(status)s::text[], %(revision)s::int[], %(value)s::bigint[],
         %(unit_price)s::bigint[], %(lower)s::bigint[], %(upper)s::bigint[], %(confidence_level)s::smallint[],
         %(value_date)s::date[], %(valid_until)s::date[], %(reason)s::text[], %(report_no)s::text[])
-        as n (job_id, number, status, value, unit_price, lower, upper, confidence_level, value_date, valid_until,
-            reason, report_no)
+        as n (job_id, number, status, revision, value, unit_price, lower, upper, confidence_level, value_date,
+            valid_until, reason, report_no)
     where i.job_id = n.job_id and i.number = n.number
 """
 _COUNT: Final = """
@@ -53,10 +55,14 @@ _COUNT: Final = """
     on conflict (job_id, status, is_done) do update
         set rows = t.rows + excluded.rows, reports = t.reports + excluded.reports
 """
-_NEWS: Final = "update job set news_at = %(at)s where job_id = %(job_id)s"
+# Of rows that nothing waits for any more the first to come back are taken to be these: so none is left out that runs.
+_NEWS: Final = """
+    update job set news_at = %(at)s, written_off = greatest(0, written_off - %(settled)s) where job_id = %(job_id)s
+"""
 _SUPERSEDE: Final = "update item set superseded_by = %(by)s where job_id = %(former)s and number = %(number)s"
 _COLUMNS: Final = (
     "status",
+    "revision",
     "value",
     "unit_price",
     "lower",
@@ -71,7 +77,7 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row of an open job, locked."""
+    """A row of a job, locked."""
 
     job_id: str
     channel: str
@@ -89,7 +95,7 @@ class Gathering:
         self._voice, self._watch, self._clock = voice, watch, clock
 
     def __call__(self, connection: Connection[TupleRow], batch: Sequence[Received], /) -> None:
-        """Write what is news to the rows of open jobs."""
+        """Write what is news to the rows of jobs."""
         now = self._clock()
         self._look(batch, now)
         events = _by_row(batch)
@@ -104,12 +110,16 @@ class Gathering:
                 continue
             changed[row.job_id].append((row.answer, after))
             if _is_newly_valued(row.answer, after):
+                if row.revaluation_of and row.former_number is not None:
+                    changed.setdefault(row.revaluation_of, [])  # it has news as well: a row of it is superseded
                 alarms += self._valued(connection, row, after, events[key], now)
         _write(connection, changed, now)
         outbox.write(connection, alarms)
 
     def _look(self, batch: Sequence[Received], now: datetime) -> None:
         for received in batch:
+            if now - received.appended_at > _FRESH:
+                self._watch.fell_behind(now)
             event = received.event
             if (
                 received.lane is Lane.ONLINE
@@ -148,7 +158,7 @@ def _by_row(batch: Sequence[Received]) -> dict[Key, list[Resulted | Reported]]:
 
 
 def _locked(connection: Connection[TupleRow], events: Mapping[Key, Sequence[Resulted | Reported]]) -> dict[Key, _Row]:
-    """The rows of open jobs that these events are about. Another channel's request may have a number like ours."""
+    """The rows of jobs that these events are about. Another channel's request may have a number like ours."""
     wanted = {"jobs": [job for job, _ in events], "numbers": [number for _, number in events]}
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_READ, wanted).fetchall()
@@ -186,7 +196,8 @@ def _write(
     for job_id in sorted(changed):
         for standing, shift in shifts(changed[job_id]).items():
             connection.execute(_COUNT, _count(job_id, standing) | {"rows": shift.rows, "reports": shift.reports})
-        connection.execute(_NEWS, {"job_id": job_id, "at": now})
+        keys = {"job_id": job_id, "at": now, "settled": max(0, settled_now(changed[job_id]))}
+        connection.execute(_NEWS, keys)
 
 
 def _count(job_id: str, standing: Standing) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from typing import Any, Final
 from producers.batch.answers import Tally
 from producers.batch.files import FileKind
 from schemas.codes import BatchState
+from schemas.domain.contract import BATCH_LEAST, BATCH_PACE
 
-MOST_OPEN: Final = 2  # contract, channel table: two open jobs of a channel at a time
-ALERT_CHANGE: Final = 0.10  # a value may differ by as much from an offline one (C-04); further is news
-_ROWS_PER_S: Final = 5  # C-05 with _LEAST: how long a job without a deadline of its own may take
-_LEAST: Final = timedelta(hours=1)
+# Policy where an order says nothing: within as much a valuer's second opinion may differ too; further is news.
+ALERT_CHANGE: Final = 0.10
 _LONGEST_ID: Final = 40  # a row's request number, job and line, has 64 characters at most
 _ID: Final = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -44,7 +43,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as it stands. `last_row` is the number of the last row that is sent."""
+    """A job as it stands. `last_row` is the number of the last row to be sent, `claimed_through` of the last begun."""
 
     job_id: str
     channel: str
@@ -62,6 +61,8 @@ class Job:
     deadline_at: datetime
     revaluation_of: str | None
     alert_change: float
+    columns: tuple[tuple[str, str], ...] = ()
+    claimed_through: int = 0
     sent_through: int
     sent: int
     written_off: int
@@ -72,6 +73,11 @@ class Job:
     delivered_at: datetime | None
     ended_at: datetime | None
     reason: str | None
+
+    @property
+    def begun_through(self) -> int:
+        """The number of the last row that may have gone out."""
+        return max(self.sent_through, self.claimed_through)
 
     @property
     def is_all_sent(self) -> bool:
@@ -94,13 +100,13 @@ def is_job_id(text: str) -> bool:
 
 def default_deadline(accepted_at: datetime, rows: int) -> datetime:
     """Until when the automatic items of a job are due that names no deadline (C-05)."""
-    return accepted_at + max(_LEAST, timedelta(seconds=rows / _ROWS_PER_S))
+    return accepted_at + max(BATCH_LEAST.value, timedelta(seconds=rows / BATCH_PACE.value))
 
 
 def job_as_json(job: Job, now: Tally) -> dict[str, Any]:
     """A job as its channel sees it."""
     return {
-        "job": job.job_id,
+        "job_id": job.job_id,
         "channel": job.channel,
         "name": job.name,
         "state": str(job.state),

@@ -1,7 +1,7 @@
 """Jobs in PostgreSQL: found, paused, resumed, cancelled. Each method is one transaction."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from infra.postgres import outbox
 from infra.postgres.pool import Pool
 from producers.batch.answers import Shift, Standing, Tally, tally
 from producers.batch.files import FileKind
-from producers.batch.job import CANCELLABLE, OPEN, PAUSABLE, Job
+from producers.batch.job import CANCELLABLE, OPEN, PAUSABLE, Job, is_job_id
 from producers.batch.problems import Code, JobRefusedError
 from producers.batch.voice import Voice
 from schemas.codes import BatchState
@@ -30,9 +30,28 @@ _PROBLEMS: Final = (
     "select number, problems from item where job_id = %s and problems is not null order by number limit %s"
 )
 _REPEATS: Final = "select number, same_as from item where job_id = %s and same_as is not null order by number limit %s"
-_MANIFEST: Final = "select number, news_at, document from manifest where job_id = %s order by number desc limit 1"
+_MANIFEST: Final = """
+    select number, news_at, document, result_sha256, result_bytes from manifest
+    where job_id = %s and (%s::int is null or number = %s) order by number desc limit 1
+"""
+_HAS_PART: Final = "select exists (select from job_file where job_id = %s and part = %s)"
 _PIECE: Final = "select piece from job_file where job_id = %s and part = %s and number = %s"
 _MOST_SHOWN: Final = 10_000  # lines; all of them are in the result file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """A manifest, and size in bytes and hex sha256 of the result file it vouches for. `news_at`: of the job then."""
+
+    number: int
+    news_at: datetime
+    document: str
+    sha256: str
+    size: int
+
+
+class LostPieceError(Exception):
+    """A file of a job is not whole: whoever fetches it must not take what came for all of it."""
 
 
 class Jobs:
@@ -78,20 +97,30 @@ class Jobs:
         """Send nothing more, and withdraw what was sent and has no final answer."""
         return self._move(job_id, channel, BatchState.CANCELLED, CANCELLABLE, reason)
 
-    def manifest(self, job_id: str) -> tuple[int, datetime, str] | None:
-        """Number, latest news and text of the latest manifest that vouches for a result file."""
+    def manifest(self, job_id: str, number: int | None = None) -> Vouched | None:
+        """The manifest of this number, default the latest, that vouches for a result file."""
         with self._pool.connection() as connection:
-            return connection.execute(_MANIFEST, [job_id]).fetchone()
+            row = connection.execute(_MANIFEST, [job_id, number, number]).fetchone()
+        if row is None:
+            return None
+        return Vouched(number=row[0], news_at=row[1], document=row[2], sha256=row[3], size=row[4])
 
-    def pieces(self, job_id: str, part: str) -> Iterator[bytes]:
-        """A file of a job, piece by piece."""
-        number = 0
-        while True:
+    def has_part(self, job_id: str, part: str) -> bool:
+        """Whether a file of a job is still kept."""
+        with self._pool.connection() as connection:
+            row = connection.execute(_HAS_PART, [job_id, part]).fetchone()
+        return row is not None and row[0]
+
+    def pieces(self, job_id: str, part: str, size: int) -> Iterator[bytes]:
+        """A file of a job of `size` bytes, piece by piece. Raises `LostPieceError` where one is missing."""
+        number = sent = 0
+        while sent < size:
             with self._pool.connection() as connection:
                 row = connection.execute(_PIECE, [job_id, part, number]).fetchone()
             if row is None:
-                return
+                raise LostPieceError(f"piece {number} of {part} of job {job_id} is gone")
             yield bytes(row[0])
+            sent += len(row[0])
             number += 1
 
     def _move(
@@ -119,6 +148,8 @@ def job_of(connection: Connection[TupleRow], job_id: str, channel: str | None, *
 
 def find(connection: Connection[TupleRow], job_id: str, *, locked: bool = False) -> Job | None:
     """A job by its id; `None` when there is none."""
+    if not is_job_id(job_id):
+        return None
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_LOCKED if locked else _FIND, [job_id]).fetchone()
         return None if row is None else as_job(row)
@@ -143,7 +174,12 @@ def moved(
 
 def as_job(row: dict[str, Any]) -> Job:
     """A job from its row."""
-    typed = {"kind": FileKind(row["kind"]), "state": BatchState(row["state"]), "header": tuple(row["header"])}
+    typed = {
+        "kind": FileKind(row["kind"]),
+        "state": BatchState(row["state"]),
+        "header": tuple(row["header"]),
+        "columns": tuple((field, header) for field, header in row["columns"]),
+    }
     return Job(**{**row, **typed})
 
 

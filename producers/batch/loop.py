@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -111,6 +112,7 @@ def run(  # noqa: PLR0913 - what a process is made of
         burial=Burial(topic=dead_letters, stage=ROOM, release=release),
         clock=service.clock,
     )
+    files = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
     sender = Sender(
         pool=service.pool,
         voice=service.voice,
@@ -122,7 +124,11 @@ def run(  # noqa: PLR0913 - what a process is made of
         monotonic_s=time.monotonic,
         me=me,
         limits=limits,
+        beside=files,
     )
     connect = partial(pool.connect, dsn, room=ROOM, autocommit=True)
     relay = Relay(connect=connect, publisher=publisher, clock=service.clock)
-    run_together(stop, ingest.run, relay.run, sender.run)
+    try:
+        run_together(stop, ingest.run, relay.run, sender.run)
+    finally:
+        files.shutdown(wait=False, cancel_futures=True)  # a file half written is none, and written anew

@@ -1,7 +1,7 @@
 """清单: what a job came to, vouched for by the digests of both files."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from producers.batch.answers import Tally
@@ -10,7 +10,8 @@ from schemas.codes import BatchState
 
 PARTIAL: Final = "PARTIAL"  # under way: counts alone
 FINAL: Final = "FINAL"  # of all that needs nobody
-SUPPLEMENT: Final = "SUPPLEMENT"  # with what people have decided since
+SUPPLEMENT: Final = "SUPPLEMENT"  # with what people have decided, and which reports have come, since
+_REPORTS_TOGETHER: Final = timedelta(minutes=1)
 
 
 def manifest(
@@ -20,7 +21,7 @@ def manifest(
     found: dict[str, Any] = {
         "kind": PARTIAL if number == 0 else FINAL if number == 1 else SUPPLEMENT,
         "number": number,
-        "job": job.job_id,
+        "job_id": job.job_id,
         "channel": job.channel,
         "state": str(job.state),
         "made_at": made_at.isoformat(),
@@ -40,6 +41,17 @@ def manifest(
 def as_text(document: dict[str, Any]) -> str:
     """The manifest as it is kept and handed out, byte by byte the same."""
     return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def is_outdated(document: str, now: Tally, at: datetime) -> bool:
+    """Whether news since a manifest is worth another.
+
+    While reports come one by one, they are worth one a minute: who fetches manifest and result gets two of a kind.
+    """
+    said = json.loads(document)
+    if said["by_status"] != now.by_status or not now.reports_awaited:
+        return True
+    return at - datetime.fromisoformat(said["made_at"]) >= _REPORTS_TOGETHER
 
 
 def next_number(latest: int | None, state: BatchState) -> int:

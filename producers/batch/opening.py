@@ -17,8 +17,9 @@ from psycopg.types.json import Jsonb
 from infra.postgres import outbox
 from infra.postgres.pool import Pool
 from producers.batch.files import CHUNK, FileError, Table, open_table
-from producers.batch.job import FROM_FILE, HAS_FILES, MOST_OPEN, Job, Order, default_deadline, is_job_id, job_id
+from producers.batch.job import FROM_FILE, HAS_FILES, Job, Order, default_deadline, job_id
 from producers.batch.jobs import OPEN_STATES, find, job_of, tally_of
+from producers.batch.ordering import same_job, what_is_wrong
 from producers.batch.problems import Code, JobRefusedError
 from producers.batch.rows import ReadRow, columns, read_rows
 from producers.batch.voice import Voice
@@ -63,21 +64,22 @@ _FORMER_BY_QUESTION: Final = """
 _FORMER_BY_REFERENCE: Final = """
     with former as (select business_ref, min(number) as number, min(value) as value, min(value_date) as value_date,
             min(report_no) as report_no
-        from item where job_id = %(former)s and value is not null and value_date is not null and same_as is null
-        group by business_ref having count(*) = 1),
-    lone as (select business_ref from item where job_id = %(job_id)s and asks is not null and same_as is null
+        from item where job_id = %(former)s and same_as is null
+        group by business_ref having count(*) = 1 and count(value) = 1 and count(value_date) = 1),
+    lone as (select business_ref from item where job_id = %(job_id)s and same_as is null
         group by business_ref having count(*) = 1)
     update item i set former_number = f.number, former_value = f.value, former_on = f.value_date,
         former_report = f.report_no
     from former f join lone using (business_ref)
-    where i.job_id = %(job_id)s and i.business_ref = f.business_ref and i.former_value is null
+    where i.job_id = %(job_id)s and i.business_ref = f.business_ref and i.asks is not null and i.former_value is null
 """
 _LAST: Final = "select coalesce(max(number), 0) from request where job_id = %s"
 _INSERT: Final = """
     insert into job (job_id, channel, name, kind, sha256, header, encoding, rows, refused, duplicates, last_row,
-        accepted_at, deadline_at, revaluation_of, alert_change, news_at, progressed_at)
+        accepted_at, deadline_at, revaluation_of, alert_change, columns, news_at, progressed_at)
     values (%(job_id)s, %(channel)s, %(name)s, %(kind)s, %(sha256)s, %(header)s, %(encoding)s, %(rows)s, %(refused)s,
-        %(duplicates)s, %(last_row)s, %(at)s, %(deadline_at)s, %(revaluation_of)s, %(alert_change)s, %(at)s, %(at)s)
+        %(duplicates)s, %(last_row)s, %(at)s, %(deadline_at)s, %(revaluation_of)s, %(alert_change)s,
+        %(columns)s, %(at)s, %(at)s)
 """
 _ONE_AT_A_TIME: Final = "select pg_advisory_xact_lock(hashtextextended('avm.batch.' || %s, 0))"
 _COUNT_OPEN: Final = "select count(*) from job where channel = %s and state = any(%s)"
@@ -107,7 +109,7 @@ class Opening:
         with self.pool.connection() as connection:
             known = find(connection, identity)
             if known is not None:
-                return _same(known, channel, content_sha256), False
+                return same_job(known, order, channel, content_sha256), False
             _must_have_room(connection, channel)
             self._must_have_former(connection, order, channel)
         try:
@@ -116,7 +118,7 @@ class Opening:
                 job = self._written(connection, path, content_sha256, order, identity, channel)
         except UniqueViolation:  # the same file came twice at once, and the other was first
             with self.pool.connection() as connection:
-                return _same(job_of(connection, identity, None), channel, content_sha256), False
+                return same_job(job_of(connection, identity, None), order, channel, content_sha256), False
         except FileError as error:
             raise JobRefusedError(Code.INVALID_FILE, str(error)) from error
         log.info("job accepted", extra={"job": identity, "rows": job.rows, "refused": job.refused})
@@ -129,12 +131,9 @@ class Opening:
             raise JobRefusedError(Code.CHANNEL_MAY_NOT, str(error)) from None
         if not found.may_be_batch:
             raise JobRefusedError(Code.CHANNEL_MAY_NOT, f"{found.code} may not send batches; BATCH_FILE may")
-        if order.job_id and not is_job_id(order.job_id):
-            raise JobRefusedError(Code.INVALID_REQUEST, "job_id: up to 40 letters, digits, dots, dashes, underscores")
-        if order.deadline_at is not None and order.deadline_at <= self.clock():
-            raise JobRefusedError(Code.INVALID_REQUEST, f"deadline_at: {order.deadline_at.isoformat()} has passed")
-        if not order.alert_change > 0:
-            raise JobRefusedError(Code.INVALID_REQUEST, "alert_change: a share above 0, such as 0.10")
+        wrong = what_is_wrong(order, self.clock())
+        if wrong:
+            raise JobRefusedError(Code.INVALID_REQUEST, wrong)
         return found.code
 
     def _must_have_former(self, connection: Connection[TupleRow], order: Order, channel: str) -> None:
@@ -185,6 +184,7 @@ class Opening:
             "deadline_at": order.deadline_at or default_deadline(at, rows),
             "revaluation_of": order.revaluation_of,
             "alert_change": order.alert_change,
+            "columns": Jsonb(order.columns),
         }
         connection.execute(_INSERT, row)
         job = job_of(connection, identity, channel)
@@ -225,7 +225,7 @@ def _item(identity: str, row: ReadRow) -> Sequence[Any]:
         row.valuation_id,
         row.asks,
         found,
-        asked.business_ref if asked else None,
+        row.business_ref,
         asked.branch_code if asked else None,
         former.value if former else None,
         former.on if former else None,
@@ -233,17 +233,10 @@ def _item(identity: str, row: ReadRow) -> Sequence[Any]:
     )
 
 
-def _same(known: Job, channel: str, sha256: str) -> Job:
-    if (known.channel, known.sha256) == (channel, sha256):
-        return known
-    what = f"{known.name}, another file" if known.channel == channel else "another channel"
-    mend = "choose another job_id, or leave it out: it is then made from the file's content"
-    raise JobRefusedError(Code.JOB_ID_TAKEN, f"job {known.job_id} is of {what}; {mend}")
-
-
 def _must_have_room(connection: Connection[TupleRow], channel: str) -> None:
     found = connection.execute(_COUNT_OPEN, [channel, OPEN_STATES]).fetchone()
-    if found is not None and found[0] >= MOST_OPEN:
+    most = channels.channel(channel).open_jobs
+    if found is not None and most is not None and found[0] >= most:
         why = f"{channel} has {found[0]} open jobs; wait until one is delivered, or cancel one"
         raise JobRefusedError(Code.TOO_MANY_JOBS, why)
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 _ENOUGH: Final = 5  # latencies; fewer say nothing of a lane
@@ -13,14 +14,15 @@ class Limits:
     """What the pace keeps to.
 
     `chunk` rows go out together. The window lies between `least` and `most` rows on their way, all jobs together:
-    `most` keeps every stage of the lane busy for some seconds and can still be withdrawn. The online lane suffers when
+    `most` is some six seconds of the lane at its fastest on one machine (350 answers/s), so that every one of its
+    stages has full batches, and can still be withdrawn. The online lane suffers when
     the slowest twentieth of its answers takes longer than `slow_s` (C-02 wants ten seconds), or when more than `lag`
     of its records wait.
     """
 
     chunk: int = 100
     least: int = 50
-    most: int = 1_000
+    most: int = 2_000
     slow_s: float = 2.0
     lag: int = 200
 
@@ -32,15 +34,23 @@ def next_window(window: int, *, suffers: bool, limits: Limits) -> int:
 
 
 class OnlineWatch:
-    """What the online lane's answers took lately. Filled by one thread, read by another: `append` is atomic."""
+    """What the online lane's answers took lately. Filled by one thread, read by another: `append` is atomic.
+
+    `behind_at`: when answers were last read that had waited; until then silence says nothing of a job.
+    """
 
     def __init__(self, monotonic_s: Callable[[], float], within_s: float = 30.0, most: int = 500) -> None:
         self._monotonic_s, self._within_s = monotonic_s, within_s
         self._taken: deque[tuple[float, float]] = deque(maxlen=most)
+        self.behind_at: datetime | None = None
 
     def took(self, seconds: float) -> None:
         """Note one answer."""
         self._taken.append((self._monotonic_s(), seconds))
+
+    def fell_behind(self, at: datetime) -> None:
+        """Note that answers are read late."""
+        self.behind_at = at
 
     def p95_s(self) -> float | None:
         """What nineteen of twenty recent answers took at most; `None` while there are too few."""

@@ -17,7 +17,9 @@ class Code(StrEnum):
     BODY_TOO_LARGE = "body-too-large"
     CHANNEL_MAY_NOT = "channel-may-not"
     TOO_MANY_JOBS = "too-many-jobs"
+    TOO_MANY_UPLOADS = "too-many-uploads"
     JOB_ID_TAKEN = "job-id-taken"
+    OTHER_ORDER = "other-order"
     NOT_POSSIBLE = "not-possible"
     NOT_FOUND = "not-found"
     UNAVAILABLE = "unavailable"
@@ -30,7 +32,9 @@ _KNOWN: Final[dict[Code, tuple[HTTPStatus, str]]] = {
     Code.INVALID_REQUEST: (HTTPStatus.UNPROCESSABLE_ENTITY, "作业参数有误，整批未受理。"),
     Code.BODY_TOO_LARGE: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "文件过大，请拆分后分批上传。"),
     Code.CHANNEL_MAY_NOT: (HTTPStatus.FORBIDDEN, "该渠道不能提交批量作业。"),
-    Code.TOO_MANY_JOBS: (HTTPStatus.CONFLICT, "该渠道已有 2 个未完成的作业，请等待其完成或撤销后再提交。"),
+    Code.TOO_MANY_JOBS: (HTTPStatus.CONFLICT, "该渠道未完成的作业已达上限，请等待其完成或撤销后再提交。"),
+    Code.TOO_MANY_UPLOADS: (HTTPStatus.TOO_MANY_REQUESTS, "正在受理其他文件，请稍后重新上传。"),
+    Code.OTHER_ORDER: (HTTPStatus.CONFLICT, "该文件已受理，但作业参数不同；如需按新参数重新估值，请另设作业编号。"),
     Code.JOB_ID_TAKEN: (HTTPStatus.CONFLICT, "该作业编号已用于其他文件，请更换作业编号。"),
     Code.NOT_POSSIBLE: (HTTPStatus.CONFLICT, "作业当前状态不允许此操作。"),
     Code.NOT_FOUND: (HTTPStatus.NOT_FOUND, "未找到该作业。"),

@@ -1,14 +1,18 @@
 """The result file: the input's columns as they were, in the same order, and behind them what came back."""
 
 import csv
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from producers.batch.answers import Answer
-from producers.batch.files import PARQUET_ROWS, FileKind, Table, cell_text
+from producers.batch.files import PARQUET_ROWS, FileKind, Table, kept_text
 from schemas.domain.texts import STATUS_TEXTS
 
 RESULT_COLUMNS: Final = (
@@ -28,6 +32,10 @@ REVALUATION_COLUMNS: Final = ("上次估值（元）", "上次估值日期", "�
 _WHOLE_NUMBERS: Final = frozenset(
     {"估值（元）", "单价（元/㎡）", "区间下限（元）", "区间上限（元）", "置信等级", "上次估值（元）"}
 )
+# What a sheet takes for a formula when it opens a CSV. A change such as −12.85% is a number.
+_FORMULA: Final = re.compile(r"[=+\-@\t\r](?![\d.]+%?$)")
+_SURE_DIGITS: Final = 10**15  # a sheet keeps no more of a number
+_FIRST_YEAR: Final = 1900  # a sheet knows no days before
 _REFUSED: Final = "未受理"
 _OPEN: Final = "未答复"
 
@@ -80,7 +88,7 @@ def write_results(
         case FileKind.XLSX:
             _write_xlsx(path, _lines(table, added, cells))
         case FileKind.CSV:
-            _write_csv(path, _lines(table, added, cells))
+            _write_csv(path, _lines(table, added, cells), own=len(table.header))
 
 
 def result_cells(found: Found) -> tuple[Any, ...]:
@@ -139,9 +147,16 @@ def _lines(table: Table, added: Sequence[str], cells: Callable[[int], Sequence[A
         yield (*own, *cells(row.number))
 
 
-def _write_csv(path: Path, lines: Iterable[Sequence[Any]]) -> None:
+def _write_csv(path: Path, lines: Iterable[Sequence[Any]], *, own: int) -> None:
+    """The first `own` cells of a line are the sender's and stay as they are; ours must not become formulas."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        csv.writer(file).writerows([cell_text(cell) for cell in line] for line in lines)
+        csv.writer(file).writerows(
+            [*map(kept_text, line[:own]), *(_harmless(kept_text(cell)) for cell in line[own:])] for line in lines
+        )
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _write_xlsx(path: Path, lines: Iterable[Sequence[Any]]) -> None:
@@ -153,15 +168,32 @@ def _write_xlsx(path: Path, lines: Iterable[Sequence[Any]]) -> None:
     sheet = workbook.create_sheet("估值结果")
 
     def cell(value: Any) -> Any:
-        if not isinstance(value, str):
+        if _fits_a_sheet(value):
             return value
-        written = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value))
+        written = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", kept_text(value)))
         written.data_type = "s"  # text from a file stays text: it must not become a formula
         return written
 
     for line in lines:
         sheet.append([cell(value) for value in line])
     workbook.save(path)
+
+
+def _fits_a_sheet(value: object) -> bool:
+    """Whether a sheet has such a cell and shows all of it; anything else becomes text."""
+    match value:
+        case None | bool() | time() | timedelta():
+            return not (isinstance(value, time) and value.tzinfo)
+        case int():
+            return abs(value) < _SURE_DIGITS
+        case float() | Decimal():
+            return math.isfinite(value)
+        case datetime():
+            return value.tzinfo is None and value.year >= _FIRST_YEAR
+        case date():
+            return value.year >= _FIRST_YEAR
+        case _:
+            return False
 
 
 def _write_parquet(path: Path, table: Table, added: Sequence[str], cells: Callable[[int], Sequence[Any]]) -> None:
@@ -205,5 +237,5 @@ def _untyped(table: Table) -> Iterator[tuple[Any, list[int]]]:
     schema = dict.fromkeys(names_behind((), table.header), pl.String)
     width, rows = len(table.header), table.rows()
     while taken := list(islice(rows, PARQUET_ROWS)):
-        lines = [[cell_text(cell) for cell in (*row.cells, *([None] * width))[:width]] for row in taken]
+        lines = [[kept_text(cell) for cell in (*row.cells, *([None] * width))[:width]] for row in taken]
         yield pl.DataFrame(lines, schema=schema, orient="row"), [row.number for row in taken]

@@ -1,14 +1,14 @@
 """From a row of a file to a request: which column is what, and what is wrong with a row."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any, Final
 
 from producers.batch.answers import Former
-from producers.batch.files import FileError, Row, Table, normalised
+from producers.batch.files import FileError, Row, Table, cell_text, normalised
 from schemas.codes import ServiceType
 from schemas.domain.request_rules import MAX_REFERENCE, cleaned_address
 from schemas.events import Problem, Requested
@@ -62,6 +62,8 @@ _ASKED: Final = (
 )
 _MOST_YUAN: Final = 10**12  # of a former value; no house costs as much
 _MOST_DIGITS: Final = 9  # of a row number
+_LONGEST_NUMBER: Final = 40  # characters; nobody writes an area or an amount with more
+_LARGEST_POWER: Final = 20  # of ten, either way
 _UNITS: Final = ("平方米", "平米", "m2", "m²", "㎡")
 
 
@@ -78,6 +80,7 @@ class ReadRow:
     requested: Requested | None
     problems: tuple[Problem, ...] = ()
     asks: int | None = None
+    business_ref: str | None = None
     former: Former | None = None
 
 
@@ -118,8 +121,10 @@ def read_rows(
     table: Table, where: Mapping[str, int], *, channel: str, job_id: str, now: datetime, rules: Rules
 ) -> Iterator[ReadRow]:
     """Every row, checked by itself: a bad one does not stop the others. Raises `FileError` for a broken file."""
+    width = len(table.header)
     for row in table.rows():
-        yield _read(row, where, channel=channel, request_id=request_id(job_id, row.number), now=now, rules=rules)
+        read = _read(row, where, channel=channel, request_id=request_id(job_id, row.number), now=now, rules=rules)
+        yield _refused_as_too_long(read) if any(cell_text(cell) for cell in row.cells[width:]) else read
 
 
 def request_id(job_id: str, number: int) -> str:
@@ -162,8 +167,20 @@ def _read(row: Row, where: Mapping[str, int], *, channel: str, request_id: str, 
         requested=requested if is_sent else None,
         problems=tuple(problems),
         asks=_asks(requested) if is_sent else None,
+        business_ref=_reference(requested.business_ref),
         former=former,
     )
+
+
+def _refused_as_too_long(read: ReadRow) -> ReadRow:
+    """Which of its cells belong under which header, nobody can tell: a separator stands in one of them, it seems."""
+    why = _problem("row", "该行单元格多于表头，请检查分隔符：含分隔符的内容须加引号")
+    return replace(read, requested=None, asks=None, problems=(why, *read.problems))
+
+
+def _reference(text: str | None) -> str | None:
+    """The bank's own number where it can be kept. Of a refused row too: two rows of one number cannot be told apart."""
+    return text if text and len(text) <= MAX_REFERENCE and text.isprintable() else None
 
 
 def _former(fields: dict[str, Any]) -> tuple[Former | None, list[Problem]]:
@@ -173,11 +190,11 @@ def _former(fields: dict[str, Any]) -> tuple[Former | None, list[Problem]]:
         return None, []
     if on is None:
         return None, [_problem("former_on", "填写上次估值时须同时填写上次估值日期，例如 2026-03-02")]
-    if not 0 < value <= _MOST_YUAN:
+    if not 0 < value <= _MOST_YUAN or not round(value):
         return None, [_problem("former_value", _HOW_TO_WRITE["former_value"])]
     if report and not (len(report) <= MAX_REFERENCE and report.isprintable()):
         return None, [_problem("former_report", f"原报告编号须为 1 至 {MAX_REFERENCE} 个可见字符，或留空")]
-    return Former(value=value, on=on, report_no=report or ""), []
+    return Former(value=round(value), on=on, report_no=report or ""), []
 
 
 def _fields(row: Row, where: Mapping[str, int]) -> tuple[dict[str, Any], list[Problem]]:
@@ -211,15 +228,25 @@ _HOW_TO_WRITE: Final[Mapping[str, str]] = {
 def _parsed(field: str, text: str) -> Any:
     match field:
         case "area":
-            return Decimal(_without_unit(text, _UNITS))
+            return _number(_without_unit(text, _UNITS))
         case "former_value":
-            return round(Decimal(_without_unit(text, ("元",))))
+            return _number(_without_unit(text, ("元",)))
         case "value_date" | "former_on":
             return date(*(int(part) for part in text.replace("/", "-").replace(".", "-").split("-")))
         case "service_type":
             return ServiceType(text)
         case _:
             return int(text) if field in _WHOLE else text
+
+
+def _number(text: str) -> Decimal:
+    """A number of a size that can be reckoned with: 1e9999999 has ten million digits once it is rounded."""
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(text[:_LONGEST_NUMBER])
+    number = Decimal(text)
+    if not number.is_finite() or (number and abs(number.adjusted()) > _LARGEST_POWER):
+        raise ValueError(text)
+    return number
 
 
 def _without_unit(text: str, units: tuple[str, ...]) -> str:

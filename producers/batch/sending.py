@@ -7,6 +7,7 @@ requests under the same numbers, and its note of how far it is finds another hol
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +22,7 @@ from producers.batch.delivering import Delivering
 from producers.batch.gathering import ANSWER, answer_of
 from producers.batch.job import Job
 from producers.batch.jobs import job_of, moved, tally_of
+from producers.batch.leases import EXTEND, LEASE, leased
 from producers.batch.pace import Limits, OnlineWatch, next_window, suffers
 from producers.batch.rows import request_id
 from producers.batch.voice import Voice
@@ -28,31 +30,19 @@ from schemas.codes import BatchState, Status
 
 log = logging.getLogger(__name__)
 
-_LEASE: Final = timedelta(seconds=30)
-_RENEW_BEFORE: Final = timedelta(seconds=15)
 _DELIVERY_LEASE: Final = timedelta(minutes=20)  # a file of a million rows takes minutes to write
 _PROGRESS_EVERY: Final = timedelta(seconds=60)
+_LAST_REPORTS_S: Final = 5.0  # so long a delivery waits for them: a small file comes back whole
 _LOOK_S: Final = 2.0  # at the online lane
 _PAUSE_S: Final = 0.2  # while nothing more may be sent
-_IDLE_S: Final = 0.5  # while there is no job
+_IDLE_S: Final = 0.5  # while there is nothing to send
 _DATABASE_AGAIN_S: Final = 1.0
 
-# skip locked: two instances which look at the same moment get a job each instead of one waiting.
-_CLAIM: Final = """
-    update job set holder = %(me)s, lease_until = %(until)s
-    where job_id in (
-        select job_id from job
-        where (state in ('QUEUED', 'RUNNING', 'DELIVERED') or (state = 'CANCELLED' and ended_at is null))
-            and (holder is null or lease_until < %(now)s or (holder = %(me)s and lease_until < %(renew)s))
-        order by accepted_at for update skip locked)
+# Before rows go out: a job cancelled behind it withdraws them too, and one cancelled before it sends none.
+_CLAIM_ROWS: Final = """
+    update job set claimed_through = greatest(claimed_through, %(through)s)
+    where job_id = %(job_id)s and holder = %(me)s and sent_through = %(from)s and state in ('QUEUED', 'RUNNING')
 """
-_MINE: Final = """
-    select job_id from job where holder = %s and lease_until > %s
-        and (state in ('QUEUED', 'RUNNING', 'DELIVERED') or (state = 'CANCELLED' and ended_at is null))
-    order by accepted_at, job_id
-"""
-_EXTEND: Final = "update job set lease_until = %(until)s where job_id = %(job_id)s and holder = %(me)s"
-_SENDING: Final = "select count(*) from job where state in ('QUEUED', 'RUNNING')"
 _NEXT: Final = """
     select r.number, r.value, (select status from item i where i.job_id = r.job_id and i.number = r.number)
     from request r where r.job_id = %s and r.number > %s order by r.number limit %s
@@ -61,7 +51,10 @@ _SENT: Final = """
     update job set sent_through = %(through)s, sent = sent + %(count)s, news_at = greatest(news_at, %(at)s)
     where job_id = %(job_id)s and holder = %(me)s and sent_through = %(from)s
 """
-_WRITE_OFF: Final = "update job set written_off = %(count)s, news_at = %(at)s where job_id = %(job_id)s"
+_WRITE_OFF: Final = """
+    update job set written_off = %(count)s, news_at = %(at)s
+    where job_id = %(job_id)s and holder = %(me)s and news_at = %(seen)s
+"""
 _OPEN_ROWS: Final = f"""
     select {ANSWER} from item i
     where i.job_id = %(job_id)s and i.number > %(after)s and i.number <= %(through)s and i.asks is not null
@@ -82,7 +75,9 @@ class Sender:
     Args:
         me: This instance; the same after a restart, so that it need not wait for its own lease.
         lag: How many records of the online lane wait to be worked on.
-        patience: So long without any news of a job, what is on its way no longer holds it up.
+        patience: So long without any news of a job, rows on their way and reports awaited no longer hold it up. Silence
+            counts from this process's start, and from when it had read the answers that had waited for it.
+        beside: Where files are written, so that other jobs go on meanwhile; `None`: within the turn.
     """
 
     pool: Pool
@@ -96,10 +91,13 @@ class Sender:
     me: str
     limits: Limits
     patience: timedelta = timedelta(minutes=10)
+    beside: Executor | None = None
     _window: int = 0
     _look_at: float = 0.0
-    _has_jobs: bool = False
-    _looked: dict[str, datetime] = field(default_factory=dict)
+    _is_sending: bool = False
+    _began_at: datetime | None = None
+    _answered_s: dict[str, float] = field(default_factory=dict)
+    _writing: dict[str, Future[None]] = field(default_factory=dict)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`. A database that is away is waited for.
@@ -111,7 +109,7 @@ class Sender:
         while not stop.is_set():
             try:
                 is_busy = self.turn()
-                pause_s = _PAUSE_S if self._has_jobs else _IDLE_S
+                pause_s = _PAUSE_S if self._is_sending else _IDLE_S
             except Exception as error:  # looked at once more: only an absent database is waited for
                 if not is_passing(error):
                     raise
@@ -123,9 +121,10 @@ class Sender:
 
     def turn(self) -> bool:
         """Do one step for each job that is ours; tell whether anything was done."""
+        self._began_at = self._began_at or self.clock()
         jobs, sending = self._mine()
-        self._has_jobs = bool(jobs)
-        if sending and jobs:
+        self._is_sending = bool(sending and jobs)
+        if self._is_sending:
             self._look()
         share = max(1, (self._window or self.limits.most) // max(1, sending))
         steps = [self._step(job_id, share) for job_id in jobs]  # each of them, not up to the first that is busy
@@ -140,15 +139,12 @@ class Sender:
         self._window = next_window(self._window or self.limits.most, suffers=is_slow, limits=self.limits)
 
     def _mine(self) -> tuple[list[str], int]:
-        now = self.clock()
         with self.pool.connection() as connection:
-            keys = {"me": self.me, "now": now, "until": now + _LEASE, "renew": now + _RENEW_BEFORE}
-            connection.execute(_CLAIM, keys)
-            mine = [job_id for (job_id,) in connection.execute(_MINE, [self.me, now])]
-            row = connection.execute(_SENDING).fetchone()
-        return mine, row[0] if row else 0
+            return leased(connection, self.me, self.clock())
 
     def _step(self, job_id: str, window: int) -> bool:
+        if self._is_being_written(job_id):
+            return False
         with self.pool.connection() as connection:
             job = job_of(connection, job_id, None)
             now = tally_of(connection, job)
@@ -178,25 +174,38 @@ class Sender:
             self._send(job, min(self.limits.chunk, window - on_the_way))
             return True
         if job.is_all_sent and on_the_way == 0:
-            is_over = now.on_the_way == 0 and now.with_people == 0
+            if now.reports_awaited and not self._has_waited(job):
+                return False
+            is_over = not (now.on_the_way or now.with_people or now.reports_awaited)
             self._deliver(job, BatchState.COMPLETED if is_over else BatchState.DELIVERED)
             return True
-        if self.clock() - job.news_at > self.patience:
+        if self._is_quiet(job):
             log.warning("no news of a job", extra={"job": job.job_id, "on_the_way": on_the_way})
-            self._execute(_WRITE_OFF, job, count=now.on_the_way)
+            self._execute(_WRITE_OFF, job, count=now.on_the_way, seen=job.news_at)
         return False
+
+    def _is_quiet(self, job: Job) -> bool:
+        """Whether there has been no news of a job for so long, though it would have been read."""
+        since = filter(None, (job.news_at, self._began_at, self.watch.behind_at))
+        return self.clock() - max(since) > self.patience
+
+    def _has_waited(self, job: Job) -> bool:
+        """Whether the last reports have had their time."""
+        began_s = self._answered_s.setdefault(job.job_id, self.monotonic_s())
+        return self.monotonic_s() - began_s >= _LAST_REPORTS_S
 
     def _send(self, job: Job, count: int) -> None:
         """Send the next rows, but those that an answer has come for: they went out just before a crash."""
         with self.pool.connection() as connection:
             rows = connection.execute(_NEXT, [job.job_id, job.sent_through, count]).fetchall()
-        at = self.clock()
+        at, through = self.clock(), rows[-1][0] if rows else job.last_row
+        if not self._execute(_CLAIM_ROWS, job, through=through, **{"from": job.sent_through}):
+            return
         self.publisher.publish([self.voice.asked(bytes(value), at) for _, value, status in rows if status is None])
-        through = rows[-1][0] if rows else job.last_row
         self._execute(_SENT, job, through=through, count=len(rows), **{"from": job.sent_through})
 
     def _withdraw(self, job: Job) -> bool:
-        keys = {"job_id": job.job_id, "after": job.withdrawn_through, "through": job.sent_through}
+        keys = {"job_id": job.job_id, "after": job.withdrawn_through, "through": job.begun_through}
         with self.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             found = cursor.execute(_OPEN_ROWS, keys | {"final": _FINAL, "limit": self.limits.chunk}).fetchall()
         answers = [answer_of(row) for row in found]
@@ -204,6 +213,8 @@ class Sender:
             self._deliver(job, BatchState.CANCELLED)
             return True
         at = self.clock()
+        if not self._execute(EXTEND, job, until=at + LEASE):
+            return False
         self.publisher.publish(
             [self.voice.withdrawn(job, answer, request_id(job.job_id, answer.number), at) for answer in answers]
         )
@@ -211,20 +222,37 @@ class Sender:
         return True
 
     def _complete(self, job: Job, now: Tally) -> bool:
-        """People may have decided the last row; looked at when there is news."""
-        if self._looked.get(job.job_id) == job.news_at:
+        """People may have decided the last row, and the last report may have come, or be given up."""
+        if now.on_the_way or now.with_people or (now.reports_awaited and not self._is_quiet(job)):
             return False
-        self._looked[job.job_id] = job.news_at
-        if now.on_the_way or now.with_people:
-            return False
+        if now.reports_awaited:
+            log.warning("reports given up", extra={"job": job.job_id, "awaited": now.reports_awaited})
         self._deliver(job, BatchState.COMPLETED)
         return True
 
     def _deliver(self, job: Job, state: BatchState) -> None:
-        self._execute(_EXTEND, job, until=self.clock() + _DELIVERY_LEASE)
+        """Write the files of a job that is still ours."""
+        if not self._execute(EXTEND, job, until=self.clock() + _DELIVERY_LEASE):
+            return
+        self._answered_s.pop(job.job_id, None)
+        if self.beside is None:
+            self._write(job, state)
+        else:
+            self._writing[job.job_id] = self.beside.submit(self._write, job, state)
+
+    def _write(self, job: Job, state: BatchState) -> None:
         self.delivering.deliver(job, state)
-        self._execute(_EXTEND, job, until=self.clock() + _LEASE)
+        self._execute(EXTEND, job, until=self.clock() + LEASE)
         log.info("job delivered", extra={"job": job.job_id, "state": state})
+
+    def _is_being_written(self, job_id: str) -> bool:
+        """Whether the files of a job are still being written. Raises what ended the writing."""
+        writing = self._writing.get(job_id)
+        if writing is None or not writing.done():
+            return writing is not None
+        del self._writing[job_id]
+        writing.result()
+        return False
 
     def _tell_progress(self, job: Job, now: Tally) -> None:
         at = self.clock()
@@ -234,6 +262,8 @@ class Sender:
             connection.execute(_PROGRESSED, {"job_id": job.job_id, "at": at})
             outbox.write(connection, [self.voice.progressed(job_of(connection, job.job_id, None), now, at)])
 
-    def _execute(self, statement: str, job: Job, **more: object) -> None:
+    def _execute(self, statement: str, job: Job, **more: object) -> bool:
+        """Execute for a job; tell whether it was as the statement wants it."""
         with self.pool.connection() as connection:
-            connection.execute(statement, {"job_id": job.job_id, "me": self.me, "at": self.clock(), **more})
+            done = connection.execute(statement, {"job_id": job.job_id, "me": self.me, "at": self.clock(), **more})
+            return done.rowcount > 0

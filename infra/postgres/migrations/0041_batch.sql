@@ -1,6 +1,7 @@
 -- A file of requests. `sent_through`: the last row that the broker has confirmed; what lies behind it goes out next, so
 -- a service that is killed goes on there. `holder` works on the job until `lease_until`. `written_off`: sent so long ago
 -- without any news that nothing waits for them any more. `withdrawn_through`: as `sent_through`, for a cancelled job.
+-- `claimed_through`: the last row that may have gone out, noted before it does: as far a withdrawal reaches.
 create table job (
     job_id            text primary key,
     channel           text        not null,
@@ -18,6 +19,8 @@ create table job (
     deadline_at       timestamptz not null,
     revaluation_of    text,
     alert_change      double precision not null,
+    columns           jsonb       not null,
+    claimed_through   int         not null default 0,
     sent_through      int         not null default 0,
     sent              int         not null default 0,
     written_off       int         not null default 0,
@@ -60,6 +63,7 @@ create table item (
     former_on        date,
     former_report    text,
     status           text,
+    revision         int  not null default 0,
     value            bigint,
     unit_price       bigint,
     lower            bigint,
@@ -101,5 +105,6 @@ create table manifest (
     document      text        not null,
     sha256        text        not null,
     result_sha256 text        not null,
+    result_bytes  bigint      not null,
     primary key (job_id, number)
 );

@@ -141,7 +141,7 @@ def test_a_spreadsheet_comes_back_with_a_value_behind_every_good_row(system, mar
     assert [(problem["row"], problem["field"]) for problem in said["problems"]] == [(5, "area")]
 
     def complete() -> dict | None:
-        fetched = system.avm.json("batch", "fetch", said["job"])
+        fetched = system.avm.json("batch", "fetch", said["job_id"])
         return fetched if (fetched["open"], fetched["reports_known"]) == (0, len(good)) else None
 
     fetched = eventually(complete, "every row answered and reported")

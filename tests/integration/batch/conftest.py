@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -58,6 +59,7 @@ class Room:
     folder: Path
     broker: Broker
     now: datetime = NOW
+    standing: Sender | None = None
 
     def clock(self) -> datetime:
         return self.now
@@ -80,7 +82,14 @@ class Room:
         given = Order(**{"channel": "BATCH_FILE", "name": path.name, **order})
         return self.service.opening.open(path, sha256(path.read_bytes()).hexdigest(), given)
 
-    def sender(self, me: str = "one", lag: int = 0, watch: OnlineWatch | None = None, **limits: Any) -> Sender:
+    def sender(
+        self,
+        me: str = "one",
+        lag: int = 0,
+        watch: OnlineWatch | None = None,
+        beside: Executor | None = None,
+        **limits: Any,
+    ) -> Sender:
         return Sender(
             pool=self.service.pool,
             voice=self.service.voice,
@@ -92,11 +101,13 @@ class Room:
             monotonic_s=self.monotonic_s,
             me=me,
             limits=Limits(**{"chunk": 7, "least": 3, "most": 20, **limits}),
+            beside=beside,
         )
 
     def work(self, sender: Sender | None = None) -> None:
-        """Let the sender work until there is nothing to do."""
-        working = sender or self.sender()
+        """Let the sender, by default one that lives on, work until there is nothing to do."""
+        self.standing = self.standing or self.sender()
+        working = sender or self.standing
         while working.turn():
             pass
 

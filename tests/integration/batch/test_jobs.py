@@ -2,7 +2,9 @@
 
 import csv
 import json
+from concurrent.futures import Executor, Future
 from datetime import date, timedelta
+from functools import partial
 from hashlib import sha256
 
 import polars as pl
@@ -106,7 +108,7 @@ def test_the_same_file_again_is_the_same_job_and_another_file_under_its_id_is_re
     assert (is_new, room.open_file(path, job_id="march")) == (True, (job, False))
     with pytest.raises(JobRefusedError, match="choose another job_id"):
         room.open(rows(4), job_id="march")
-    with pytest.raises(JobRefusedError, match="another channel"):
+    with pytest.raises(JobRefusedError, match="march cannot be used"):
         room.open(rows(3), job_id="march", channel="CREDIT_MGMT")
     with pytest.raises(JobRefusedError, match="there is no job march"):
         room.service.jobs.get("march", "CREDIT_MGMT")
@@ -137,8 +139,8 @@ def test_a_parquet_file_comes_back_with_its_types_and_a_manifest_that_vouches_fo
     frame.write_parquet(path)
     job, _ = room.open_file(path)
     finish(room)
-    number, _, text = room.service.jobs.manifest(job.job_id)
-    content = b"".join(room.service.jobs.pieces(job.job_id, f"result-{number}"))
+    kept = room.service.jobs.manifest(job.job_id)
+    text, content = kept.document, b"".join(room.service.jobs.pieces(job.job_id, f"result-{kept.number}", kept.size))
     said = json.loads(text)
     assert (said["kind"], said["answered"], said["by_status"]) == ("FINAL", 30, {"COMPLETED_AUTO": 30})
     assert said["result"]["sha256"] == sha256(content).hexdigest()
@@ -162,6 +164,48 @@ def test_no_more_rows_are_on_their_way_than_the_window_has(room):
     answer_all(room, room.broker.asked[:5])
     room.work()
     assert len(room.broker.asked) == 25
+
+
+@pytest.mark.requirement("BA1", "BA2")
+def test_answers_alone_pace_and_deliver_a_job_and_reports_come_into_its_result_later(room):
+    job, answered = room.open(rows(50)), 0
+    while answered < 50:  # the window of 20 moves on without a single report
+        room.work()
+        asked = room.broker.asked[answered:]
+        assert asked
+        answered += len(asked)
+        room.answer([an_answer(one) for one in asked])
+    sender = room.sender()
+    room.work(sender)
+    assert room.job(job.job_id).state is BatchState.RUNNING  # the last reports have some seconds
+    room.pass_time(timedelta(seconds=5))
+    room.work(sender)
+    assert room.job(job.job_id).state is BatchState.DELIVERED
+    said = json.loads(room.service.jobs.manifest(job.job_id).document)
+    assert (said["kind"], said["answered"], said["reports_due"], said["reports_known"]) == ("FINAL", 50, 50, 0)
+    room.answer([a_report(one, report_no=f"R-{one.client_request_id}") for one in room.broker.asked])
+    room.work(sender)
+    assert room.job(job.job_id).state is BatchState.COMPLETED
+    said = json.loads(room.service.jobs.manifest(job.job_id).document)
+    assert (said["kind"], said["reports_due"], said["reports_known"]) == ("SUPPLEMENT", 50, 50)
+    assert lines(room.result(job.job_id))[-1]["报告编号"] == f"R-{job.job_id}-51"
+
+
+def test_reports_that_never_come_are_given_up_and_one_that_comes_at_last_is_still_taken_in(room):
+    job = room.open(rows(2))
+    room.work()
+    room.answer([an_answer(one) for one in room.broker.asked])
+    sender = room.sender()
+    room.work(sender)
+    room.pass_time(timedelta(seconds=5))
+    room.work(sender)
+    assert room.job(job.job_id).state is BatchState.DELIVERED
+    room.pass_time(timedelta(minutes=11))
+    room.work(sender)
+    assert room.job(job.job_id).state is BatchState.COMPLETED
+    room.answer([a_report(room.broker.asked[0], report_no="R-late")])
+    assert lines(room.result(job.job_id))[0]["报告编号"] == "R-late"
+    assert room.tally(job.job_id).reports_awaited == 1
 
 
 @pytest.mark.requirement("BA2")
@@ -260,11 +304,92 @@ def test_a_row_that_never_comes_back_does_not_hold_up_the_others_for_ever(room):
     room.work()
     room.work()
     assert room.job(job.job_id).state is BatchState.DELIVERED
-    said = json.loads(room.service.jobs.manifest(job.job_id)[2])
+    said = json.loads(room.service.jobs.manifest(job.job_id).document)
     assert (said["answered"], said["open"]) == (29, 1)
     answer_all(room, room.broker.asked[:1])
     room.work()
     assert room.job(job.job_id).state is BatchState.COMPLETED
+
+
+def test_rows_that_come_back_after_they_were_given_up_count_in_the_window_no_longer(room):
+    job, sender = room.open(rows(60)), room.sender()
+    room.work(sender)
+    room.pass_time(timedelta(minutes=11))
+    room.work(sender)  # given up
+    room.work(sender)  # the next twenty go out
+    assert len(room.broker.asked) == 40
+    answer_all(room, room.broker.asked[:20])
+    room.work(sender)
+    assert (len(room.broker.asked), room.tally(job.job_id).on_the_way) == (40, 20)  # not a window of forty
+    answer_all(room, room.broker.asked[20:])
+    room.work(sender)
+    assert room.job(job.job_id).state is BatchState.RUNNING  # the last twenty are awaited
+    answer_all(room, room.broker.asked[40:])
+    room.work(sender)
+    assert room.job(job.job_id).state is BatchState.COMPLETED
+
+
+def test_silence_counts_from_the_start_of_a_process_and_from_when_it_had_caught_up(room):
+    room.open(rows(30))
+    room.work()
+    room.pass_time(timedelta(hours=2))  # nobody was there to hear
+    watch = OnlineWatch(lambda: 0.0)
+    sender = room.sender(watch=watch)
+    room.work(sender)
+    room.pass_time(timedelta(minutes=9))
+    watch.fell_behind(room.now)
+    room.pass_time(timedelta(minutes=9))
+    room.work(sender)
+    assert len(room.broker.asked) == 20
+    room.pass_time(timedelta(minutes=2))
+    room.work(sender)
+    room.work(sender)
+    assert len(room.broker.asked) == 30
+
+
+@pytest.mark.requirement("BA2")
+def test_rows_that_went_out_just_before_a_kill_are_withdrawn_with_a_job_cancelled_meanwhile(room):
+    job, sender = room.open(rows(30)), room.sender()
+    sender.turn()
+    room.broker.fails = PublishError("killed")
+    with pytest.raises(PublishError):
+        sender.turn()
+    room.broker.fails = None
+    room.service.jobs.cancel(job.job_id, "BATCH_FILE", "误传")
+    room.work()
+    withdrawn = [one.valuation_id for one in room.broker.requests if one.action is Action.CANCEL]
+    assert withdrawn == [one.valuation_id for one in room.broker.asked]
+    assert len(withdrawn) == 7
+
+
+def test_other_jobs_go_on_while_the_files_of_one_are_written(room):
+    beside = Later()
+    first, sender = room.open(rows(3)), room.sender(beside=beside)
+    room.work(sender)
+    answer_all(room)
+    room.work(sender)
+    assert (room.job(first.job_id).state, len(beside.waiting)) == (BatchState.RUNNING, 1)
+    room.open(rows(5, 50), job_id="second")
+    room.work(sender)
+    assert len(room.broker.asked) == 3 + 5
+    beside.go_on()
+    room.work(sender)
+    assert room.job(first.job_id).state is BatchState.COMPLETED
+
+
+class Later(Executor):
+    """Does nothing until it is told to."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, call, /, *args, **kwargs):
+        self.waiting.append((Future(), partial(call, *args, **kwargs)))
+        return self.waiting[-1][0]
+
+    def go_on(self):
+        for future, call in self.waiting:
+            future.set_result(call())
 
 
 # ---- people -------------------------------------------------------------------------------------------------------
@@ -280,10 +405,10 @@ def test_what_people_decide_later_supplements_the_manifest(room):
     room.work()
     delivered = room.job(job.job_id)
     assert (delivered.state, delivered.delivered_at is not None) == (BatchState.DELIVERED, True)
-    assert json.loads(room.service.jobs.manifest(job.job_id)[2])["kind"] == "FINAL"
+    assert json.loads(room.service.jobs.manifest(job.job_id).document)["kind"] == "FINAL"
     room.answer(valued(asked[2], status=Status.COMPLETED_MANUAL), lane=Lane.ONLINE)
     room.work()
-    said = json.loads(room.service.jobs.manifest(job.job_id)[2])
+    said = json.loads(room.service.jobs.manifest(job.job_id).document)
     assert (said["kind"], said["state"], said["manual"]) == ("SUPPLEMENT", "COMPLETED", 0)
     assert said["delivered_at"] == delivered.delivered_at.isoformat()
     assert lines(room.result(job.job_id))[2]["状态代码"] == "COMPLETED_MANUAL"
@@ -324,9 +449,38 @@ def test_a_portfolio_is_revalued_against_a_former_job_and_far_values_are_told(ro
     shown = lines(room.result(again.job_id))
     assert [line["变动"] for line in shown] == ["+0.00%", "-12.85%", "+10.00%", ""]
     assert shown[0]["取代报告"] == "R-2025-2"
-    said = json.loads(room.service.jobs.manifest(again.job_id)[2])
+    said = json.loads(room.service.jobs.manifest(again.job_id).document)
     assert said["revaluation"] == {"of": "2025", "alert_change": 0.1, "moved": 1}
     assert f"已由估值 {asked[0].valuation_id} 取代" in lines(room.result(first.job_id))[0]["说明"]
+
+
+@pytest.mark.requirement("BA3")
+@pytest.mark.parametrize("twin", ["B-0,小区90幢,70", "B-0,小区90幢,零"])
+def test_a_number_that_two_collaterals_had_says_of_neither_what_it_was_worth(room, twin):
+    first = room.open(["B-0,小区0幢,80", twin], job_id="2025")
+    room.work()
+    answer_all(room, room.broker.asked[:1])  # of the other no value is known
+    room.answer([an_answer(one, Status.REJECTED_INVALID) for one in room.broker.asked[1:]])
+    room.work()
+    assert room.job(first.job_id).state is BatchState.COMPLETED
+    again = room.open(["B-0,小区90幢新名,70"], job_id="2026", revaluation_of="2025")
+    assert lines(room.result(again.job_id))[0]["上次估值（元）"] == ""
+
+
+@pytest.mark.requirement("BA3", "DI1")
+def test_a_dispute_after_the_end_and_a_supersession_reach_the_result_and_its_manifest(room):
+    first = room.open(rows(1), job_id="2025")
+    finish(room)
+    (asked,) = room.broker.asked
+    ended = room.job(first.job_id)
+    room.answer([an_answer(asked, Status.COMPLETED_MANUAL, revision=2, supersedes=1, value=4_000_000)])
+    assert lines(room.result(first.job_id))[0]["估值（元）"] == "4000000"
+    disputed = room.job(first.job_id)
+    assert (disputed.state, disputed.news_at > ended.news_at) == (BatchState.COMPLETED, True)
+    again = room.open(rows(1), job_id="2026", revaluation_of="2025")
+    assert lines(room.result(again.job_id))[0]["上次估值（元）"] == "4000000"
+    finish(room)
+    assert room.job(first.job_id).news_at > disputed.news_at
 
 
 @pytest.mark.requirement("BA3", "RT7")

@@ -166,9 +166,9 @@ def test_the_command_line_submits_follows_and_fetches_and_tells_bad_input_in_one
         assert httpx.get(f"{url}/health").status_code == 200
         assert avm("submit", path, "--json", "--out", tmp_path / "out.xlsx", "--job-id", "march", "--wait", 60) == 0
         printed = json.loads(capsys.readouterr().out)
-        counts = {name: printed[name] for name in ("job", "state", "rows", "answered", "refused", "manual", "open")}
+        counts = {name: printed[name] for name in ("job_id", "state", "rows", "answered", "refused", "manual", "open")}
         assert counts == {
-            "job": "march", "state": "DELIVERED", "rows": 3, "answered": 1, "refused": 1, "manual": 1, "open": 0,
+            "job_id": "march", "state": "DELIVERED", "rows": 3, "answered": 1, "refused": 1, "manual": 1, "open": 0,
         }  # fmt: skip
         assert {(problem["row"], problem["field"]) for problem in printed["problems"]} == {(3, "address"), (3, "area")}
         assert (tmp_path / "out.xlsx").read_bytes()[:2] == b"PK"

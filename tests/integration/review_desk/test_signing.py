@@ -61,6 +61,30 @@ def test_a_number_that_is_given_is_kept_and_belongs_to_one(register):
     assert register.person("wu") is None
 
 
+def test_a_number_once_given_is_never_changed(register):
+    register.put(somebody("lin", signing_no="ZS-0042"), "test")
+    with pytest.raises(NotAllowedError, match="签字编号 ZS-0042 已编定，报告以此签署，不得更改为 ZS-0043"):
+        register.put(somebody("lin", signing_no="ZS-0043"), "test")
+    assert number_of(register, "lin") == "ZS-0042"
+    register.put(somebody("wu", signing_no="ZS-0043"), "test")  # what was refused was not given away
+
+
+def test_a_number_of_somebody_who_left_is_never_given_to_another(room, register):
+    register.put(somebody("lin", signing_no="ZS-0042"), "test")
+    register.put(somebody("wu"), "test")
+    of_wu = number_of(register, "wu")
+    with room.pool.connection() as connection:  # even where the lines themselves are gone
+        connection.execute("delete from staff")
+        connection.execute("alter sequence staff_signing restart")
+    for number in ("ZS-0042", of_wu):
+        with pytest.raises(NotAllowedError, match=f"签字编号 {number} 已属他人或曾属他人"):
+            register.put(somebody("he", signing_no=number), "test")
+    register.put(somebody("he"), "test")
+    assert number_of(register, "he") not in {"ZS-0042", of_wu}
+    register.put(somebody("lin"), "test")
+    assert number_of(register, "lin") == "ZS-0042"
+
+
 def test_a_decision_of_one_person_is_signed_by_that_one(room, register):
     register.put(LIN, "test")
     room.decide(room.in_hand(LIN), LIN)

@@ -74,6 +74,10 @@ def test_a_damaged_sheet_inside_a_whole_xlsx_gives_one_clear_error(tmp_path):
         (b"\x89PNG\r\n\x1a\n\x00\x00", "neither"),
         ('地址,面积\n"没有结束,1\n'.encode(), "quotation marks"),
         (b"PK\x03\x04nothing", "damaged"),
+        (b"\xef\xbb\xbf" + "地址,面积\n甲,1\n".encode("gb18030"), "begins as UTF-8 and does not go on so"),
+        ("地址,面积\n甲,1\n".encode("utf-16")[:-1], "begins as UTF-16 and does not go on so"),
+        (b"\xff\xfe" + "地址,面积\n".encode("utf-16-le") + b"\x00\xd8\x0a\x00", "begins as UTF-16"),
+        ("地址,面积\n甲\0,1\n".encode("utf-16"), "begins as UTF-16"),
     ],
 )
 def test_what_is_no_table_is_refused_with_what_where_and_how_to_mend(tmp_path, content, says):
@@ -82,6 +86,15 @@ def test_what_is_no_table_is_refused_with_what_where_and_how_to_mend(tmp_path, c
     with pytest.raises(FileError, match=says) as refused:
         list(open_table(path).rows())
     assert str(path) in str(refused.value)
+
+
+def test_a_line_or_a_sheet_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("producers.batch.files._LONGEST_LINE", 40)
+    with pytest.raises(FileError, match="line 2: the line has more than 40 characters"):
+        list(open_table(a_csv(tmp_path / "a.csv", text="地址,面积\n" + "甲" * 41 + ",1\n")).rows())
+    monkeypatch.setattr("producers.batch.files._MOST_UNPACKED", 1_000)
+    with pytest.raises(FileError, match="unpacks to"):
+        open_table(an_xlsx(tmp_path / "a.xlsx", LINES * 300))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

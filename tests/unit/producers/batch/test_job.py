@@ -1,9 +1,11 @@
+import json
 from datetime import timedelta
 
 import pytest
 
+from producers.batch.answers import Tally
 from producers.batch.job import Order, default_deadline, is_job_id, job_id
-from producers.batch.manifest import next_number
+from producers.batch.manifest import is_outdated, next_number
 from schemas.codes import BatchState
 from tests.fakes.answers import NOON
 
@@ -37,3 +39,19 @@ def test_a_job_without_a_deadline_has_an_hour_or_a_second_for_five_rows(rows, ho
 def test_a_manifest_is_partial_until_the_automatic_items_are_answered():
     assert [next_number(None, state) for state in (BatchState.RUNNING, BatchState.DELIVERED)] == [0, 1]
     assert next_number(1, BatchState.COMPLETED) == 2
+
+
+@pytest.mark.requirement("BA1")
+@pytest.mark.parametrize(
+    ("completed", "reports_known", "seconds", "expected"),
+    [(2, 1, 59, False), (2, 1, 60, True), (2, 2, 1, True), (3, 1, 1, True)],
+)
+def test_reports_that_trickle_in_make_a_manifest_a_minute_and_other_news_one_at_once(
+    completed, reports_known, seconds, expected
+):
+    said = json.dumps({"by_status": {"COMPLETED_AUTO": 2}, "made_at": NOON.isoformat()})
+    now = Tally(
+        rows=3, refused=0, duplicates=0, sent=3, answered=completed, manual=3 - completed, open=0, on_the_way=0,
+        reports_due=2, reports_known=reports_known, by_status={"COMPLETED_AUTO": completed},
+    )  # fmt: skip
+    assert is_outdated(said, now, NOON + timedelta(seconds=seconds)) is expected

@@ -1,5 +1,5 @@
 import csv
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import polars as pl
@@ -118,5 +118,30 @@ def test_every_row_of_any_table_comes_back_in_order_with_its_cells(tmp_path, hea
     with source.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows])
     again = open_table(written(tmp_path, open_table(source), kind))
-    cells = [[cell_text(cell) for cell in row.cells[: len(header)]] for row in again.rows()]
-    assert cells == [[cell.strip() for cell in row] for row in rows]
+    cells = [[cell or "" for cell in row.cells[: len(header)]] for row in again.rows()]
+    assert cells == [list(row) for row in rows]
+
+
+@pytest.mark.requirement("BA1")
+def test_the_senders_cells_come_back_as_they_were_and_ours_are_no_formulas(tmp_path):
+    (tmp_path / "in.csv").write_text("编号,地址,面积\n  007,=A1,1\n", encoding="utf-8")
+    known = {2: Found(answer=Answer(number=2, valuation_id="v", reason="=1+1", report_no="@R"))}
+    path = tmp_path / "out.csv"
+    table = open_table(tmp_path / "in.csv")
+    write_results(path, table, Rows(known.items()), kind=FileKind.CSV, is_revaluation=False)
+    (line,) = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    assert [line[name] for name in ("编号", "地址", "说明", "报告编号")] == ["  007", "=A1", "'=1+1", "'@R"]
+
+
+@pytest.mark.requirement("BA1")
+def test_points_in_time_and_lists_of_a_parquet_file_come_into_a_sheet_whole(tmp_path):
+    at = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    own = {"地址": ["甲"], "时": [at], "本地": [at.replace(tzinfo=None)], "标签": [["a"]], "号": [10**17]}
+    pl.DataFrame(own).write_parquet(tmp_path / "in.parquet")
+    table = open_table(tmp_path / "in.parquet")
+    sheet = load_workbook(written(tmp_path, table, FileKind.XLSX)).active
+    assert sheet["B2"].value == "2026-03-02 09:30:00+00:00"
+    assert sheet["C2"].value == datetime(2026, 3, 2, 9, 30)  # noqa: DTZ001 - a sheet knows no zone
+    assert (sheet["D2"].value, sheet["E2"].value) == ("['a']", "100000000000000000")
+    (line,) = csv.DictReader(written(tmp_path, table, FileKind.CSV).read_text(encoding="utf-8-sig").splitlines())
+    assert (line["时"], line["本地"]) == ("2026-03-02 09:30:00+00:00", "2026-03-02 09:30:00")

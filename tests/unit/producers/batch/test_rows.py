@@ -130,3 +130,18 @@ def test_the_service_asked_for_is_read_and_another_is_an_error_of_its_row(tmp_pa
     good, bad = read(tmp_path, "地址,面积,服务类型\n甲小区1幢,80,VERIFY\n甲小区1幢,80,核实\n")
     assert good.requested.service_type is ServiceType.VERIFY
     assert [problem.field for problem in bad.problems] == ["service_type"]
+
+
+@pytest.mark.parametrize("number", ["1e9999999", "1e-9999999", "Infinity", "NaN", "9" * 5_000])
+def test_a_number_that_nobody_could_reckon_with_is_an_error_of_its_row(tmp_path, number):
+    text = f"地址,面积,上次估值,上次估值日期\n杭州市西湖区文三路1号,{number},{number},2026-03-02\n"
+    (row,) = read(tmp_path, text, has_former=True)
+    assert row.requested is None
+    assert {problem.field for problem in row.problems} == {"area", "former_value"}
+
+
+def test_a_row_longer_than_the_header_is_an_error_of_its_row(tmp_path):
+    long, blank = read(tmp_path, "地址,面积\n杭州市西湖区文三路1号,3幢,89.5\n杭州市西湖区文三路1号,89.5,,\n")
+    assert (long.requested, long.problems[0].field) == (None, "row")
+    assert "多于表头" in long.problems[0].message
+    assert blank.problems == ()
