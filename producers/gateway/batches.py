@@ -79,9 +79,9 @@ class BatchService:
         """The JSON of a job, or of all of them."""
         return await _read(await self._opened(method, path, channel, query, _TIMES))
 
-    async def manifest(self, job_id: str, channel: str) -> Any:
+    async def manifest(self, job_id: str, channel: str, query: Query = ()) -> Any:
         """The manifest of a job."""
-        async with self.file(at(job_id, "manifest"), channel) as opened:
+        async with self.file(at(job_id, "manifest"), channel, query) as opened:
             return await _read(opened)
 
     @asynccontextmanager

@@ -36,6 +36,12 @@ _SHEETS: Final = (
 JobId = str
 _Column = Annotated[str, StringConstraints(pattern="^[^:]+:.")]
 _Kind = Literal["csv", "xlsx", "parquet"]
+_NUMBER: Final = Query(ge=1, description="Of an earlier manifest; the latest when absent.")
+
+
+def _numbered(number: int | None) -> list[tuple[str, str]]:
+    """So that a result file and the manifest that vouches for it can be fetched as a pair."""
+    return [] if number is None else [("number", str(number))]
 
 
 def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
@@ -99,9 +105,12 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
             **problems_of(_ACTING),
         },
     )
-    async def manifest(job_id: JobId, caller: Annotated[Caller, admitted]) -> JSONResponse:
+    async def manifest(
+        job_id: JobId, caller: Annotated[Caller, admitted], number: Annotated[int | None, _NUMBER] = None
+    ) -> JSONResponse:
         """What the result file is checked against."""
-        return JSONResponse(await service.manifest(job_id, caller.channel.code), headers=_NOT_KEPT)
+        found = await service.manifest(job_id, caller.channel.code, _numbered(number))
+        return JSONResponse(found, headers=_NOT_KEPT)
 
     @router.get(
         "/{job_id}/lines",
@@ -122,9 +131,10 @@ def batch_routes(service: BatchService, admit: Admit) -> APIRouter:
         job_id: JobId,
         caller: Annotated[Caller, admitted],
         kind: Annotated[_Kind | None, Query(alias="format", description="Another form than the upload's.")] = None,
+        number: Annotated[int | None, _NUMBER] = None,
     ) -> Response:
         """As far as it is answered; again later, for what people have decided since."""
-        query = [("format", kind)] if kind else []
+        query = [*_numbered(number), *([("format", kind)] if kind else [])]
         return FileTransfer(partial(service.file, at(job_id, "result"), caller.channel.code, query), _NOT_KEPT)
 
     for step, summary in (("pause", "Send no further rows for now"), ("resume", "Go on")):

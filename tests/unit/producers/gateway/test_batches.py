@@ -186,6 +186,12 @@ async def test_jobs_are_looked_at_paused_resumed_and_cancelled_for_their_channel
     assert (await get(house, "/v1/batches")).json() == {"jobs": [JOB]}
     service.answer = httpx.Response(200, json=manifest_json())
     assert (await get(house, "/v1/batches/j-1/manifest")).json() == manifest_json()
+    await get(house, "/v1/batches/j-1/manifest?number=2")
+    await get(house, "/v1/batches/j-1/result?number=2")
+    assert [call[1:3] for call in service.seen[-2:]] == [
+        ("/jobs/j-1/manifest", {**of_channel, "number": "2"}),
+        ("/jobs/j-1/result", {**of_channel, "number": "2"}),
+    ]
 
 
 @pytest.mark.requirement("BA1")
