@@ -59,14 +59,16 @@ def test_a_customer_is_told_the_value_and_its_range_and_no_evidence(system, mark
     answer = system.value(market.house(), by="MOBILE_BANK")
     assert answer["lower"] < answer["value"] < answer["upper"]
     shown = json.dumps(answer, ensure_ascii=False)
-    assert not {"valuation", "unit_price", "address", "attributes", "policy"} & answer.keys()
+    assert not {"valuation", "unit_price", "attributes", "policy"} & answer.keys()
+    assert set(answer["address"]) == {"community_id", "community_name"}  # which house it was taken for, and no more
     assert "comparables" not in shown
 
 
 def test_the_public_is_told_a_range_alone_and_gets_no_report(system, market):
     answer = system.value(market.house(), by=PUBLIC)
     assert answer["lower"] < answer["upper"]
-    assert not {"value", "unit_price", "valuation", "address", "report"} & answer.keys()
+    assert not {"value", "unit_price", "valuation", "report"} & answer.keys()
+    assert set(answer["address"]) == {"community_id", "community_name"}
     assert system.channel(PUBLIC).get(f"{answer['valuation_id']}/report").status_code == 403
 
 
