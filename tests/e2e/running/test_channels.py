@@ -185,7 +185,8 @@ def test_a_visitor_of_the_website_works_for_a_range_and_gets_no_slip_and_nothing
     valuation = asked.json()["valuation_id"]
     answer = visitor.told(valuation, "COMPLETED_AUTO")
     assert set(answer) == {
-        "valuation_id", "client_request_id", "status", "status_text", "final", "lower", "upper", "disclaimer", "address",
+        "valuation_id", "client_request_id", "status", "status_text", "final", "lower", "upper", "disclaimer",
+        "address",
     }  # fmt: skip
     assert set(answer["address"]) == {"community_id", "community_name"}
     assert answer["lower"] < answer["upper"]
