@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.postgres]
 
 REQUESTS_SENT = int(os.environ.get("AVM_CHAOS_REQUESTS", "1000"))
 SEED = int(os.environ.get("AVM_CHAOS_SEED", "20261126"))
-STRIKING_S = 45.0
+STRIKING_S = 55.0
 SENDING_S = STRIKING_S + 10.0  # the broker's recovery takes its time too: every blow shall meet a flow
 SETTLED_WITHIN_S = 240.0
 _HANDFUL_S = 0.25
@@ -43,7 +43,7 @@ _TWICE_EVERY = 20  # a sender that heard no answer sends again; that a blow repe
 _PUBLIC_SHARE = 0.7  # the public gets no report, which is the slowest thing we make
 _VICTIMS = (
     *(f"{stage}.{lane}" for stage in STAGES for lane in Lane),
-    "settle", "shadow", "ledger", "desk", "gateway", "ledger", "desk",
+    "settle", "shadow", "ledger", "desk", "gateway", "callbacks", "notifier", "batch", "wechat", "ledger", "desk",
 )  # fmt: skip
 # A question back ends our part: the next word is the channel's.
 ENDS = [status.value for status in Status if status.is_final or status is Status.NEEDS_CLARIFICATION]
