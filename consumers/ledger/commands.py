@@ -29,6 +29,7 @@ from uuid import UUID
 
 from schemas.codes import Action, Lane, Reason, ServiceType, Status
 from schemas.domain.echo import echo
+from schemas.domain.refusal import refused_later
 from schemas.domain.texts import REASON_TEXTS
 from schemas.events import Accepted, ClarificationTimedOut, Problem, Resulted, Withdrawn
 from schemas.json_events import event_from_json
@@ -186,25 +187,18 @@ def asked_again(case: Case, now: datetime) -> Accepted:
 
 
 def refused(case: Case, why: Outcome, now: datetime) -> Resulted:
-    """The answer to a command that is not carried out. It is about one message and leaves the valuation as it is.
-
-    `received_at` is the command's own moment, by which whoever waits for it knows it.
-    """
+    """The answer to a command that is not carried out. It leaves the valuation as it is."""
     reason, text = _refusal(case, why)
-    return Resulted(
+    return refused_later(
         valuation_id=str(case.valuation_id),
-        status=Status.REJECTED_INVALID,
-        revision=0,
         channel=case.channel,
         client_request_id=case.client_request_id,
         lane=lane_of(case),
         service_type=ServiceType.VALUATE if case.accepted is None else case.asking.request.service_type,
-        address_entered="",
         received_at=case.asked_at,
         resulted_at=now,
-        reasons=(reason,),
-        reason_text=text,
-        problems=(Problem(field="client_request_id", code=reason, message=text),),
+        reason=reason,
+        problem=Problem(field="client_request_id", code=reason, message=text),
         update=number_of(case.event_id),
     )
 

@@ -30,6 +30,7 @@ from infra.postgres.ingest import Received
 from schemas.catalogue import SCORED, Topic
 from schemas.codes import Lane, Occasion, Reason, ServiceType, Status
 from schemas.domain import channels
+from schemas.domain.refusal import refused_later
 from schemas.events import Disputed, DisputeOpened, Problem, Resulted, Scored, Valuation
 from schemas.headers import TRACEPARENT, header
 from schemas.json_events import event_from_json
@@ -206,21 +207,17 @@ def opened(case: Case, now: datetime) -> DisputeOpened:
 
 
 def refused(case: Case, why: Refusal, now: datetime) -> Resulted:
-    """The answer to a dispute that is not taken up. It is about one message and leaves the valuation as it is."""
-    return Resulted(
+    """The answer to a dispute that is not taken up. It leaves the valuation as it is."""
+    return refused_later(
         valuation_id=str(case.valuation_id),
-        status=Status.REJECTED_INVALID,
-        revision=0,
         channel=case.channel,
         client_request_id=case.client_request_id,
         lane=Lane.ONLINE,
         service_type=ServiceType.VALUATE,
-        address_entered="",
         received_at=case.raised_at,
         resulted_at=now,
-        reasons=(Reason.DISPUTE,),
-        reason_text=why.value,
-        problems=(Problem(field="valuation_id", code=why.name, message=why.value),),
+        reason=Reason.DISPUTE,
+        problem=Problem(field="valuation_id", code=why.name, message=why.value),
         update=case.refusals + 1,
     )
 

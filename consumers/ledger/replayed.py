@@ -24,6 +24,7 @@ from infra.postgres.ingest import Received
 from schemas.catalogue import RESULTS
 from schemas.codec import Codec
 from schemas.codes import Lane
+from schemas.domain.ends import is_end
 from schemas.events import Resulted
 
 _EVENTS: Final = "select event_id, kind, lane, appended_at, payload, wire from ledger_event where valuation_id = %s"
@@ -157,7 +158,7 @@ def _part(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _last_answer(said: Sequence[Received]) -> Resulted | None:
-    final = [one.event for one in said if one.event.status.is_final and one.event.revision > 0]
+    final = [one.event for one in said if is_end(one.event)]
     return max(final, key=lambda event: event.revision, default=None)
 
 

@@ -19,6 +19,7 @@ from consumers.ledger.entry import json_ready
 from consumers.ledger.storable import storable
 from infra.postgres.ingest import Received
 from schemas.codes import PropertyType, Status
+from schemas.domain.ends import is_end
 from schemas.domain.normalise import normalise
 from schemas.domain.property_key import building_of, property_key
 from schemas.domain.worktime import SHANGHAI
@@ -34,7 +35,7 @@ _KEEP: Final = """
 def final_answers(batch: Iterable[Received]) -> list[Resulted]:
     """The final answers of a batch to requests that were accepted."""
     events = (received.event for received in batch)
-    return [event for event in events if isinstance(event, Resulted) and event.status.is_final and event.revision > 0]
+    return [event for event in events if isinstance(event, Resulted) and is_end(event)]
 
 
 def keep_answers(connection: Connection[TupleRow], answers: Sequence[Resulted]) -> list[UUID]:

@@ -19,14 +19,13 @@ from producers.gateway.subscriptions import Subscription
 from schemas.codec import Codec
 from schemas.codes import Status
 from schemas.domain.ends import is_end
+from schemas.domain.refusal import REFUSAL_REVISION
 from schemas.errors import PermanentError, TransientError
 from schemas.events import Reported, Resulted
 
 log = logging.getLogger(__name__)
 
 E = TypeVar("E")
-
-_REFUSAL_REVISION = 0  # intake's: no state of the valuation, but a word about one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class _Waiter:
 
         Intake puts the moment of the call on its refusal, or its own where the caller's clock cannot be right.
         """
-        if resulted.revision != _REFUSAL_REVISION:
+        if resulted.revision != REFUSAL_REVISION:
             return self.is_wanted(resulted)
         return self.asked_at is None or resulted.received_at in {self.asked_at, resulted.resulted_at}
 
@@ -200,7 +199,7 @@ class AnswerBoard:
         if new.status is not Status.REJECTED_INVALID:
             return False
         refused = self._decoded(new.value, Resulted)
-        return refused is None or refused.revision == _REFUSAL_REVISION
+        return refused is None or refused.revision == REFUSAL_REVISION
 
     def _is_its_report(self, new: Arrival, kept: _Entry) -> bool:
         """Whether a report takes the place of the one kept: not if it is of a value that came behind another end."""

@@ -7,6 +7,7 @@ A refusal (revision 0) answers the sender of one message and ends nothing.
 from typing import Final
 
 from schemas.codes import Reason
+from schemas.domain.refusal import REFUSAL_REVISION
 from schemas.events import Resulted
 
 _ABOUT_ONE_MESSAGE: Final = frozenset(
@@ -16,7 +17,7 @@ _ABOUT_ONE_MESSAGE: Final = frozenset(
 
 def is_end(resulted: Resulted) -> bool:
     """Whether an answer is the last word on what was asked and accepted."""
-    return resulted.status.is_final and resulted.revision > 0
+    return resulted.status.is_final and resulted.revision > REFUSAL_REVISION
 
 
 def is_about_another(resulted: Resulted) -> bool:
@@ -25,7 +26,7 @@ def is_about_another(resulted: Resulted) -> bool:
     A refused first request is none: nothing else was ever said under its number.
     """
     is_second = bool(resulted.update) or not _ABOUT_ONE_MESSAGE.isdisjoint(resulted.reasons)
-    return resulted.revision == 0 and is_second
+    return resulted.revision == REFUSAL_REVISION and is_second
 
 
 def is_of_a_dispute(resulted: Resulted) -> bool:

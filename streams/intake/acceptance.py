@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.codes import Lane, Occasion, Reason, Status
+from schemas.codes import Lane, Occasion, Status
 from schemas.domain.channels import channel
 from schemas.domain.echo import echo
 from schemas.domain.masking import masked_personal_data
-from schemas.domain.request_rules import COMMANDS, MAX_ADDRESS, accepted_area, cleaned_address, property_type_code
-from schemas.domain.texts import REASON_TEXTS
+from schemas.domain.refusal import refused
+from schemas.domain.request_rules import COMMANDS, accepted_area, cleaned_address, property_type_code
 from schemas.domain.worktime import SHANGHAI
 from schemas.events import Accepted, ClarificationTimedOut, Problem, Request, Requested, Resulted
 from streams.intake.asked_by_desk import DeskQuestion
 
-REFUSAL_REVISION = (
-    0  # a refusal is about one message; it never replaces what is known of the valuation, which starts at 1
-)
 FIRST_REVISION = 1
 REPLY_REVISION = 2  # to the question of enrichment, which asks once; a question of the desk is of any revision
 
@@ -131,33 +128,12 @@ def acknowledged(accepted: Accepted, *, resulted_at: datetime) -> Resulted:
     return echo(accepted.valuation_id, accepted.request, Status.RECEIVED, resulted_at=resulted_at)
 
 
-def refused(
+def refused_with(
     requested: Requested, problems: Sequence[Problem], *, lane: Lane, received_at: datetime, resulted_at: datetime
 ) -> Resulted:
-    """REJECTED_INVALID with every problem. What was sent is echoed only as far as it can do no harm.
-
-    Its `revision` is 0: it shares the id of the valuation it was sent for and must not overwrite that one's state.
-    Commands may be many for one valuation, so each refusal of one has its own `update`.
-    """
-    reasons = tuple(dict.fromkeys(problem.code for problem in problems))
-    return Resulted(
-        valuation_id=requested.valuation_id,
-        status=Status.REJECTED_INVALID,
-        revision=REFUSAL_REVISION,
-        channel=channel(requested.channel).code,
-        client_request_id=_harmless(requested.client_request_id),
-        lane=lane,
-        service_type=requested.service_type,
-        address_entered=_harmless(requested.address),
-        received_at=received_at,
-        resulted_at=resulted_at,
-        reasons=reasons,
-        reason_text="；".join(REASON_TEXTS[Reason(code)] for code in reasons),
-        business_ref=_harmless(requested.business_ref) if requested.business_ref is not None else None,
-        branch_code=_harmless(requested.branch_code) if requested.branch_code is not None else None,
-        problems=tuple(problems),
-        update=_which_command(requested) if requested.action in COMMANDS else 0,
-    )
+    """The refusal of what a channel sent. Commands may be many for one valuation: each refusal has its own `update`."""
+    update = _which_command(requested) if requested.action in COMMANDS else 0
+    return refused(requested, problems, lane=lane, received_at=received_at, resulted_at=resulted_at, update=update)
 
 
 def _which_command(requested: Requested) -> int:
@@ -169,10 +145,3 @@ def _which_command(requested: Requested) -> int:
 def _stated(text: str | None) -> str | None:
     """What is stated to be verified, in its normal form."""
     return None if text is None else masked_personal_data(cleaned_address(text))
-
-
-def _harmless(text: str) -> str:
-    """Short, printable, without personal numbers: what was refused may be anything at all."""
-    short = text.strip()[: 2 * MAX_ADDRESS]  # masked before the final cut: half a number must not slip through
-    visible = "".join(character if character.isprintable() else " " for character in short)
-    return masked_personal_data(visible)[:MAX_ADDRESS]

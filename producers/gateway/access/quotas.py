@@ -11,15 +11,13 @@ from typing import Final
 from uuid import UUID
 
 from producers.gateway.access.caller import Caller, pseudonym
-from schemas.codes import Lane, Reason, Status
+from schemas.codes import Lane, Reason
 from schemas.domain.channels import Channel, Counted, Period, Quota
-from schemas.domain.masking import masked_personal_data
-from schemas.domain.texts import REASON_TEXTS
+from schemas.domain.refusal import refused
 from schemas.domain.worktime import SHANGHAI
 from schemas.events import Problem, Requested, Resulted
 
 REPEATED_WITHIN: Final = timedelta(hours=24)  # as long as intake remembers a request by its number
-_REFUSED: Final = 0  # a refusal is no asking: it must not overwrite the answer of one under the same number
 _PER: Final = {Period.HOUR: "每小时", Period.DAY: "每日"}
 _OF: Final = {Counted.TOKEN: "每位客户", Counted.CHANNEL: "该渠道"}
 
@@ -82,22 +80,12 @@ def window(per: Period, now: datetime) -> tuple[datetime, datetime]:
 
 def quota_refusal(requested: Requested, channel: Channel, *, now: datetime) -> Resulted:
     """REJECTED_INVALID, QUOTA_EXCEEDED: what the results topic is told of a request that was one too many."""
-    return Resulted(
-        valuation_id=requested.valuation_id,
-        status=Status.REJECTED_INVALID,
-        revision=_REFUSED,
-        channel=channel.code,
-        client_request_id=requested.client_request_id,
+    return refused(
+        requested,
+        [quota_problem(*channel.quotas)],
         lane=Lane.ONLINE,
-        service_type=requested.service_type,
-        address_entered=masked_personal_data(requested.address),
         received_at=requested.requested_at,
         resulted_at=now,
-        reasons=(Reason.QUOTA_EXCEEDED,),
-        reason_text=REASON_TEXTS[Reason.QUOTA_EXCEEDED],
-        business_ref=requested.business_ref,
-        branch_code=requested.branch_code,
-        problems=(quota_problem(*channel.quotas),),
     )
 
 
