@@ -133,7 +133,6 @@ FAMILY: Final[Mapping[str, str]] = MappingProxyType(
         Family.DISPUTE: "复估",
     }
 )
-GROUP: Final[Mapping[str, str]] = MappingProxyType({"EXPERTS": "专家组"})
 NEARNESS: Final[Mapping[str, str]] = MappingProxyType(
     {Nearness.UNIT: "同一户", Nearness.BUILDING: "同楼幢", Nearness.COMMUNITY: "同小区"}
 )

@@ -191,11 +191,6 @@ def submit(task: Task, person: Person, now: datetime, to: TaskState) -> Task:
     return replace(submitted, draft={}, drafted_by=None) if to is TaskState.DECIDED else submitted
 
 
-def to_panel(task: Task, now: datetime) -> Task:
-    """QUEUED → PANEL, without anybody having worked on it."""
-    return replace(_let_go(_free(task, now)), state=TaskState.PANEL, reviewer=None)
-
-
 def decide(task: Task, to: TaskState = TaskState.DECIDED) -> Task:
     """PENDING_APPROVAL or PANEL → DECIDED, or RETURNED_TO_AUTO (`to`): approved, or the panel has spoken."""
     waiting = _in(task, TaskState.PENDING_APPROVAL, TaskState.PANEL)
