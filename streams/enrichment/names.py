@@ -34,7 +34,8 @@ ORDINALS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ甲乙丙丁戊己庚�
 COMPASS = frozenset("东西南北中前后左右上下内外")
 GENERIC = frozenset("小区社花园家公寓新村苑嘉里院住宅")
 
-_SAYS_NOTHING = GENERIC | ORDINALS | COMPASS | frozenset("号期区幢座栋楼层第弄大室单元户")
+_NO_NUMBER = frozenset("〇零一二三四五六七八九十")  # numerals that a key keeps, as they make no number: 12十
+_SAYS_NOTHING = GENERIC | ORDINALS | COMPASS | _NO_NUMBER | frozenset("号期区幢座栋楼层第弄大室单元户")
 _TYPES = frozenset({"公寓", "大厦", "大楼", "别墅", "家属院", "大院", "宿舍"})
 ROAD_WORDS = frozenset("号弄路街道巷胡同区期里")
 

@@ -1,7 +1,7 @@
 """Suggestions and the resolver must agree on what is too little of a name."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.codes import AliasSource
@@ -16,6 +16,7 @@ _SPOKEN = (
 
 @pytest.mark.requirement("AD6")
 @given(st.text(_SPOKEN, max_size=6))
+@example("一二十上")
 def test_an_alias_is_too_general_for_suggestions_exactly_when_it_is_for_the_resolver(alias):
     assert is_telling(alias) == (is_learnable(alias) and names.is_telling(names.key(alias)))
 
