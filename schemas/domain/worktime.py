@@ -4,7 +4,7 @@ Working days are the national calendar's, with 调休 make-up days, as the packa
 year. A year that has not been announced yet counts Monday to Friday and is *provisional*: see `is_provisional`.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
@@ -68,22 +68,26 @@ def add_desk_time(start: datetime, duration: timedelta, desk: Desk = DESK) -> da
     """
     if duration < timedelta(0):
         raise ValueError(f"a duration must not be negative, got {duration}")
-    left = duration
-    for opening, closing in _openings(start, desk):
-        if left <= closing - opening:
-            return (opening + left).astimezone(UTC)
-        left -= closing - opening
-    raise AssertionError("the calendar does not end")  # pragma: no cover
+    opening, closing = _first_opening(start, desk)
+    if duration <= closing - opening:
+        return (opening + duration).astimezone(UTC)
+    days, rest = divmod(duration - (closing - opening), desk.day)
+    if not rest:
+        days, rest = days - 1, desk.day  # ends as that day closes
+    last = _working_day_after(opening.date(), days + 1)
+    return (datetime.combine(last, desk.opens, SHANGHAI) + rest).astimezone(UTC)
 
 
 def desk_time_between(start: datetime, end: datetime, desk: Desk = DESK) -> timedelta:
     """Desk time from `start` to `end`; zero when `end` is not after `start`. Raises `ValueError` for naive instants."""
     _require_zone(end)
-    passed = timedelta(0)
-    for opening, closing in _openings(start, desk):
-        if opening >= end:
-            break
-        passed += min(closing, end) - opening
+    opening, closing = _first_opening(start, desk)
+    if end <= closing:
+        return max(timedelta(0), end - opening)
+    last = shanghai_date(end)
+    passed = closing - opening + _working_days_between(opening.date(), last) * desk.day
+    if is_working_day(last) and last > opening.date():
+        passed += min(desk.day, max(timedelta(0), end - datetime.combine(last, desk.opens, SHANGHAI)))
     return passed
 
 
@@ -92,17 +96,38 @@ def shanghai_date(at: datetime) -> date:
     return at.astimezone(SHANGHAI).date()
 
 
-def _openings(start: datetime, desk: Desk) -> Iterator[tuple[datetime, datetime]]:
-    """The remaining opening times from `start` on, the first one cut at `start`."""
+def _first_opening(start: datetime, desk: Desk) -> tuple[datetime, datetime]:
+    """The first opening time that is not over at `start`, cut there, in Shanghai wall time."""
     _require_zone(start)
     on = shanghai_date(start)
-    while True:
-        if is_working_day(on):
-            opening = max(start, datetime.combine(on, desk.opens, SHANGHAI))
-            closing = datetime.combine(on, desk.closes, SHANGHAI)
-            if opening < closing:
-                yield opening, closing
-        on += _ONE_DAY
+    closing = datetime.combine(on, desk.closes, SHANGHAI)
+    if is_working_day(on) and start < closing:
+        return max(start.astimezone(SHANGHAI), datetime.combine(on, desk.opens, SHANGHAI)), closing
+    on = _working_day_after(on, 1)
+    return datetime.combine(on, desk.opens, SHANGHAI), datetime.combine(on, desk.closes, SHANGHAI)
+
+
+@lru_cache(maxsize=64)
+def _working_days(year: int) -> tuple[date, ...]:
+    every = (date.fromordinal(day) for day in range(date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal() + 1))
+    return tuple(filter(is_working_day, every))
+
+
+def _working_day_after(on: date, number: int) -> date:
+    """The `number`-th working day (1: the next) after a day. By years: a long queue asks for days years ahead."""
+    year, days = on.year, _working_days(on.year)
+    index = bisect_right(days, on) + number - 1
+    while index >= len(days):
+        index -= len(days)
+        year += 1
+        days = _working_days(year)
+    return days[index]
+
+
+def _working_days_between(first: date, last: date) -> int:
+    """How many working days lie between two days, neither of them counted."""
+    years = sum(len(_working_days(year)) for year in range(first.year, last.year))
+    return max(0, years + bisect_left(_working_days(last.year), last) - bisect_right(_working_days(first.year), first))
 
 
 def _require_zone(at: datetime) -> None:

@@ -97,6 +97,17 @@ def test_more_desk_time_never_ends_earlier(start, one, other):
     assert add_desk_time(start, short) <= add_desk_time(start, long)
 
 
+@given(INSTANTS, st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=800)))
+def test_measured_at_once_it_is_what_day_after_day_adds_up_to(start, wall_time):
+    end, on, passed = start + wall_time, start.date(), timedelta(0)
+    while on <= end.date():
+        opens, closes = (datetime.combine(on, at, SHANGHAI) for at in (DESK.opens, DESK.closes))
+        if is_working_day(on):
+            passed += max(timedelta(0), min(closes, end) - max(opens, start))
+        on += timedelta(days=1)
+    assert desk_time_between(start, end) == passed
+
+
 @given(INSTANTS, INSTANTS)
 def test_desk_time_never_exceeds_wall_time_and_is_zero_backwards(one, other):
     start, end = sorted((one, other))
