@@ -42,6 +42,7 @@ from schemas.codec import Codec
 ROOM: Final = "callbacks"
 TOPICS: Final = (RESULTS, REPORTS, REVOCATIONS, NOTICES, WORK_ORDER_PROGRESS, BATCHES, RECEIPTS)
 _CONNECTIONS: Final = 8
+_GATHER_MS: Final = 30  # a customer may be waiting behind the bank's system
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,7 @@ def run(  # noqa: PLR0913 - what a process is made of
             burial=Burial(topic=dead_letters, stage=ROOM, release=release),
             clock=clock,
             each_second=Upkeep(voice=voice, randomness=draws, meters=counted),
+            gather_ms=_GATHER_MS,
         )
         relay = Relay(connect=partial(pool.connect, dsn, room=ROOM, autocommit=True), publisher=publisher, clock=clock)
         sender = Sender(

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 _BATCH_YIELDS = 5  # on one machine the batch lane's workers leave the processor to the online lane's
+_BATCH_RESTS_S = 0.2  # between fetches of the batch lane: what trickles in otherwise costs the broker a fetch a row
 _SHADOW_YIELDS = 10  # nobody waits for the shadow
 
 
@@ -293,6 +294,7 @@ def worker(
         otlp_endpoint=settings.telemetry.otlp_endpoint or None,
         max_partitions=settings.kafka.partitions,
         bounds=room.bounds,
+        rest_s=_BATCH_RESTS_S if lane is Lane.BATCH else 0.0,
     )
     code = run_worker(
         room.stage,

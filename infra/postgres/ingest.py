@@ -36,7 +36,7 @@ _SETTINGS: Mapping[str, str | int | bool] = {
     "enable.auto.offset.store": False,
     "auto.offset.reset": "earliest",
     "partition.assignment.strategy": "cooperative-sticky",
-    "fetch.wait.max.ms": 100,
+    "fetch.min.bytes": 1_000_000,  # as good as never: what arrives within the wait comes together
     "queued.max.messages.kbytes": 65_536,  # what is fetched ahead lies in our memory
     "log_level": 3,
 }
@@ -115,6 +115,7 @@ class Ingest:
         clock: Callable[[], datetime],
         each_second: Tick | None = None,
         max_batch: int = 500,
+        gather_ms: int = 100,
     ) -> None:
         """Prepare; nothing happens before `run`.
 
@@ -130,12 +131,19 @@ class Ingest:
             clock: Gives the instant that `each_second` gets.
             each_second: Called about once a second in a transaction of its own; also while records keep coming.
             max_batch: Records in one transaction at most.
+            gather_ms: How long a record may wait for those behind it; a fetch for each would cost the broker more than
+                all that is fetched.
         """
         self._name, self._pool, self._codec, self._apply = name, pool, codec, apply
         self._publisher, self._burial, self._clock = publisher, burial, clock
         self._each_second, self._max_batch = each_second, max_batch
         self._sources = {topic.named(lane): (topic, lane) for topic in topics for lane in topic.lanes or (None,)}
-        self._kafka = {**_SETTINGS, **kafka, "group.id": f"valuation-{name}"}
+        self._kafka = {
+            **_SETTINGS,
+            "fetch.wait.max.ms": gather_ms,
+            **kafka,
+            "group.id": f"valuation-{name}",
+        }
         self._claims: dict[Partition, _Claim] = {}
         self._unclaimed: set[Partition] = set()
         self._held: list[_Held] = []

@@ -91,6 +91,8 @@ class StageConsumer(driver.Consumer):
             if not self._flows(generation):  # noting a hole lets other tasks run
                 return
             self._admit(tp, messages)
+        if records and self.app.rest_s:
+            await self.sleep(self.app.rest_s)
         return
         yield  # type: ignore[unreachable]  # never reached, but makes this the async generator that Faust iterates over
 
@@ -149,6 +151,7 @@ class StageApp(faust.App):
     """A Faust app that feeds one window."""
 
     window: Window[Any]  # of ConsumerMessage, which has the shape of RawMessage but looser types
+    rest_s: float
     consumer: StageConsumer
     monitor: LeanMonitor
     forgotten: Counter
@@ -190,11 +193,13 @@ def build_app(  # noqa: PLR0913 -- settings of one app, keyword-only
     session_timeout_s: float = 15.0,
     credentials: Any = None,
     forgotten: Counter | None = None,
+    rest_s: float = 0.0,
 ) -> StageApp:
     """Return an app that reads `topics` as consumer group `group` into `window`. Not started, no connection yet.
 
     `bootstrap` is `host:port[,host:port…]`. `commit_interval_s` bounds the replay after a kill (rate x interval; not
     under 0.2). `session_timeout_s` is how long a killed worker's partitions wait, unless `instance_id` comes back.
+    `rest_s`: pause after each fetch that brought messages, so that those behind it come together.
     """
     _require_compiled_iterator()
     app = StageApp(
@@ -219,7 +224,7 @@ def build_app(  # noqa: PLR0913 -- settings of one app, keyword-only
         consumer_group_instance_id=instance_id,
         consumer_auto_offset_reset="earliest",  # "latest" skips what was sent before a new group's first commit
     )
-    app.window, app.forgotten = window, forgotten or Counter()
+    app.window, app.forgotten, app.rest_s = window, forgotten or Counter(), rest_s
     for topic in topics:
         _subscribe(app, topic)
     return app

@@ -73,6 +73,7 @@ class WorkerConfig:
     max_partitions: int | None = None  # the embedded broker has fewer than the catalogue says
     commit_interval_s: float = 0.5
     session_timeout_s: float = 15.0
+    rest_s: float = 0.0  # between fetches; fewer and larger batches where nobody waits for one message
     stop_within_s: float = 30.0  # longest batch + pauses + commit; the platform's grace period must be longer
     bounds: Bounds = field(default_factory=Bounds)
     retry: Retry = field(default_factory=Retry)
@@ -260,6 +261,7 @@ class _Worker:
             session_timeout_s=config.session_timeout_s,
             credentials=_credentials(config.connection),
             forgotten=self._meters.forgotten,
+            rest_s=config.rest_s,
         )
         app.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]  # Faust's own examples do so
         app.on_partitions_revoked.connect(self._on_revoked)  # type: ignore[arg-type]
