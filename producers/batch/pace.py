@@ -13,14 +13,15 @@ _ENOUGH: Final = 5  # latencies; fewer say nothing of a lane
 class Limits:
     """What the pace keeps to.
 
-    `chunk` rows go out together. The window lies between `least` and `most` rows on their way, all jobs together:
+    Up to `chunk` rows go out together and stay together: each stage then works on all of them at once, which costs a
+    quarter of what rows one by one do. The window lies between `least` and `most` rows on their way, all jobs together:
     `most` is some six seconds of the lane at its fastest on one machine (350 answers/s), so that every one of its
     stages has full batches, and can still be withdrawn. The online lane suffers when
     the slowest twentieth of its answers takes longer than `slow_s` (C-02 wants ten seconds), or when more than `lag`
     of its records wait.
     """
 
-    chunk: int = 100
+    chunk: int = 500
     least: int = 50
     most: int = 2_000
     slow_s: float = 2.0
@@ -31,6 +32,11 @@ def next_window(window: int, *, suffers: bool, limits: Limits) -> int:
     """The window after a look at the online lane: halved at once, won back by a tenth a look."""
     wanted = window // 2 if suffers else window + max(1, window // 10)
     return max(limits.least, min(limits.most, wanted))
+
+
+def together(window: int, limits: Limits) -> int:
+    """How many rows go out together: a part of the window, so that others are on their way meanwhile."""
+    return max(1, min(limits.chunk, window // 2))
 
 
 class OnlineWatch:

@@ -23,7 +23,7 @@ from producers.batch.gathering import ANSWER, answer_of
 from producers.batch.job import Job
 from producers.batch.jobs import job_of, moved, tally_of
 from producers.batch.leases import EXTEND, LEASE, leased
-from producers.batch.pace import Limits, OnlineWatch, next_window, suffers
+from producers.batch.pace import Limits, OnlineWatch, next_window, suffers, together
 from producers.batch.rows import request_id
 from producers.batch.voice import Voice
 from schemas.codes import BatchState, Status
@@ -170,8 +170,9 @@ class Sender:
     def _go_on(self, job: Job, now: Tally, window: int) -> bool:
         self._tell_progress(job, now)
         on_the_way = max(0, now.on_the_way - job.written_off)
-        if not job.is_all_sent and on_the_way < window:
-            self._send(job, min(self.limits.chunk, window - on_the_way))
+        convoy = together(window, self.limits)
+        if not job.is_all_sent and on_the_way + convoy <= window:
+            self._send(job, convoy)
             return True
         if job.is_all_sent and on_the_way == 0:
             if now.reports_awaited and not self._has_waited(job):
