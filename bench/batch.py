@@ -1,9 +1,9 @@
 """A file of 200,000 rows through the whole system, killed once, with online requests beside it.
 
-    .venv/bin/python -m bench.batch [--rows 200000] [--rate 5] [--minutes 60] [--json FILE]
+    .venv/bin/python -m bench.batch [--rows 200000] [--rate 3] [--minutes 60] [--json FILE]
 
 Starts the local system (Kafka, PostgreSQL, every stage on both lanes, ledger, gateway, desk, batch service) in a folder
-of its own with a synthetic market, asks online at a steady rate for half a minute with the batch lane idle, then
+of its own with a synthetic market, asks online at a steady rate for a minute with the batch lane idle, then
 uploads a CSV file and goes on asking at the same rate. When a third of the rows is answered, the batch service gets
 SIGKILL; its supervisor starts it again and it resumes. The clock stops when every row is answered or with people, and
 the bench ends when the job is delivered; reports, which come later, are not waited for.
@@ -45,7 +45,7 @@ from schemas.headers import CE_TYPE, header
 
 _JOB = "bench"
 _CHANNEL = {"channel": "BATCH_FILE"}
-_BEFORE_S = 30
+_BEFORE_S = 60
 _KILL_AT = 1 / 3
 _LOOK_S = 1.0
 _QUIET_S = 240.0  # so long without another answer, the rest is lost
@@ -258,7 +258,7 @@ def main() -> int:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rows", type=int, default=200_000)
-    options.add_argument("--rate", type=int, default=5, help="online requests per second")
+    options.add_argument("--rate", type=int, default=3, help="online requests per second")
     options.add_argument("--communities", type=int, default=1_000)
     options.add_argument("--deals", type=int, default=12_000)
     options.add_argument("--minutes", type=float, default=60, help="overall; longer is a failure")
