@@ -1,6 +1,6 @@
 import pytest
 
-from producers.batch.pace import Limits, OnlineWatch, next_window, suffers
+from producers.batch.pace import Limits, OnlineWatch, next_window, suffers, together
 
 LIMITS = Limits(least=50, most=1_000)
 
@@ -15,6 +15,12 @@ def test_the_window_is_halved_while_the_online_lane_suffers_and_won_back_slowly(
     for _ in range(60):
         window = next_window(window, suffers=False, limits=LIMITS)
     assert window == LIMITS.most
+
+
+@pytest.mark.requirement("BA2")
+@pytest.mark.parametrize(("window", "convoy"), [(2_000, 500), (1_000, 500), (50, 25), (1, 1)])
+def test_rows_go_out_in_convoys_and_never_as_the_whole_window(window, convoy):
+    assert together(window, LIMITS) == convoy
 
 
 @pytest.mark.requirement("BA2")
