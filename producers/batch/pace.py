@@ -14,9 +14,9 @@ class Limits:
     """What the pace keeps to.
 
     Up to `chunk` rows go out together and stay together: each stage then works on all of them at once, which costs a
-    fraction of what rows one by one do. The window lies between `least` and `most` rows on their way, all jobs together:
-    `most` is some six seconds of the lane at its fastest on one machine (350 answers/s), so that every one of its
-    stages has full batches, and can still be withdrawn. The online lane suffers when the slowest twentieth of its
+    fraction of what rows one by one do. The window lies between `least` and `most` rows on their way, all jobs
+    together: `most` is some six seconds of the lane at its fastest on one machine (350 answers/s), so that every one of
+    its stages has full batches, and can still be withdrawn. The online lane suffers when the slowest twentieth of its
     answers takes longer than `slow_s` (C-02 wants ten seconds), or when more than `lag` of its records wait.
     """
 
