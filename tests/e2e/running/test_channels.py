@@ -91,7 +91,11 @@ def test_the_credit_system_asks_through_the_client_library_with_its_own_token(sy
         assert answer.lower < answer.value < answer.upper
         assert answer.unit_price == round(answer.value / answer.area_m2)
 
-        for found in (service.send(find(request_id=number)), service.send(find(business_ref=f"BR-{number}"))):
+        def answered() -> list[object]:
+            return [one for one in service.send(find(business_ref=f"BR-{number}")) if one.final]
+
+        by_ref = eventually(answered, "the ledger to know the answer")
+        for found in (service.send(find(request_id=number)), by_ref):
             assert [(one.valuation_id, one.value) for one in found] == [(answer.valuation_id, answer.value)]
         assert [one.status for one in service.follow(answer.valuation_id)][-1] == "COMPLETED_AUTO"
 
