@@ -13,7 +13,7 @@ _ENOUGH: Final = 5  # latencies; fewer say nothing of a lane
 class Limits:
     """What the pace keeps to.
 
-    Up to `chunk` rows go out together and stay together: each stage then works on all of them at once, which costs a
+    At least `chunk` rows go out together, and stay together: a stage then works on all of them at once, which costs a
     fraction of what rows one by one do. The window lies between `least` and `most` rows on their way, all jobs
     together: `most` is some six seconds of the lane at its fastest on one machine (350 answers/s), so that every one of
     its stages has full batches, and can still be withdrawn. The online lane suffers when the slowest twentieth of its
@@ -33,8 +33,8 @@ def next_window(window: int, *, suffers: bool, limits: Limits) -> int:
     return max(limits.least, min(limits.most, wanted))
 
 
-def together(window: int, limits: Limits) -> int:
-    """How many rows go out together: a part of the window, so that others are on their way meanwhile."""
+def worth_filling(window: int, limits: Limits) -> int:
+    """How much room in a window is worth filling: a part of it, so that others are on their way meanwhile."""
     return max(1, min(limits.chunk, window // 2))
 
 

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,7 +23,7 @@ from producers.batch.gathering import ANSWER, answer_of
 from producers.batch.job import Job
 from producers.batch.jobs import job_of, moved, tally_of
 from producers.batch.leases import EXTEND, LEASE, leased
-from producers.batch.pace import Limits, OnlineWatch, next_window, suffers, together
+from producers.batch.pace import Limits, OnlineWatch, next_window, suffers, worth_filling
 from producers.batch.rows import request_id
 from producers.batch.voice import Voice
 from schemas.codes import BatchState, Status
@@ -170,9 +170,9 @@ class Sender:
     def _go_on(self, job: Job, now: Tally, window: int) -> bool:
         self._tell_progress(job, now)
         on_the_way = max(0, now.on_the_way - job.written_off)
-        convoy = together(window, self.limits)
-        if not job.is_all_sent and on_the_way + convoy <= window:
-            self._send(job, convoy)
+        room = window - on_the_way
+        if not job.is_all_sent and room >= worth_filling(window, self.limits):
+            self._fill(job, room)
             return True
         if job.is_all_sent and on_the_way == 0:
             if now.reports_awaited and not self._has_waited(job):
@@ -195,15 +195,28 @@ class Sender:
         began_s = self._answered_s.setdefault(job.job_id, self.monotonic_s())
         return self.monotonic_s() - began_s >= _LAST_REPORTS_S
 
-    def _send(self, job: Job, count: int) -> None:
-        """Send the next rows, but those that an answer has come for: they went out just before a crash."""
+    def _fill(self, job: Job, room: int) -> None:
+        """Send as many rows as there is room for, while the job is ours."""
+        while room > 0 and not job.is_all_sent:
+            count = min(self.limits.chunk, room)
+            through = self._send(job, count)
+            if through is None:
+                return
+            job, room = replace(job, sent_through=through), room - count
+
+    def _send(self, job: Job, count: int) -> int | None:
+        """Send the next rows, but those that an answer has come for: they went out just before a crash.
+
+        Returns the number of the last one; `None` when the job is no longer ours, or not to be sent now.
+        """
         with self.pool.connection() as connection:
             rows = connection.execute(_NEXT, [job.job_id, job.sent_through, count]).fetchall()
         at, through = self.clock(), rows[-1][0] if rows else job.last_row
         if not self._execute(_CLAIM_ROWS, job, through=through, **{"from": job.sent_through}):
-            return
+            return None
         self.publisher.publish([self.voice.asked(bytes(value), at) for _, value, status in rows if status is None])
-        self._execute(_SENT, job, through=through, count=len(rows), **{"from": job.sent_through})
+        is_noted = self._execute(_SENT, job, through=through, count=len(rows), **{"from": job.sent_through})
+        return through if is_noted else None
 
     def _withdraw(self, job: Job) -> bool:
         keys = {"job_id": job.job_id, "after": job.withdrawn_through, "through": job.begun_through}

@@ -1,6 +1,6 @@
 import pytest
 
-from producers.batch.pace import Limits, OnlineWatch, next_window, suffers, together
+from producers.batch.pace import Limits, OnlineWatch, next_window, suffers, worth_filling
 
 LIMITS = Limits(least=50, most=1_000)
 
@@ -18,9 +18,9 @@ def test_the_window_is_halved_while_the_online_lane_suffers_and_won_back_slowly(
 
 
 @pytest.mark.requirement("BA2")
-@pytest.mark.parametrize(("window", "convoy"), [(2_000, 500), (1_000, 500), (50, 25), (1, 1)])
-def test_rows_go_out_in_convoys_and_never_as_the_whole_window(window, convoy):
-    assert together(window, LIMITS) == convoy
+@pytest.mark.parametrize(("window", "worth"), [(2_000, 500), (1_000, 500), (50, 25), (1, 1)])
+def test_room_for_a_part_of_the_window_is_worth_filling(window, worth):
+    assert worth_filling(window, LIMITS) == worth
 
 
 @pytest.mark.requirement("BA2")
