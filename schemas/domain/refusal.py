@@ -4,6 +4,7 @@ It is about one message. Its `revision` is 0, so it shares the id of the valuati
 what is known of that one, whose revisions begin at 1.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from schemas.codes import Lane, Reason, ServiceType, Status
 from schemas.domain.channels import channel
 from schemas.domain.masking import masked_personal_data
-from schemas.domain.request_rules import MAX_ADDRESS
+from schemas.domain.request_rules import COMMANDS, MAX_ADDRESS
 from schemas.domain.texts import REASON_TEXTS
 from schemas.events import Problem, Requested, Resulted
 
@@ -19,17 +20,12 @@ REFUSAL_REVISION: Final = 0
 
 
 def refused(
-    requested: Requested,
-    problems: Sequence[Problem],
-    *,
-    lane: Lane,
-    received_at: datetime,
-    resulted_at: datetime,
-    update: int = 0,
+    requested: Requested, problems: Sequence[Problem], *, lane: Lane, received_at: datetime, resulted_at: datetime
 ) -> Resulted:
     """A request or command refused with every problem. What was sent is echoed only as far as it can do no harm.
 
-    `update` tells apart the refusals of several messages under one number. Raises `UnknownChannelCodeError`.
+    Commands may be many for one valuation, so each refusal of one has its own `update`. Raises
+    `UnknownChannelCodeError`.
     """
     reasons = tuple(dict.fromkeys(problem.code for problem in problems))
     return Resulted(
@@ -48,7 +44,7 @@ def refused(
         business_ref=_harmless(requested.business_ref) if requested.business_ref is not None else None,
         branch_code=_harmless(requested.branch_code) if requested.branch_code is not None else None,
         problems=tuple(problems),
-        update=update,
+        update=_which_command(requested) if requested.action in COMMANDS else 0,
     )
 
 
@@ -85,6 +81,12 @@ def refused_later(  # noqa: PLR0913 - the message itself is gone by then: what i
         problems=(problem,),
         update=update,
     )
+
+
+def _which_command(requested: Requested) -> int:
+    """A number from 1 on, the same whenever the message is read."""
+    said = f"{requested.action}|{requested.requested_at.isoformat()}|{requested.note}"
+    return int.from_bytes(hashlib.sha256(said.encode(errors="replace")).digest()[:4]) // 2 + 1
 
 
 def _harmless(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,10 +9,9 @@ from schemas.codes import Lane, Occasion, Status
 from schemas.domain.channels import channel
 from schemas.domain.echo import echo
 from schemas.domain.masking import masked_personal_data
-from schemas.domain.refusal import refused
-from schemas.domain.request_rules import COMMANDS, accepted_area, cleaned_address, property_type_code
+from schemas.domain.request_rules import accepted_area, cleaned_address, property_type_code
 from schemas.domain.worktime import SHANGHAI
-from schemas.events import Accepted, ClarificationTimedOut, Problem, Request, Requested, Resulted
+from schemas.events import Accepted, ClarificationTimedOut, Request, Requested, Resulted
 from streams.intake.asked_by_desk import DeskQuestion
 
 FIRST_REVISION = 1
@@ -126,20 +124,6 @@ def without_a_reply(
 def acknowledged(accepted: Accepted, *, resulted_at: datetime) -> Resulted:
     """受理回执: the request is accepted, and by when it will be answered."""
     return echo(accepted.valuation_id, accepted.request, Status.RECEIVED, resulted_at=resulted_at)
-
-
-def refused_with(
-    requested: Requested, problems: Sequence[Problem], *, lane: Lane, received_at: datetime, resulted_at: datetime
-) -> Resulted:
-    """The refusal of what a channel sent. Commands may be many for one valuation: each refusal has its own `update`."""
-    update = _which_command(requested) if requested.action in COMMANDS else 0
-    return refused(requested, problems, lane=lane, received_at=received_at, resulted_at=resulted_at, update=update)
-
-
-def _which_command(requested: Requested) -> int:
-    """A number from 1 on, the same whenever the message is read."""
-    said = f"{requested.action}|{requested.requested_at.isoformat()}|{requested.note}"
-    return int.from_bytes(hashlib.sha256(said.encode(errors="replace")).digest()[:4]) // 2 + 1
 
 
 def _stated(text: str | None) -> str | None:

@@ -24,6 +24,7 @@ from datetime import datetime
 from schemas.catalogue import ACCEPTED, RESULTS
 from schemas.codes import Action, Lane, Reason
 from schemas.domain import channels
+from schemas.domain.refusal import refused
 from schemas.domain.request_rules import COMMANDS, problems
 from schemas.domain.worktime import SHANGHAI
 from schemas.events import Accepted, ClarificationTimedOut, Problem, Requested, Resulted
@@ -32,7 +33,6 @@ from streams.intake.acceptance import (
     REPLY_REVISION,
     acknowledged,
     digest,
-    refused_with,
     request_of,
     without_a_reply,
 )
@@ -176,7 +176,7 @@ class IntakeStage:
         return Outcome(outputs=(Output(topic=RESULTS, lane=self._lane, event=receipt),), silence=REPEAT)
 
     def _refuse(self, requested: Requested, found: Sequence[Problem], received_at: datetime, now: datetime) -> Outcome:
-        refusal: Resulted = refused_with(requested, found, lane=self._lane, received_at=received_at, resulted_at=now)
+        refusal: Resulted = refused(requested, found, lane=self._lane, received_at=received_at, resulted_at=now)
         return Outcome(outputs=(Output(topic=RESULTS, lane=self._lane, event=refusal),))
 
     def _known(self, valuation_id: str, revision: int, fresh: dict[tuple[str, int], Accepted]) -> Remembered | None:
