@@ -8,7 +8,7 @@ from schemas.domain.normalise import normalise
 
 _APART: Final = str.maketrans("", "", "()-#")
 # Generic words, numerals, letters and points of the compass: what tells 南区 from 北区 names no community.
-_SAYS_NOTHING: Final = frozenset(
+SAYS_NOTHING: Final = frozenset(
     "小区社花园家公寓新村苑嘉里院住宅"
     "0123456789〇零一二三四五六七八九十ABCDEFGHIJKLMNOPQRSTUVWXYZ甲乙丙丁戊己庚辛"
     "东西南北中前后左右上下内外"
@@ -21,7 +21,7 @@ _FROM_ADDRESSES: Final = frozenset({AliasSource.REVIEWER, AliasSource.STAFF_REPL
 def is_telling(alias: str) -> bool:
     """Whether an alias is learnable and says more than 公寓 or 南区."""
     bare = normalise(alias).translate(_APART)
-    return is_learnable(alias) and len(bare) > 1 and not _SAYS_NOTHING.issuperset(bare)
+    return is_learnable(alias) and len(bare) > 1 and not SAYS_NOTHING.issuperset(bare)
 
 
 def may_be_shown(source: AliasSource) -> bool:

@@ -8,6 +8,7 @@ ordinals and points of the compass tell neighbours apart: 三区 is not 四区, 
 import re
 from functools import lru_cache
 
+from schemas.domain.alias_rules import SAYS_NOTHING
 from schemas.domain.normalise import normalise, number
 from schemas.domain.pinyin import sound
 
@@ -34,8 +35,6 @@ ORDINALS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ甲乙丙丁戊己庚�
 COMPASS = frozenset("东西南北中前后左右上下内外")
 GENERIC = frozenset("小区社花园家公寓新村苑嘉里院住宅")
 
-_NO_NUMBER = frozenset("〇零一二三四五六七八九十")  # numerals that a key keeps, as they make no number: 12十
-_SAYS_NOTHING = GENERIC | ORDINALS | COMPASS | _NO_NUMBER | frozenset("号期区幢座栋楼层第弄大室单元户")
 _TYPES = frozenset({"公寓", "大厦", "大楼", "别墅", "家属院", "大院", "宿舍"})
 ROAD_WORDS = frozenset("号弄路街道巷胡同区期里")
 
@@ -102,7 +101,7 @@ def telling_length(name_key: str) -> int:
 
 def is_telling(name_key: str) -> bool:
     """Whether a key says anything by itself: not only generic words, digits, letters and points of the compass."""
-    return len(name_key) > 1 and not _SAYS_NOTHING.issuperset(name_key)
+    return len(name_key) > 1 and not SAYS_NOTHING.issuperset(name_key)
 
 
 def grams(name_key: str) -> set[str]:
