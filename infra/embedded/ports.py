@@ -47,6 +47,13 @@ def _any_bound() -> socket.socket:
     return _bound(0)  # every port is for outgoing connections, or taken: the kernel may know better
 
 
+def _near(wanted: int) -> socket.socket:
+    if wanted:
+        with suppress(OSError):
+            return _bound(wanted)
+    return _any_bound()
+
+
 @contextmanager
 def held_ports(preferred: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Hold one port for each preferred one: itself while free, else another (0 means: any).
@@ -56,10 +63,7 @@ def held_ports(preferred: Sequence[int]) -> Iterator[tuple[int, ...]]:
     with ExitStack() as holders:
         ports = []
         for wanted in preferred:
-            try:
-                holder = holders.enter_context(_bound(wanted) if wanted else _any_bound())
-            except OSError:
-                holder = holders.enter_context(_any_bound())
+            holder = holders.enter_context(_near(wanted))
             ports.append(int(holder.getsockname()[1]))
         yield tuple(ports)
 
